@@ -1,0 +1,135 @@
+package action
+
+import (
+	"net/netip"
+
+	"github.com/limpet-security/limpet/internal/workload"
+)
+
+// Process is the task that acts, as the supervisor's /proc shows it at the
+// moment of the action. Exe is canonical within the workload's root.
+type Process struct {
+	PID, TID, PPID int
+	UID, GID       uint32 // effective, in the workload's user namespace
+	Exe            string // resolved /proc/PID/exe; "" when it could not be read
+	Comm           string
+	StartTime      uint64 // clock ticks since boot (field 22 of /proc/PID/stat): tells a reused pid apart
+}
+
+// File is the identity of a file object: equal values mean the same content.
+type File struct {
+	Dev, Ino uint64
+	Size     int64
+	MtimeNs  int64
+	CtimeNs  int64
+	Mode     uint32 // st_mode, with type, setuid and setgid bits
+	UID, GID uint32
+	Nlink    uint32
+}
+
+// Origin says how a file relates to the drift manifest of the image.
+type Origin uint8
+
+// Origins. OriginUnknown means that there is no manifest to ask.
+const (
+	OriginUnknown  Origin = iota
+	OriginImage           // path and digest are in the manifest
+	OriginModified        // the path is in the manifest with another digest
+	OriginDrifted         // neither path nor digest is in the manifest
+	OriginMoved           // the digest is in the manifest under another path
+)
+
+// Exec is one execve or execveat, before it (intercept.Judge.Exec) and again
+// at the moment the new image is mapped and nothing of it has run
+// (intercept.Judge.ExecStarted).
+type Exec struct {
+	Proc          *Process
+	Requested     string   // the path as the caller wrote it
+	Path          string   // canonical path of the object; "" if it cannot be named (memfd, deleted)
+	Args          []string // at most MaxArgs entries and MaxArgBytes bytes in all
+	ArgsTruncated bool
+	File          File
+	FD            int             // open O_RDONLY on the object, owned by intercept, valid during the call; -1 if it could not be opened
+	Digest        workload.Digest // filled in by the judge
+	Origin        Origin          // filled in by the judge
+	Script        bool            // the object starts with "#!"
+	Interpreter   string          // canonical path of the script's interpreter, "" if none
+	InterpFile    File
+	Fileless      bool           // memfd, deleted file, or a tmpfs without the image's mount such as /dev/shm
+	SocketFDs     uint8          // bit i set: descriptor i (0..2) is a connected INET or INET6 socket
+	SocketPeer    netip.AddrPort // peer of the first of them
+	Unverified    bool           // the object that will really run could not be looked at
+}
+
+// Bounds of what is copied out of a caller.
+const (
+	MaxPath     = 4096
+	MaxArgs     = 256
+	MaxArgBytes = 64 << 10
+)
+
+// Socket is one socket(2) or socketpair(2) call. All values are scalars.
+type Socket struct {
+	Proc                   *Process
+	Domain, Type, Protocol int // Type without SOCK_CLOEXEC and SOCK_NONBLOCK
+}
+
+// Transport protocols of Connect.
+type Protocol uint8
+
+// Protocols.
+const (
+	ProtoOther Protocol = iota
+	ProtoTCP
+	ProtoUDP
+	ProtoICMP
+	ProtoUnix
+)
+
+// Connect is an outbound flow that is about to start: connect(2), or a
+// sendto/sendmsg/sendmmsg entry with an address.
+type Connect struct {
+	Proc     *Process
+	Protocol Protocol
+	Peer     netip.AddrPort // IPv4-mapped IPv6 is unmapped; zero for ProtoUnix
+	Unix     string         // path, or "@name" for an abstract socket
+	Datagram bool
+}
+
+// Fork is one fork, vfork or clone that adds a task.
+type Fork struct {
+	Proc   *Process
+	Thread bool // CLONE_THREAD
+	Tasks  int  // tasks of the workload if it is let through
+	Flags  uint64
+}
+
+// Privilege kinds: one for each family of calls that are governed alike.
+type PrivilegeKind uint8
+
+// Privilege kinds.
+const (
+	PrivNamespace  PrivilegeKind = iota // unshare, setns, clone with CLONE_NEW*
+	PrivMount                           // mount, umount2, pivot_root, chroot, move_mount, open_tree, fsopen ...
+	PrivKernel                          // bpf, perf_event_open, init_module, keyctl, userfaultfd, kexec ...
+	PrivTrace                           // ptrace, process_vm_*, pidfd_getfd, kcmp
+	PrivIdentity                        // setuid/setgid/setgroups family
+	PrivCapability                      // capset, prctl(PR_CAP_AMBIENT, PR_SET_KEEPCAPS, PR_SET_SECUREBITS)
+)
+
+// Privilege is a call that asks for more than an application usually needs.
+type Privilege struct {
+	Proc    *Process
+	Kind    PrivilegeKind
+	Syscall string // name, e.g. "unshare"
+	Detail  string // e.g. "CLONE_NEWUSER|CLONE_NEWNS", "uid 0", "PTRACE_ATTACH pid 12"
+	ToUID   int64  // PrivIdentity: the effective uid asked for; -1 if none
+	ToGID   int64
+}
+
+// Tamper is an attempt against the enforcer itself: always denied.
+type Tamper struct {
+	Proc    *Process
+	Syscall string
+	Detail  string
+}
