@@ -1,0 +1,101 @@
+# Limpet. `make help` lists the targets.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules
+
+VERSION  ?= 0.1.0
+ARCHES   := amd64 arm64
+LDFLAGS  := -s -w -X github.com/limpet-security/limpet/internal/version.Version=$(VERSION)
+GOBUILD  := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+# Kernel, Docker and PostgreSQL tests need root.
+AS_ROOT  := $(if $(filter 0,$(shell id -u)),,sudo -E env PATH="$$PATH")
+GO_FILES := $(shell git ls-files -co --exclude-standard '*.go' go.mod go.sum 2>/dev/null) \
+            $(shell git ls-files -co --exclude-standard internal/kernel/seccomp internal/policy internal/verdict controlplane ':!controlplane/ui' 2>/dev/null | grep -E '\.(yaml|json|bpf|bin|sql)$$')
+UI       := controlplane/ui
+UI_FILES := $(shell git ls-files -co --exclude-standard $(UI) 2>/dev/null | grep -vE '\.go$$|/dist/|/e2e/')
+PAYLOAD  := $(foreach a,$(ARCHES),layers/payload/bin/microenforcer-linux-$(a))
+TAGS     := kernel docker postgres browser
+comma    := ,
+empty    :=
+space    := $(empty) $(empty)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test test-unit test-ui test-system check bench soak images generate clean
+
+help: ## this text
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: ## install and start what is missing (Debian, Ubuntu); elsewhere say what is
+	@infra/dev/setup.sh test
+
+build: .build/setup-build bin/limpet bin/limpet-gateway ## the console, the enforcers (amd64, arm64) and bin/limpet
+
+demo: ## wrap a real server, run it, attack it, see the attacks detected and blocked
+	@infra/dev/setup.sh demo
+	@$(MAKE) --no-print-directory build
+	@go run ./infra/demo $(DEMO_FLAGS)
+
+test: ## every test: units, console, kernel, Docker, PostgreSQL, browser
+	@infra/dev/setup.sh test
+	@$(MAKE) --no-print-directory build test-ui test-system
+
+test-unit: ## the tests that need nothing installed and no root
+	go test ./...
+
+test-ui: $(UI)/node_modules/.installed ## the console's unit tests
+	cd $(UI) && npm test --silent
+
+# One pass over all packages with every layer switched on. -p 1: kernel and
+# Docker tests of different packages must not disturb each other's timing.
+test-system: build
+	$(AS_ROOT) go vet -tags '$(subst $(space),$(comma),$(TAGS))' ./...
+	GOARCH=arm64 CGO_ENABLED=0 go vet ./...
+	$(AS_ROOT) go test -count=1 -p 1 -timeout 25m -tags '$(subst $(space),$(comma),$(TAGS))' ./...
+
+check: $(UI)/node_modules/.installed ## format, vet, static analysis, race detector
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt needed:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go vet -tags '$(subst $(space),$(comma),$(TAGS))' ./...
+	GOARCH=arm64 CGO_ENABLED=0 go vet ./...
+	go tool -modfile=infra/tools/go.mod staticcheck ./...
+	cd $(UI) && npm run --silent check
+	go test -race ./...
+
+bench: build ## benchmarks; every figure beside the program it is compared with
+	$(AS_ROOT) go test -run '^$$' -bench . -benchtime 300ms -p 1 -tags '$(subst $(space),$(comma),$(TAGS))' ./internal/... ./layers/... ./controlplane/... ./microenforcer/...
+
+soak: build ## long races and load: the full counts that `make test` runs in small
+	LIMPET_SOAK=1 $(AS_ROOT) go test -count=1 -p 1 -timeout 120m -tags '$(subst $(space),$(comma),$(TAGS))' ./internal/intercept/... ./microenforcer/...
+
+images: build ## container images: limpet (all in one) and limpet-gateway
+	docker build -q -t limpet:$(VERSION) -f infra/images/limpet.Dockerfile bin
+	docker build -q -t limpet-gateway:$(VERSION) -f infra/images/gateway.Dockerfile bin
+
+generate: ## regenerate filters, protobuf and schemas (needs libseccomp-dev, protoc)
+	infra/dev/generate.sh
+
+clean: ## remove what the build made
+	rm -rf bin .build layers/payload/bin/microenforcer-* $(UI)/dist/assets $(UI)/dist/index.html
+
+.build/setup-build: infra/dev/setup.sh go.mod
+	@infra/dev/setup.sh build
+	@mkdir -p .build && touch $@
+
+$(UI)/node_modules/.installed: $(UI)/package-lock.json
+	cd $(UI) && npm ci --no-audit --no-fund --silent
+	@touch $@
+
+$(UI)/dist/index.html: $(UI_FILES) $(UI)/node_modules/.installed
+	cd $(UI) && npm run --silent build
+	@touch $@
+
+layers/payload/bin/microenforcer-linux-%: $(GO_FILES)
+	@echo "building microenforcer ($*)"
+	@GOOS=linux GOARCH=$* $(GOBUILD) -o $@ ./microenforcer/cmd/microenforcer
+
+bin/limpet: $(GO_FILES) $(PAYLOAD) $(UI)/dist/index.html
+	@echo "building limpet"
+	@$(GOBUILD) -o $@ .
+
+bin/limpet-gateway: $(GO_FILES)
+	@echo "building limpet-gateway"
+	@$(GOBUILD) -o $@ ./controlplane/gateway/cmd/limpet-gateway

@@ -1,0 +1,8 @@
+package cli
+
+import "github.com/spf13/cobra"
+
+// commands lists every subcommand, in the order of the help text.
+func commands() []*cobra.Command {
+	return []*cobra.Command{}
+}

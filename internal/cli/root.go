@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/limpet-security/limpet/internal/version"
+)
+
+// Exit codes of the limpet command.
+const (
+	ExitOK      = 0
+	ExitFailure = 1 // the work failed
+	ExitUsage   = 2 // the command line was wrong
+)
+
+// UsageError marks an error as the caller's: exit code ExitUsage.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+func (e *UsageError) Unwrap() error { return e.Err }
+
+// Root is the limpet command with every subcommand.
+func Root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "limpet",
+		Short: "Runtime security for workloads whose host you do not own",
+		Long: `Limpet clamps a runtime enforcer onto container images, runs the control plane
+they report to, and answers what ran, what was blocked, and why.`,
+		Example: `  # Run the control plane and console on this machine (SQLite, own CA)
+  limpet server --data ./limpet-data
+
+  # Wrap an image so that it runs under the MicroEnforcer
+  limpet wrap registry.example.com/shop/web:1.4 -o registry.example.com/shop/web:1.4-limpet`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Version:       version.Version,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &UsageError{err} })
+	root.AddCommand(commands()...)
+	return root
+}
+
+// Main runs the command line and gives the process exit code. Errors go to
+// stderr as one line that says what to do.
+func Main(ctx context.Context, args []string, stderr io.Writer) int {
+	root := Root()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return ExitOK
+	}
+	fmt.Fprintf(stderr, "limpet: %v\n", err)
+	var usage *UsageError
+	if errors.As(err, &usage) {
+		fmt.Fprintf(stderr, "Run 'limpet --help' for usage.\n")
+		return ExitUsage
+	}
+	return ExitFailure
+}
