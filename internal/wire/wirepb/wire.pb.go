@@ -31,6 +31,7 @@ type Identity struct {
 	EnforcerId    string                 `protobuf:"bytes,2,opt,name=enforcer_id,json=enforcerId,proto3" json:"enforcer_id,omitempty"` // UUIDv7
 	Group         string                 `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
 	Certificate   []byte                 `protobuf:"bytes,4,opt,name=certificate,proto3" json:"certificate,omitempty"` // DER
+	Kind          string                 `protobuf:"bytes,5,opt,name=kind,proto3" json:"kind,omitempty"`               // micro, nano, vm, kube
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -91,6 +92,13 @@ func (x *Identity) GetCertificate() []byte {
 		return x.Certificate
 	}
 	return nil
+}
+
+func (x *Identity) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
 }
 
 type EnrollRequest struct {
@@ -1022,6 +1030,7 @@ type ControlHeartbeatRequest struct {
 	Identity      *Identity              `protobuf:"bytes,1,opt,name=identity,proto3" json:"identity,omitempty"`
 	Request       *HeartbeatRequest      `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
 	RemoteAddr    string                 `protobuf:"bytes,3,opt,name=remote_addr,json=remoteAddr,proto3" json:"remote_addr,omitempty"`
+	ReceivedAtNs  int64                  `protobuf:"varint,4,opt,name=received_at_ns,json=receivedAtNs,proto3" json:"received_at_ns,omitempty"` // gateway's clock when the request had arrived
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1075,6 +1084,13 @@ func (x *ControlHeartbeatRequest) GetRemoteAddr() string {
 		return x.RemoteAddr
 	}
 	return ""
+}
+
+func (x *ControlHeartbeatRequest) GetReceivedAtNs() int64 {
+	if x != nil {
+		return x.ReceivedAtNs
+	}
+	return 0
 }
 
 type ControlPullBundleRequest struct {
@@ -1193,13 +1209,14 @@ var File_internal_wire_wire_proto protoreflect.FileDescriptor
 
 const file_internal_wire_wire_proto_rawDesc = "" +
 	"\n" +
-	"\x18internal/wire/wire.proto\x12\x0elimpet.wire.v1\x1a\x1ainternal/event/event.proto\"{\n" +
+	"\x18internal/wire/wire.proto\x12\x0elimpet.wire.v1\x1a\x1ainternal/event/event.proto\"\x8f\x01\n" +
 	"\bIdentity\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x1f\n" +
 	"\venforcer_id\x18\x02 \x01(\tR\n" +
 	"enforcerId\x12\x14\n" +
 	"\x05group\x18\x03 \x01(\tR\x05group\x12 \n" +
-	"\vcertificate\x18\x04 \x01(\fR\vcertificate\"\xf8\x01\n" +
+	"\vcertificate\x18\x04 \x01(\fR\vcertificate\x12\x12\n" +
+	"\x04kind\x18\x05 \x01(\tR\x04kind\"\xf8\x01\n" +
 	"\rEnrollRequest\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x10\n" +
 	"\x03csr\x18\x02 \x01(\fR\x03csr\x12\x12\n" +
@@ -1283,12 +1300,13 @@ const file_internal_wire_wire_proto_rawDesc = "" +
 	"remoteAddr\"\x83\x01\n" +
 	"\x13ControlRenewRequest\x124\n" +
 	"\bidentity\x18\x01 \x01(\v2\x18.limpet.wire.v1.IdentityR\bidentity\x126\n" +
-	"\arequest\x18\x02 \x01(\v2\x1c.limpet.wire.v1.RenewRequestR\arequest\"\xac\x01\n" +
+	"\arequest\x18\x02 \x01(\v2\x1c.limpet.wire.v1.RenewRequestR\arequest\"\xd2\x01\n" +
 	"\x17ControlHeartbeatRequest\x124\n" +
 	"\bidentity\x18\x01 \x01(\v2\x18.limpet.wire.v1.IdentityR\bidentity\x12:\n" +
 	"\arequest\x18\x02 \x01(\v2 .limpet.wire.v1.HeartbeatRequestR\arequest\x12\x1f\n" +
 	"\vremote_addr\x18\x03 \x01(\tR\n" +
-	"remoteAddr\"\x8d\x01\n" +
+	"remoteAddr\x12$\n" +
+	"\x0ereceived_at_ns\x18\x04 \x01(\x03R\freceivedAtNs\"\x8d\x01\n" +
 	"\x18ControlPullBundleRequest\x124\n" +
 	"\bidentity\x18\x01 \x01(\v2\x18.limpet.wire.v1.IdentityR\bidentity\x12;\n" +
 	"\arequest\x18\x02 \x01(\v2!.limpet.wire.v1.PullBundleRequestR\arequest\"\xb3\x01\n" +
