@@ -44,6 +44,7 @@ if [ "$level" = test ]; then
   need redis-server redis-server
   need redis-benchmark redis-tools
   need wrk wrk
+  need nginx nginx-light
   need /bin/busybox busybox-static
   need gosu gosu
   need strace strace
