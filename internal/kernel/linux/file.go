@@ -1,0 +1,77 @@
+package linux
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Open flags and constants that packages above need by name.
+const (
+	AtFDCWD       = unix.AT_FDCWD
+	AtEmptyPath   = unix.AT_EMPTY_PATH
+	AtSymNofollow = unix.AT_SYMLINK_NOFOLLOW
+	OPath         = unix.O_PATH
+	ProcMagic     = unix.PROC_SUPER_MAGIC
+	TmpfsMagic    = unix.TMPFS_MAGIC
+	RamfsMagic    = unix.RAMFS_MAGIC
+	HugetlbMagic  = unix.HUGETLBFS_MAGIC
+)
+
+// Stat is the kernel's stat structure.
+type Stat = unix.Stat_t
+
+// OpenAt opens with O_CLOEXEC added.
+func OpenAt(dir int, path string, flags int) (int, error) {
+	for {
+		fd, err := unix.Openat(dir, path, flags|unix.O_CLOEXEC, 0)
+		if err != syscall.EINTR {
+			return fd, err
+		}
+	}
+}
+
+// Close closes a descriptor.
+func Close(fd int) { _ = syscall.Close(fd) }
+
+// Fstat reads a descriptor's attributes; O_PATH descriptors too.
+func Fstat(fd int, st *Stat) error { return unix.Fstat(fd, st) }
+
+// StatAt reads a path's attributes.
+func StatAt(dir int, path string, st *Stat, flags int) error {
+	return unix.Fstatat(dir, path, st, flags)
+}
+
+// FsMagic gives the filesystem type of a descriptor.
+func FsMagic(fd int) (int64, error) {
+	var s unix.Statfs_t
+	err := unix.Fstatfs(fd, &s)
+	return int64(s.Type), err
+}
+
+// ReadlinkAt reads a symbolic link of at most 4096 bytes.
+func ReadlinkAt(dir int, path string) (string, error) {
+	var b [4097]byte
+	n, err := unix.Readlinkat(dir, path, b[:])
+	if err != nil {
+		return "", err
+	}
+	return string(b[:n]), nil
+}
+
+// Pread reads at an offset without moving it.
+func Pread(fd int, b []byte, off int64) (int, error) { return unix.Pread(fd, b, off) }
+
+// ReadMem reads another process's memory by process_vm_readv.
+func ReadMem(tid int, b []byte, addr uintptr) (int, error) {
+	if len(b) == 0 {
+		return 0, nil
+	}
+	l := []unix.Iovec{{Base: &b[0]}}
+	l[0].SetLen(len(b))
+	r := []unix.RemoteIovec{{Base: addr, Len: len(b)}}
+	return unix.ProcessVMReadv(tid, l, r, 0)
+}
+
+// Exists says whether dir/path is there.
+func Exists(dir int, path string) bool { return unix.Faccessat(dir, path, unix.F_OK, 0) == nil }

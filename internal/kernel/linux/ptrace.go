@@ -1,0 +1,79 @@
+package linux
+
+import (
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Ptrace requests and options that this module uses.
+const (
+	ptraceSyscall    = 24
+	ptraceCont       = 7
+	ptraceDetach     = 17
+	ptraceGetRegSet  = 0x4204
+	ptraceSetRegSet  = 0x4205
+	ptraceSeize      = 0x4206
+	ptraceInterrupt  = 0x4207
+	ptraceListen     = 0x4208
+	ptraceGetSigMask = 0x420a
+	ptraceSetSigMask = 0x420b
+
+	TraceExec     = 1 << 4  // PTRACE_O_TRACEEXEC
+	TraceSysGood  = 1       // PTRACE_O_TRACESYSGOOD
+	TraceExitKill = 1 << 20 // PTRACE_O_EXITKILL
+	EventExec     = 4       // PTRACE_EVENT_EXEC
+	EventStop     = 128     // PTRACE_EVENT_STOP
+)
+
+func ptrace(req, pid int, addr, data uintptr) error {
+	_, _, e := syscall.RawSyscall6(syscall.SYS_PTRACE, uintptr(req), uintptr(pid), addr, data, 0, 0)
+	return errnoErr(e)
+}
+
+// Seize attaches the calling thread to tid without stopping it.
+func Seize(tid int, options int) error { return ptrace(ptraceSeize, tid, 0, uintptr(options)) }
+
+// Interrupt asks a seized task to stop with EventStop.
+func Interrupt(tid int) error { return ptrace(ptraceInterrupt, tid, 0, 0) }
+
+// Cont lets a stopped tracee run, delivering sig if it is not 0.
+func Cont(tid int, sig int) error { return ptrace(ptraceCont, tid, 0, uintptr(sig)) }
+
+// ContSyscall lets a stopped tracee run to its next system call stop.
+func ContSyscall(tid int, sig int) error { return ptrace(ptraceSyscall, tid, 0, uintptr(sig)) }
+
+// Listen leaves a tracee in its group stop.
+func Listen(tid int) error { return ptrace(ptraceListen, tid, 0, 0) }
+
+// Detach lets a stopped tracee go, delivering sig if it is not 0.
+func Detach(tid int, sig int) error { return ptrace(ptraceDetach, tid, 0, uintptr(sig)) }
+
+// GetSigMask reads the tracee's blocked signals.
+func GetSigMask(tid int) (uint64, error) {
+	var m uint64
+	err := ptrace(ptraceGetSigMask, tid, 8, uintptr(unsafe.Pointer(&m)))
+	return m, err
+}
+
+// SetSigMask sets the tracee's blocked signals.
+func SetSigMask(tid int, m uint64) error {
+	return ptrace(ptraceSetSigMask, tid, 8, uintptr(unsafe.Pointer(&m)))
+}
+
+const ntPrstatus = 1
+
+// GetRegs reads the general registers of a stopped tracee.
+func GetRegs(tid int, r *Regs) error {
+	iov := unix.Iovec{Base: (*byte)(unsafe.Pointer(r))}
+	iov.SetLen(int(unsafe.Sizeof(*r)))
+	return ptrace(ptraceGetRegSet, tid, ntPrstatus, uintptr(unsafe.Pointer(&iov)))
+}
+
+// SetRegs writes the general registers of a stopped tracee.
+func SetRegs(tid int, r *Regs) error {
+	iov := unix.Iovec{Base: (*byte)(unsafe.Pointer(r))}
+	iov.SetLen(int(unsafe.Sizeof(*r)))
+	return ptrace(ptraceSetRegSet, tid, ntPrstatus, uintptr(unsafe.Pointer(&iov)))
+}

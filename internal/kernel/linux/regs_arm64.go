@@ -1,0 +1,27 @@
+package linux
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// AuditArch is this machine's AUDIT_ARCH value in notifications.
+const AuditArch = unix.AUDIT_ARCH_AARCH64
+
+// Regs are the general registers of a tracee.
+type Regs struct{ syscall.PtraceRegs }
+
+// Result is the return value of the system call the tracee stopped after.
+func (r *Regs) Result() int64 { return int64(r.Regs[0]) }
+
+// PrepareCall makes the tracee, when resumed, execute again the system call
+// instruction it has just passed, as call nr with args a and b.
+func (r *Regs) PrepareCall(nr int, a, b uint64) {
+	r.Pc -= 4
+	r.Regs[8] = uint64(nr)
+	r.Regs[0], r.Regs[1], r.Regs[2], r.Regs[3], r.Regs[4] = a, b, 0, 0, 0
+}
+
+// ForgetCall has nothing to do: at a stop outside a call arm64 restarts none.
+func (r *Regs) ForgetCall() {}

@@ -1,0 +1,100 @@
+package linux
+
+import (
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Gettid is the calling thread's id.
+func Gettid() int { return unix.Gettid() }
+
+// SetThreadIDs makes uid and gid the real and effective ids of the calling
+// thread only, keeping the saved ones, so that RestoreThreadIDs can go back.
+// The permitted capabilities stay while the saved uid is 0.
+func SetThreadIDs(uid, gid uint32) error {
+	if _, _, e := syscall.RawSyscall(syscall.SYS_SETRESGID, uintptr(gid), uintptr(gid), ^uintptr(0)); e != 0 {
+		return e
+	}
+	if _, _, e := syscall.RawSyscall(syscall.SYS_SETRESUID, uintptr(uid), uintptr(uid), ^uintptr(0)); e != 0 {
+		return e
+	}
+	return nil
+}
+
+// RestoreThreadIDs undoes SetThreadIDs.
+func RestoreThreadIDs(uid, gid uint32) error {
+	if _, _, e := syscall.RawSyscall(syscall.SYS_SETRESUID, uintptr(uid), uintptr(uid), ^uintptr(0)); e != 0 {
+		return e
+	}
+	if _, _, e := syscall.RawSyscall(syscall.SYS_SETRESGID, uintptr(gid), uintptr(gid), ^uintptr(0)); e != 0 {
+		return e
+	}
+	return nil
+}
+
+// Capability numbers.
+const (
+	CapSetGID    = 6
+	CapSetUID    = 7
+	CapNetBind   = 10
+	CapSysPtrace = 19
+	CapSysAdmin  = 21
+)
+
+// HasCapability says whether the calling thread has cap in its effective set.
+func HasCapability(cap int) bool {
+	h := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var d [2]unix.CapUserData
+	if err := unix.Capget(&h, &d[0]); err != nil {
+		return false
+	}
+	return d[cap/32].Effective&(1<<(cap%32)) != 0
+}
+
+// DropBounding removes cap from the calling thread's bounding set.
+func DropBounding(cap int) error {
+	return unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(cap), 0, 0, 0)
+}
+
+// DropCapability removes cap from the calling thread's effective,
+// permitted, inheritable and ambient sets.
+func DropCapability(cap int) error {
+	h := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var d [2]unix.CapUserData
+	if err := unix.Capget(&h, &d[0]); err != nil {
+		return err
+	}
+	bit := uint32(1) << (cap % 32)
+	d[cap/32].Effective &^= bit
+	d[cap/32].Permitted &^= bit
+	d[cap/32].Inheritable &^= bit
+	return unix.Capset(&h, &d[0])
+}
+
+// SetDumpable sets or clears the process's dumpable flag: cleared, nobody
+// without CAP_SYS_PTRACE may trace it or open its /proc/PID/mem.
+func SetDumpable(on bool) error {
+	v := uintptr(0)
+	if on {
+		v = 1
+	}
+	return unix.Prctl(unix.PR_SET_DUMPABLE, v, 0, 0, 0)
+}
+
+// futex operations.
+const (
+	futexWaitPrivate = 0 | 128
+	futexWakePrivate = 1 | 128
+)
+
+// FutexWait sleeps while *addr == val. It may wake without reason.
+func FutexWait(addr *uint32, val uint32) {
+	syscall.Syscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(addr)), futexWaitPrivate, uintptr(val), 0, 0, 0)
+}
+
+// FutexWake wakes up to n sleepers on addr.
+func FutexWake(addr *uint32, n int) {
+	syscall.RawSyscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(addr)), futexWakePrivate, uintptr(n), 0, 0, 0)
+}

@@ -1,0 +1,119 @@
+package seccomp
+
+import (
+	_ "embed" // the programs
+	"encoding/binary"
+	"fmt"
+	"sort"
+
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+	"github.com/limpet-security/limpet/internal/kernel/seccomp/rules"
+)
+
+//go:embed filter_amd64.bpf
+var filterAMD64 []byte
+
+//go:embed filter_arm64.bpf
+var filterARM64 []byte
+
+// Number gives this architecture's number of a call that the tables name; ok
+// is false where the architecture has no such call.
+func Number(name string) (nr int, ok bool) {
+	nr, ok = numbers()[name]
+	return nr, ok
+}
+
+// Names lists the calls of the tables that this architecture has.
+func Names() []string {
+	out := make([]string, 0, len(numbers()))
+	for n := range numbers() {
+		out = append(out, n)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// Program gives the filter with the per-start part in front: calls that are
+// aimed at one of the protected pids are notified.
+func Program(protect []int) ([]linux.SockFilter, error) {
+	base, err := decode(embedded())
+	if err != nil {
+		return nil, err
+	}
+	head := targets(numbers(), auditArch, protect)
+	return append(head, base...), nil
+}
+
+func decode(b []byte) ([]linux.SockFilter, error) {
+	if len(b) == 0 || len(b)%8 != 0 {
+		return nil, fmt.Errorf("cannot read the embedded filter: %d bytes", len(b))
+	}
+	out := make([]linux.SockFilter, 0, len(b)/8)
+	for ; len(b) > 0; b = b[8:] {
+		out = append(out, linux.SockFilter{
+			Code: binary.LittleEndian.Uint16(b),
+			JT:   b[2],
+			JF:   b[3],
+			K:    binary.LittleEndian.Uint32(b[4:]),
+		})
+	}
+	return out, nil
+}
+
+// Classic BPF and seccomp_data, as used below.
+const (
+	ldAbs  = 0x20 // A = data[k:4]
+	jmpJA  = 0x05 // pc += k
+	jmpJEQ = 0x15 // A == k
+	ret    = 0x06
+
+	offNR   = 0
+	offArch = 4
+	offArgs = 16
+
+	retNotify = 0x7fc00000
+)
+
+// targets is the per-start block. Its layout, for each call:
+//
+//	jeq nr, next, skip
+//	ld  args[i] (low half; pids are int)
+//	jeq pid... -> ret notify
+//	ja  end
+//
+// It leaves the architecture test to the program behind it: a foreign call
+// whose number happens to match is notified or refused, never allowed.
+func targets(nrs map[string]int, arch uint32, protect []int) []linux.SockFilter {
+	if len(protect) == 0 {
+		return nil
+	}
+	var out []linux.SockFilter
+	ins := func(code uint16, jt, jf uint8, k uint32) {
+		out = append(out, linux.SockFilter{Code: code, JT: jt, JF: jf, K: k})
+	}
+	var exits []int // indexes of jumps to the end
+	ins(ldAbs, 0, 0, offArch)
+	ins(jmpJEQ, 1, 0, arch)
+	exits = append(exits, len(out))
+	ins(jmpJA, 0, 0, 0)
+	ins(ldAbs, 0, 0, offNR)
+	n := uint8(len(protect))
+	for _, t := range rules.TargetRules {
+		nr, ok := nrs[t.Syscall]
+		if !ok {
+			continue
+		}
+		ins(jmpJEQ, 0, n+3, uint32(nr))
+		ins(ldAbs, 0, 0, offArgs+8*uint32(t.Arg))
+		for i, pid := range protect {
+			ins(jmpJEQ, n-uint8(i), 0, uint32(pid))
+		}
+		exits = append(exits, len(out))
+		ins(jmpJA, 0, 0, 0)
+		ins(ret, 0, 0, retNotify)
+	}
+	for _, i := range exits {
+		out[i].K = uint32(len(out) - i - 1)
+	}
+	return out
+}

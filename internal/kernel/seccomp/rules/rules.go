@@ -1,0 +1,176 @@
+// Package rules is the table behind the filter of package seccomp: plain data
+// that the generator, the shipped code and the tests all read.
+package rules
+
+import "syscall"
+
+// Action is what the filter does with a call.
+type Action uint8
+
+// Actions. The default, for calls without a matching rule, is to allow.
+const (
+	Notify Action = iota // stop the caller and ask the supervisor
+	Refuse               // answer with Rule.Errno
+)
+
+// Op compares an argument.
+type Op uint8
+
+// Comparisons of Cond.
+const (
+	Equal    Op = iota // argument == Value
+	NotEqual           // argument != Value
+	Masked             // argument & Mask == Value
+)
+
+// Cond is a condition on one argument (0..5). Comparisons are on 64 bits
+// unless Low is set: then on the low 32, for arguments that the kernel takes
+// as int, whose upper half a caller may fill with anything.
+type Cond struct {
+	Arg   uint
+	Op    Op
+	Value uint64
+	Mask  uint64
+	Low   bool
+}
+
+// Rule is one row of the filter's table. All conditions must hold. Rows for
+// the same call are alternatives.
+type Rule struct {
+	Syscall string
+	Action  Action
+	Errno   syscall.Errno
+	Conds   []Cond
+}
+
+// ForeignErrno is what calls of another ABI (i386, x32) get.
+const ForeignErrno = syscall.ENOSYS
+
+// prctl options that are governed.
+const (
+	PrSetDumpable   = 4
+	PrSetKeepCaps   = 8
+	PrSetSecurebits = 28
+	PrSetMM         = 35
+	PrCapAmbient    = 47
+)
+
+func option(v uint64) []Cond { return []Cond{{Arg: 0, Op: Equal, Value: v, Low: true}} }
+
+// Rules is the filter. A call that one architecture lacks is left out there.
+var Rules = []Rule{
+	// Executables: the pointer arguments are judged, then looked at again at
+	// the exec stop.
+	{Syscall: "execve"},
+	{Syscall: "execveat"},
+
+	// Network. Arguments of socket are scalars; the others are executed on
+	// the supervisor's copy. A sendto without an address has nothing to judge.
+	{Syscall: "socket"},
+	{Syscall: "connect"},
+	{Syscall: "sendto", Conds: []Cond{{Arg: 4, Op: NotEqual, Value: 0}}},
+	{Syscall: "sendmsg"},
+	{Syscall: "sendmmsg"},
+
+	// Tasks. clone3 hides its flags behind a pointer; libraries fall back.
+	{Syscall: "clone3", Action: Refuse, Errno: syscall.ENOSYS},
+	{Syscall: "clone"},
+	{Syscall: "fork"},
+	{Syscall: "vfork"},
+
+	// Identity and capabilities.
+	{Syscall: "setuid"},
+	{Syscall: "setgid"},
+	{Syscall: "setreuid"},
+	{Syscall: "setregid"},
+	{Syscall: "setresuid"},
+	{Syscall: "setresgid"},
+	{Syscall: "setfsuid"},
+	{Syscall: "setfsgid"},
+	{Syscall: "setgroups"},
+	{Syscall: "capset"},
+	{Syscall: "prctl", Conds: option(PrCapAmbient)},
+	{Syscall: "prctl", Conds: option(PrSetKeepCaps)},
+	{Syscall: "prctl", Conds: option(PrSetSecurebits)},
+	{Syscall: "prctl", Conds: []Cond{{Arg: 0, Op: Equal, Value: PrSetDumpable, Low: true}, {Arg: 1, Op: Equal, Value: 0}}},
+	// It could give /proc/PID/exe another name. Checkpointing tools only.
+	{Syscall: "prctl", Conds: option(PrSetMM), Action: Refuse, Errno: syscall.EPERM},
+
+	// Namespaces.
+	{Syscall: "unshare"},
+	{Syscall: "setns"},
+
+	// Mounts and roots.
+	{Syscall: "mount"},
+	{Syscall: "umount2"},
+	{Syscall: "pivot_root"},
+	{Syscall: "chroot"},
+	{Syscall: "move_mount"},
+	{Syscall: "open_tree"},
+	{Syscall: "open_tree_attr"},
+	{Syscall: "fsopen"},
+	{Syscall: "fsconfig"},
+	{Syscall: "fsmount"},
+	{Syscall: "fspick"},
+	{Syscall: "mount_setattr"},
+
+	// Kernel interfaces.
+	{Syscall: "bpf"},
+	{Syscall: "perf_event_open"},
+	{Syscall: "init_module"},
+	{Syscall: "finit_module"},
+	{Syscall: "delete_module"},
+	{Syscall: "keyctl"},
+	{Syscall: "add_key"},
+	{Syscall: "request_key"},
+	{Syscall: "userfaultfd"},
+	{Syscall: "kexec_load"},
+	{Syscall: "kexec_file_load"},
+	{Syscall: "open_by_handle_at"},
+	{Syscall: "iopl"},
+	{Syscall: "ioperm"},
+	{Syscall: "reboot"},
+	{Syscall: "swapon"},
+	{Syscall: "swapoff"},
+
+	// Reaching into other processes.
+	{Syscall: "ptrace"},
+	{Syscall: "process_vm_readv"},
+	{Syscall: "process_vm_writev"},
+	{Syscall: "process_madvise"},
+	{Syscall: "pidfd_getfd"},
+	{Syscall: "kcmp"},
+
+	// Signals whose target cannot be told from the pids known at the start:
+	// a thread id, or a descriptor. The rest are in TargetRules.
+	{Syscall: "tkill"},
+	{Syscall: "pidfd_send_signal"},
+
+	// io_uring makes calls that no filter sees.
+	{Syscall: "io_uring_setup", Action: Refuse, Errno: syscall.ENOSYS},
+	{Syscall: "io_uring_enter", Action: Refuse, Errno: syscall.ENOSYS},
+	{Syscall: "io_uring_register", Action: Refuse, Errno: syscall.ENOSYS},
+}
+
+// TargetRules are the calls whose argument Arg names a process: they are
+// notified when it is one of the supervisor's pids, and allowed otherwise.
+var TargetRules = []struct {
+	Syscall string
+	Arg     uint
+}{
+	{"kill", 0},
+	{"tgkill", 0},
+	{"rt_sigqueueinfo", 0},
+	{"rt_tgsigqueueinfo", 0},
+	{"prlimit64", 0},
+	{"pidfd_open", 0},
+	{"setpriority", 1},
+	{"ioprio_set", 1},
+	{"sched_setaffinity", 0},
+	{"sched_setscheduler", 0},
+	{"sched_setparam", 0},
+	{"sched_setattr", 0},
+	{"migrate_pages", 0},
+	{"move_pages", 0},
+	{"setpgid", 0},
+}
