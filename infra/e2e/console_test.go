@@ -1,0 +1,75 @@
+//go:build browser
+
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const root = "../.."
+
+// TestConsole runs the console's browser tests against a real server with an
+// empty database, in Chromium.
+func TestConsole(t *testing.T) {
+	dir := t.TempDir()
+	listen, gateway := freeAddress(t), freeAddress(t)
+	code := filepath.Join(dir, "setup-code")
+	bin, err := filepath.Abs(filepath.Join(root, "bin/limpet"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	server := exec.Command(bin, "server", "--data", filepath.Join(dir, "data"), "--listen", listen,
+		"--gateway-listen", gateway, "--setup-code-file", code)
+	server.Stdout, server.Stderr = &log, &log
+	if err := server.Start(); err != nil {
+		t.Fatalf("cannot start the server (run make build first): %v", err)
+	}
+	t.Cleanup(func() {
+		_ = server.Process.Signal(syscall.SIGTERM)
+		if err := server.Wait(); err != nil {
+			t.Errorf("the server did not end cleanly: %v", err)
+		}
+		if t.Failed() {
+			t.Logf("server:\n%s", log.String())
+		}
+	})
+	var secret []byte
+	for deadline := time.Now().Add(20 * time.Second); len(secret) == 0; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the server wrote no setup code")
+		}
+		secret, _ = os.ReadFile(code)
+	}
+	shots := os.Getenv("LIMPET_SHOTS")
+	if shots == "" {
+		shots = filepath.Join(dir, "shots")
+	}
+	e2e := exec.Command("npm", "run", "--silent", "e2e")
+	e2e.Dir = filepath.Join(root, "controlplane/ui")
+	e2e.Env = append(os.Environ(), "LIMPET_URL=https://"+listen, "LIMPET_SETUP_CODE="+strings.TrimSpace(string(secret)), "LIMPET_SHOTS="+shots)
+	out, err := e2e.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Logf("%s", out)
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return fmt.Sprint(ln.Addr())
+}

@@ -1,0 +1,4 @@
+// Package e2e drives the built programs as a person would: the console in a
+// real browser, the demo from start to end. It has tests only, behind the
+// build tags browser and docker, and needs `make build` first.
+package e2e
