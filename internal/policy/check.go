@@ -1,0 +1,3 @@
+package policy
+
+func (d *decoder) check(p *RuntimePolicy) {}

@@ -1,0 +1,52 @@
+package policy
+
+// ShellControl stops a program that is started with a network connection as
+// its standard input, output or error.
+type ShellControl struct {
+	Setting
+	AllowedProcesses []Glob `json:"allowedProcesses,omitempty" max:"1000" doc:"Programs that may be started so, such as the services of an inetd."`
+	AllowedParents   []Glob `json:"allowedParents,omitempty" max:"1000" doc:"Programs that may start others so, such as inetd itself."`
+	AllowedPeers     []CIDR `json:"allowedPeers,omitempty" max:"1000" doc:"Far ends of the connection that are trusted."`
+	AllowLoopback    bool   `json:"allowLoopback,omitempty" doc:"Do not count connections to 127.0.0.0/8 and ::1."`
+}
+
+// MinerControl notices crypto miners.
+type MinerControl struct {
+	Setting
+	Pools      []DNSName `json:"pools,omitempty" max:"5000" doc:"Pools beyond the built-in list."`
+	Names      []Name    `json:"names,omitempty" max:"1000" doc:"Names of miner programs beyond the built-in list."`
+	Ports      []Ports   `json:"ports,omitempty" max:"100" doc:"Ports that count as a pool's."`
+	Heuristics bool      `json:"heuristics,omitempty" doc:"Judge by behaviour too: huge pages, affinity, sustained load."`
+	Except     []Glob    `json:"except,omitempty" max:"1000" doc:"Executables that are never miners."`
+}
+
+// HoneypotControl names things that nobody has a reason to touch.
+type HoneypotControl struct {
+	Setting
+	Paths   []Glob   `json:"paths,omitempty" max:"1000" doc:"Files to place and watch."`
+	Ports   []Ports  `json:"ports,omitempty" max:"100" doc:"Local ports to listen on and watch."`
+	EnvKeys []string `json:"envKeys,omitempty" max:"100" doc:"Environment variables to place with a false credential."`
+}
+
+// CallControl stops a family of system calls (injection, mounts,
+// kernelInterfaces) but for those that are allowed.
+type CallControl struct {
+	Setting
+	AllowedProcesses []Glob        `json:"allowedProcesses,omitempty" max:"1000" doc:"Executables that may use the calls."`
+	AllowedUsers     []User        `json:"allowedUsers,omitempty" max:"1000" doc:"Users that may use the calls."`
+	AllowedSyscalls  []SyscallName `json:"allowedSyscalls,omitempty" max:"100" doc:"Calls of the family that stay open, by name."`
+}
+
+// AnonymousMemoryControl stops memory that is both written and executed.
+type AnonymousMemoryControl struct {
+	Setting
+	AllowedProcesses []Glob `json:"allowedProcesses,omitempty" max:"1000" doc:"Executables with a just-in-time compiler."`
+}
+
+// SystemTamperingControl stops changes of the clock and of logs.
+type SystemTamperingControl struct {
+	Setting
+	IgnoreClock      bool   `json:"ignoreClock,omitempty" doc:"Leave the clock out."`
+	LogPaths         []Glob `json:"logPaths,omitempty" max:"1000" doc:"Logs that may only grow."`
+	AllowedProcesses []Glob `json:"allowedProcesses,omitempty" max:"1000" doc:"Executables that may change them, such as a log rotator."`
+}
