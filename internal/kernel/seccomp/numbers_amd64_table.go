@@ -4,6 +4,7 @@ package seccomp
 
 var numbers_amd64 = map[string]int{
 	"add_key":            248,
+	"bind":               49,
 	"bpf":                321,
 	"capset":             126,
 	"chroot":             161,
@@ -31,6 +32,7 @@ var numbers_amd64 = map[string]int{
 	"kexec_load":         246,
 	"keyctl":             250,
 	"kill":               62,
+	"listen":             50,
 	"migrate_pages":      256,
 	"mount":              165,
 	"mount_setattr":      442,
@@ -71,8 +73,10 @@ var numbers_amd64 = map[string]int{
 	"setresgid":          119,
 	"setresuid":          117,
 	"setreuid":           113,
+	"setsockopt":         54,
 	"setuid":             105,
 	"socket":             41,
+	"socketpair":         53,
 	"swapoff":            168,
 	"swapon":             167,
 	"tgkill":             234,

@@ -58,8 +58,8 @@ func Filter(arch string) ([]byte, map[string]int, error) {
 			act = lib.ActErrno.SetReturnCode(int16(r.Errno))
 		}
 		if len(r.Conds) == 0 {
-			if err := f.AddRuleExact(nr, act); err != nil {
-				return nil, nil, fmt.Errorf("cannot add a rule for %s: %w", r.Syscall, err)
+			if err := f.AddRule(nr, act); err != nil {
+				return nil, nil, fmt.Errorf("cannot add a rule for %s on %s: %w", r.Syscall, arch, err)
 			}
 			continue
 		}
@@ -71,8 +71,8 @@ func Filter(arch string) ([]byte, map[string]int, error) {
 			}
 			conds = append(conds, sc)
 		}
-		if err := f.AddRuleConditionalExact(nr, act, conds); err != nil {
-			return nil, nil, fmt.Errorf("cannot add a rule for %s: %w", r.Syscall, err)
+		if err := f.AddRuleConditional(nr, act, conds); err != nil {
+			return nil, nil, fmt.Errorf("cannot add a rule for %s on %s: %w", r.Syscall, arch, err)
 		}
 	}
 	for _, r := range rules.TargetRules {

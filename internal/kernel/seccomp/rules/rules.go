@@ -55,6 +55,17 @@ const (
 	PrCapAmbient    = 47
 )
 
+// Levels of setsockopt.
+const (
+	solIP   = 0
+	solIPv6 = 41
+	solSCTP = 132
+)
+
+func sockopt(level, opt uint64) []Cond {
+	return []Cond{{Arg: 1, Op: Equal, Value: level, Low: true}, {Arg: 2, Op: Equal, Value: opt, Low: true}}
+}
+
 func option(v uint64) []Cond { return []Cond{{Arg: 0, Op: Equal, Value: v, Low: true}} }
 
 // Rules is the filter. A call that one architecture lacks is left out there.
@@ -71,6 +82,22 @@ var Rules = []Rule{
 	{Syscall: "sendto", Conds: []Cond{{Arg: 4, Op: NotEqual, Value: 0}}},
 	{Syscall: "sendmsg"},
 	{Syscall: "sendmmsg"},
+	{Syscall: "socketpair"},
+	// Scalars that the owner of socket duplicates must see: a duplicate is let
+	// go at listen, and may be what keeps a port busy at bind.
+	{Syscall: "listen"},
+	{Syscall: "bind"},
+	// A raw socket whose sender writes the header goes where the header says.
+	{Syscall: "setsockopt", Conds: sockopt(solIP, 3)},    // IP_HDRINCL
+	{Syscall: "setsockopt", Conds: sockopt(solIPv6, 36)}, // IPV6_HDRINCL
+	// Source routes send a packet elsewhere than to its address.
+	{Syscall: "setsockopt", Conds: sockopt(solIP, 4), Action: Refuse, Errno: syscall.EPERM},    // IP_OPTIONS
+	{Syscall: "setsockopt", Conds: sockopt(solIPv6, 5), Action: Refuse, Errno: syscall.EPERM},  // IPV6_2292RTHDR
+	{Syscall: "setsockopt", Conds: sockopt(solIPv6, 6), Action: Refuse, Errno: syscall.EPERM},  // IPV6_2292PKTOPTIONS
+	{Syscall: "setsockopt", Conds: sockopt(solIPv6, 57), Action: Refuse, Errno: syscall.EPERM}, // IPV6_RTHDR
+	// SCTP can connect by an option.
+	{Syscall: "setsockopt", Conds: sockopt(solSCTP, 107), Action: Refuse, Errno: syscall.EPERM},
+	{Syscall: "setsockopt", Conds: sockopt(solSCTP, 110), Action: Refuse, Errno: syscall.EPERM},
 
 	// Tasks. clone3 hides its flags behind a pointer; libraries fall back.
 	{Syscall: "clone3", Action: Refuse, Errno: syscall.ENOSYS},
