@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -78,6 +79,11 @@ func Permanent(err error) bool {
 		}
 	}
 	return false
+}
+
+// WriteError answers a request outside a Connect handler.
+func WriteError(w http.ResponseWriter, r *http.Request, err error) {
+	_ = connect.NewErrorWriter().Write(w, r, toConnect(err))
 }
 
 // toConnect puts err on the wire. Errors that this package does not know

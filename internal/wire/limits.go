@@ -11,6 +11,7 @@ const (
 	MaxRenew     = 16 << 10  // bytes of a RenewRequest
 	MaxHeartbeat = 256 << 10 // bytes of a HeartbeatRequest
 	MaxPull      = 4 << 10   // bytes of a PullBundleRequest
+	MaxPush      = 3 << 20   // bytes of a PushEventsRequest
 	MaxBundle    = 2 << 20   // bytes of one signed bundle
 
 	MaxBatch      = 1000     // events of one PushEventsRequest
