@@ -54,7 +54,7 @@ func call[Q, A any](ctx context.Context, f func(context.Context, *connect.Reques
 func Serve[Q, A any](ctx context.Context, f func(context.Context, *Q) (*A, error), m *Q) (*connect.Response[A], error) {
 	r, err := f(ctx, m)
 	if err != nil {
-		return nil, toConnect(err)
+		return nil, ToConnect(err)
 	}
 	return connect.NewResponse(r), nil
 }

@@ -83,12 +83,26 @@ func Permanent(err error) bool {
 
 // WriteError answers a request outside a Connect handler.
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {
-	_ = connect.NewErrorWriter().Write(w, r, toConnect(err))
+	_ = connect.NewErrorWriter().Write(w, r, ToConnect(err))
 }
 
-// toConnect puts err on the wire. Errors that this package does not know
+// Reason is the name of err's kind, for metrics: "token", "busy" and so on, "ok"
+// for nil, "unavailable" for what this package does not know.
+func Reason(err error) string {
+	if err == nil {
+		return "ok"
+	}
+	for _, r := range reasons {
+		if errors.Is(err, r.err) {
+			return r.name
+		}
+	}
+	return "unavailable"
+}
+
+// ToConnect puts err on the wire. Errors that this package does not know
 // become ErrUnavailable without their text: it may hold what callers must not see.
-func toConnect(err error) *connect.Error {
+func ToConnect(err error) *connect.Error {
 	var ce *connect.Error
 	if errors.As(err, &ce) {
 		return ce
@@ -122,7 +136,7 @@ func toConnect(err error) *connect.Error {
 	return ce
 }
 
-// fromConnect reads what toConnect wrote. Anything else that went wrong on the
+// fromConnect reads what ToConnect wrote. Anything else that went wrong on the
 // way (no connection, a proxy's own answer, a deadline) is ErrUnavailable.
 func fromConnect(err error) error {
 	if err == nil {

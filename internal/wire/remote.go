@@ -44,11 +44,11 @@ func NewControlHandler(svc ControlService) http.Handler {
 	ew := connect.NewErrorWriter()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
-			_ = ew.Write(w, r, toConnect(Errorf(ErrIdentity, "a gateway's client certificate is needed")))
+			_ = ew.Write(w, r, ToConnect(Errorf(ErrIdentity, "a gateway's client certificate is needed")))
 			return
 		}
 		if _, err := GatewayOf(r.TLS.VerifiedChains[0][0]); err != nil {
-			_ = ew.Write(w, r, toConnect(Errorf(ErrIdentity, "the client certificate is not a gateway's")))
+			_ = ew.Write(w, r, ToConnect(Errorf(ErrIdentity, "the client certificate is not a gateway's")))
 			return
 		}
 		h.ServeHTTP(w, r)
