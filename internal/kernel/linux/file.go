@@ -75,3 +75,6 @@ func ReadMem(tid int, b []byte, addr uintptr) (int, error) {
 
 // Exists says whether dir/path is there.
 func Exists(dir int, path string) bool { return unix.Faccessat(dir, path, unix.F_OK, 0) == nil }
+
+// Memfd makes an anonymous file.
+func Memfd(name string) (int, error) { return unix.MemfdCreate(name, unix.MFD_CLOEXEC) }

@@ -98,3 +98,12 @@ func FutexWait(addr *uint32, val uint32) {
 func FutexWake(addr *uint32, n int) {
 	syscall.RawSyscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(addr)), futexWakePrivate, uintptr(n), 0, 0, 0)
 }
+
+// Tgkill sends sig to one thread.
+func Tgkill(pid, tid int, sig syscall.Signal) error {
+	_, _, e := syscall.RawSyscall(syscall.SYS_TGKILL, uintptr(pid), uintptr(tid), uintptr(sig))
+	return errnoErr(e)
+}
+
+// Kill sends sig to a process.
+func Kill(pid int, sig syscall.Signal) error { return syscall.Kill(pid, sig) }

@@ -1,0 +1,81 @@
+package notify
+
+import (
+	"fmt"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+	"github.com/limpet-security/limpet/internal/kernel/seccomp"
+)
+
+// handler answers one Call.
+type handler func(*Supervisor, *Call) Response
+
+// entry is one row of a family.
+type entry struct {
+	syscall string
+	handle  handler
+}
+
+// families is the dispatch table, by the file that holds each.
+func families() [][]entry {
+	return [][]entry{
+		execFamily(),
+		forkFamily(),
+		identityFamily(),
+		namespaceFamily(),
+		mountFamily(),
+		kernelFamily(),
+		traceFamily(),
+		selfFamily(),
+		netFamily(),
+	}
+}
+
+// route is the table as the workers use it.
+type route struct {
+	name   string
+	handle handler
+}
+
+const maxSyscall = 1024
+
+func routes() (*[maxSyscall]route, error) {
+	var t [maxSyscall]route
+	for _, f := range families() {
+		for _, e := range f {
+			nr, ok := seccomp.Number(e.syscall)
+			if !ok {
+				continue // this architecture has no such call
+			}
+			if nr < 0 || nr >= maxSyscall || t[nr].handle != nil {
+				return nil, fmt.Errorf("cannot route %s: number %d is taken or out of range", e.syscall, nr)
+			}
+			t[nr] = route{e.syscall, e.handle}
+		}
+	}
+	return &t, nil
+}
+
+// dispatch runs the handler of c. It cannot panic, and what it does not know
+// it refuses.
+func (s *Supervisor) dispatch(c *Call) (r Response) {
+	name := "?"
+	defer func() {
+		if v := recover(); v != nil {
+			s.faults.Add(1)
+			s.cfg.Logger.Error("a handler failed; the call was refused", "syscall", name, "fault", fmt.Sprint(v), "stack", string(debug.Stack()))
+			if s.cfg.Fault != nil {
+				s.cfg.Fault(name, v)
+			}
+			r = fail(syscall.EPERM)
+		}
+	}()
+	if c.Arch != linux.AuditArch || c.NR < 0 || c.NR >= maxSyscall || s.routes[c.NR].handle == nil {
+		return fail(syscall.ENOSYS)
+	}
+	rt := &s.routes[c.NR]
+	name = rt.name
+	return rt.handle(s, c)
+}

@@ -1,0 +1,61 @@
+// Package notify is the engine of rungs A1 to A3: calls that the seccomp
+// filter stops arrive at a listener, are read from the caller, asked of a
+// Judge, and answered.
+//
+// It takes a Judge and a command; it gives a supervised process tree. It
+// trusts the kernel and the embedded filter, and nothing that lies in the
+// caller's memory. It owns the listener, its worker threads and every
+// descriptor in the task table.
+//
+// # Words
+//
+// A Call is one stopped system call. A handler turns a Call into a Response.
+// A family is the table of handlers of one file: exec.go, identity.go, fork.go,
+// namespace.go, ..., and net_*.go for the network.
+//
+// # Writing a handler
+//
+//	func netFamily() []entry { return []entry{{"connect", handleConnect}} }
+//	func handleConnect(s *Supervisor, c *Call) Response
+//
+// Register the family in dispatch.go. In a handler:
+//
+//   - c.Args, c.TID(): scalars, safe as they are.
+//   - c.Read, c.ReadString, c.Write: the caller's memory. After reading, before
+//     acting, call c.Valid(): only a true answer proves that the bytes came
+//     from this caller. Memory can change the moment after: never answer
+//     cont() on a verdict about memory.
+//   - c.Process(): who calls (cached; do not change it). c.Privileged runs a
+//     function with the right to look into /proc of the caller.
+//   - c.Slow(): call it before anything that may block or take more than some
+//     microseconds. It hands the listener to another thread, so that other
+//     calls go on. It is idempotent and costs one futex wake.
+//   - answer cont() (let the kernel do it: scalar verdicts only), fail(errno),
+//     value(v), or later() and then c.Answer(...) exactly once from any
+//     goroutine. After later() the Call is yours.
+//   - answerOf(Judge's Answer) turns a verdict into a Response; ok is false
+//     when the call is allowed and you have to carry it out.
+//   - a family's state belongs in a struct of its own, one field of Supervisor.
+//   - InstallFD answers the call itself: return done() after it.
+//
+// A panic in a handler is reported through Config.Fault and answered EPERM.
+//
+// # Threads
+//
+// Workers are goroutines locked to their thread, because ptrace belongs to a
+// thread and because SYNC_WAKE_UP wants one thread that sleeps in RECV. One
+// worker leads: it holds the listener, receives, and answers quick calls at
+// once. Slow gives the lead away. The others sleep in a futex. No goroutine
+// ever waits for a Go channel between RECV and SEND of a quick call.
+//
+// # Locks
+//
+// lead (the listener) before tasks.mu before nothing. Handlers hold no lock
+// while they ask the Judge. Slow work is done without lead.
+//
+// # Waiting
+//
+// Do not wait for the supervised child with os.Process.Wait or exec.Cmd: it
+// would swallow the exec stops. Reap as microenforcer/supervise does; statuses
+// that a tracer thread had to take are handed to Config.Reaped.
+package notify

@@ -1,0 +1,38 @@
+package notify
+
+import (
+	"syscall"
+
+	"github.com/limpet-security/limpet/internal/action"
+)
+
+func forkFamily() []entry {
+	return []entry{{"clone", handleClone}, {"fork", handleFork}, {"vfork", handleFork}}
+}
+
+const cloneThread = 0x00010000
+
+func handleClone(s *Supervisor, c *Call) Response {
+	flags := c.Args[0]
+	if flags&anyNamespace != 0 {
+		if r := s.privilege(c, action.PrivNamespace, "clone", namespaceNames(flags&anyNamespace)); !r.Continue {
+			return r
+		}
+	}
+	return s.fork(c, flags)
+}
+
+func handleFork(s *Supervisor, c *Call) Response { return s.fork(c, uint64(syscall.SIGCHLD)) }
+
+// fork asks with the number of tasks there would be. The arguments are
+// scalars, so the kernel may carry the call out.
+func (s *Supervisor) fork(c *Call, flags uint64) Response {
+	n := s.count.next()
+	return scalar(s.cfg.Judge.Fork(&action.Fork{
+		Proc: c.Process(), Thread: flags&cloneThread != 0, Tasks: n, Flags: flags,
+	}))
+}
+
+type taskCount struct{}
+
+func (t *taskCount) next() int { return 0 }

@@ -1,0 +1,106 @@
+package notify
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+	"github.com/limpet-security/limpet/internal/kernel/procfs"
+)
+
+// Calls that name a process: the filter notifies those of targetCalls only
+// when the target is one of the protected pids.
+func selfFamily() []entry {
+	out := []entry{
+		{"tkill", handleTkill},
+		{"pidfd_send_signal", handlePidfdSignal},
+		{"kill", handleKill},
+		{"tgkill", handleKill},
+		{"pidfd_open", handlePidfdOpen},
+	}
+	for _, n := range []string{
+		"rt_sigqueueinfo", "rt_tgsigqueueinfo", "prlimit64", "setpriority", "ioprio_set", "sched_setaffinity",
+		"sched_setscheduler", "sched_setparam", "sched_setattr", "migrate_pages", "move_pages", "setpgid",
+	} {
+		out = append(out, entry{n, func(s *Supervisor, c *Call) Response {
+			return s.tamper(c, n, "aimed at the enforcer")
+		}})
+	}
+	return out
+}
+
+// ours says whether a pid or thread id belongs to a protected process.
+func (s *Supervisor) ours(pid int) bool {
+	if pid <= 0 {
+		return false
+	}
+	if pid == os.Getpid() {
+		return true
+	}
+	for _, p := range s.cfg.Protect {
+		if p == pid {
+			return true
+		}
+	}
+	return linux.Exists(linux.AtFDCWD, "/proc/self/task/"+strconv.Itoa(pid))
+}
+
+// handleKill sees kill and tgkill aimed at us. Signal 0 asks whether we are
+// there, which is no attack.
+func handleKill(s *Supervisor, c *Call) Response {
+	sig := c.Args[1]
+	name := "kill"
+	if s.routes[c.NR].name == "tgkill" {
+		name, sig = "tgkill", c.Args[2]
+	}
+	if uint32(sig) == 0 {
+		return cont()
+	}
+	return s.tamper(c, name, fmt.Sprintf("signal %d", int32(sig)))
+}
+
+func handleTkill(s *Supervisor, c *Call) Response {
+	if s.ours(int(int32(c.Args[0]))) && uint32(c.Args[1]) != 0 {
+		return s.tamper(c, "tkill", fmt.Sprintf("signal %d", int32(c.Args[1])))
+	}
+	return cont()
+}
+
+// handlePidfdOpen lets nobody hold a descriptor of ours: it is notified only
+// when it names us.
+func handlePidfdOpen(s *Supervisor, c *Call) Response {
+	return s.tamper(c, "pidfd_open", "a descriptor of the enforcer")
+}
+
+func handlePidfdSignal(s *Supervisor, c *Call) Response {
+	pid := s.pidfdTarget(c, int(int32(c.Args[0])))
+	if s.ours(pid) {
+		return s.tamper(c, "pidfd_send_signal", fmt.Sprintf("signal %d", int32(c.Args[1])))
+	}
+	// A pidfd of ours cannot be opened or received from outside, so swapping
+	// the descriptor between this verdict and the call gains nothing.
+	return cont()
+}
+
+// pidfdTarget reads which process a caller's descriptor names; 0: none, or it
+// cannot be told.
+func (s *Supervisor) pidfdTarget(c *Call, fd int) int {
+	if fd < 0 {
+		return 0
+	}
+	var pid int
+	_ = c.Privileged(func() error {
+		b, _, err := procfs.ReadFile(procfs.Path(c.TID(), "fdinfo/"+strconv.Itoa(fd)), 4096)
+		if err != nil {
+			return err
+		}
+		if _, v, ok := strings.Cut(string(b), "\nPid:\t"); ok {
+			v, _, _ = strings.Cut(v, "\n")
+			pid, _ = strconv.Atoi(v)
+		}
+		return nil
+	})
+	return pid
+}

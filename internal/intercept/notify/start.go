@@ -1,0 +1,207 @@
+package notify
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime"
+	"syscall"
+
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+	"github.com/limpet-security/limpet/internal/kernel/seccomp"
+)
+
+// Command is what to run as the first supervised process.
+type Command struct {
+	Path string   // resolved by the caller (exec.LookPath in the workload's PATH)
+	Args []string // argv, with argv[0]
+	Env  []string
+	Dir  string // "": ours
+	// DropCaps are removed from the bounding set and from the process before
+	// it starts (linux.CapSysPtrace keeps it from tracing what we may trace).
+	DropCaps []int
+	// Forked is called with the child's pid before the command starts in it,
+	// for what belongs to a parent: the terminal. nil: nobody asks.
+	Forked func(pid int)
+}
+
+// order is what the child helper is told, as JSON in a memfd.
+type order struct {
+	Path     string             `json:"path"`
+	Args     []string           `json:"args"`
+	Env      []string           `json:"env"`
+	Filter   []linux.SockFilter `json:"filter"`
+	Flags    uintptr            `json:"flags"`
+	DropCaps []int              `json:"dropCaps"`
+	Scope    bool               `json:"scope"`
+}
+
+// Start runs cmd as a child in a process group of its own, with our standard
+// streams, no_new_privs and the filter, and answers its calls and those of
+// all its descendants until Close or until the last of them is gone. An error
+// that wraps a syscall.Errno from the child's own execve (ENOENT, EACCES, or
+// what the Judge answered) means that the command did not start.
+//
+// ctx bounds the start only.
+func Start(ctx context.Context, cfg Config, cmd Command) (*Supervisor, error) {
+	if cfg.Judge == nil {
+		return nil, errors.New("cannot supervise without a judge")
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	table, err := routes()
+	if err != nil {
+		return nil, err
+	}
+	filter, err := seccomp.Program(append([]int{os.Getpid()}, cfg.Protect...))
+	if err != nil {
+		return nil, err
+	}
+	s := &Supervisor{cfg: cfg, routes: table, done: make(chan struct{}), listener: -1}
+	s.power.measure()
+	if err := s.prepare(); err != nil {
+		return nil, err
+	}
+
+	o := order{Path: cmd.Path, Args: cmd.Args, Env: cmd.Env, Filter: filter, Flags: linux.FilterListener, DropCaps: cmd.DropCaps}
+	o.Flags |= cfg.FilterFlags
+	o.Scope = true
+	spec, err := orderFile(&o)
+	if err != nil {
+		return nil, err
+	}
+	defer spec.Close()
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_SEQPACKET|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("cannot make a socket pair: %w", err)
+	}
+	sock := os.NewFile(uintptr(pair[0]), "child")
+	defer sock.Close()
+	pid, err := syscall.ForkExec("/proc/self/exe", []string{childName}, &syscall.ProcAttr{
+		Dir:   cmd.Dir,
+		Env:   []string{"GOMAXPROCS=2"},
+		Files: []uintptr{0, 1, 2, uintptr(pair[1]), spec.Fd()},
+		Sys:   &syscall.SysProcAttr{Setpgid: true},
+	})
+	syscall.Close(pair[1])
+	if err != nil {
+		return nil, fmt.Errorf("cannot start the child helper: %w", err)
+	}
+	s.pid = pid
+	if cmd.Forked != nil {
+		cmd.Forked(pid)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
+	defer stop()
+	if err := s.handshake(int(pair[0])); err != nil {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+		if s.listener >= 0 {
+			s.Close()
+		}
+		runtime.KeepAlive(sock)
+		return nil, err
+	}
+	runtime.KeepAlive(sock)
+	return s, nil
+}
+
+// handshake with child.go:
+//
+//	helper                                supervisor
+//	no_new_privs, scope, filter
+//	listener (SCM_RIGHTS)  ------------>  workers start
+//	execve  --- notified --------------->  judged, seized, verified
+//	socket closes on exec  ------------>  started
+//	or errno of the exec   ------------>  failed
+func (s *Supervisor) handshake(sock int) error {
+	var b [256]byte
+	oob := make([]byte, syscall.CmsgSpace(4))
+	n, oobn, err := recvmsg(sock, b[:], oob)
+	if err != nil {
+		return fmt.Errorf("cannot hear from the child helper: %w", err)
+	}
+	if n == 0 || b[0] != 'L' {
+		return helperError(b[:n])
+	}
+	msgs, err := syscall.ParseSocketControlMessage(oob[:oobn])
+	if err != nil || len(msgs) != 1 {
+		return errors.New("cannot take the listener: no descriptor was sent")
+	}
+	fds, err := syscall.ParseUnixRights(&msgs[0])
+	if err != nil || len(fds) != 1 {
+		return errors.New("cannot take the listener: no descriptor was sent")
+	}
+	syscall.CloseOnExec(fds[0])
+	s.listener = fds[0]
+	_ = linux.SetListenerFlags(s.listener, linux.SyncWakeUp)
+	s.start()
+	n, _, err = recvmsg(sock, b[:], nil)
+	if err != nil {
+		return fmt.Errorf("cannot hear from the child helper: %w", err)
+	}
+	if n != 0 {
+		return helperError(b[:n])
+	}
+	return nil
+}
+
+func recvmsg(fd int, b, oob []byte) (int, int, error) {
+	for {
+		n, oobn, _, _, err := syscall.Recvmsg(fd, b, oob, syscall.MSG_CMSG_CLOEXEC)
+		if err != syscall.EINTR {
+			return n, oobn, err
+		}
+	}
+}
+
+// StartError is what the helper could not do. It unwraps to the errno.
+type StartError struct {
+	Step  string
+	Errno syscall.Errno
+}
+
+func (e *StartError) Error() string { return fmt.Sprintf("cannot %s: %v", e.Step, e.Errno) }
+
+// Unwrap gives the errno.
+func (e *StartError) Unwrap() error { return e.Errno }
+
+func helperError(b []byte) error {
+	if len(b) < 2 {
+		return errors.New("cannot start: the child helper ended early")
+	}
+	return &StartError{Step: steps[b[0]], Errno: syscall.Errno(b[1])}
+}
+
+func orderFile(o *order) (*os.File, error) {
+	b, err := json.Marshal(o)
+	if err != nil {
+		return nil, fmt.Errorf("cannot write the child's order: %w", err)
+	}
+	fd, err := linux.Memfd("limpet-order")
+	if err != nil {
+		return nil, fmt.Errorf("cannot make a memfd: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), "order")
+	if _, err := f.Write(b); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("cannot write the child's order: %w", err)
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("cannot rewind the child's order: %w", err)
+	}
+	return f, nil
+}
+
+// prepare closes this process to the tree below.
+func (s *Supervisor) prepare() error {
+	if err := linux.SetDumpable(false); err != nil {
+		return fmt.Errorf("cannot close our memory: %w", err)
+	}
+	return nil
+}

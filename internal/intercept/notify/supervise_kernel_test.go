@@ -1,0 +1,151 @@
+//go:build kernel
+
+package notify
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/limpet-security/limpet/internal/action"
+	"github.com/limpet-security/limpet/internal/intercept"
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+)
+
+// judge is a Judge made of functions; what is nil allows.
+type judge struct {
+	mu      sync.Mutex
+	execs   []string // canonical paths asked before
+	started []string // canonical paths at the exec stop
+	tampers []string
+
+	exec, execStarted func(*action.Exec) intercept.Answer
+	fork              func(*action.Fork) intercept.Answer
+	privilege         func(*action.Privilege) intercept.Answer
+}
+
+func (j *judge) Exec(e *action.Exec) intercept.Answer {
+	j.mu.Lock()
+	j.execs = append(j.execs, e.Path)
+	j.mu.Unlock()
+	if j.exec != nil {
+		return j.exec(e)
+	}
+	return intercept.Allow
+}
+
+func (j *judge) ExecStarted(e *action.Exec) intercept.Answer {
+	j.mu.Lock()
+	j.started = append(j.started, e.Path)
+	j.mu.Unlock()
+	if j.execStarted != nil {
+		return j.execStarted(e)
+	}
+	return intercept.Allow
+}
+
+func (j *judge) Socket(*action.Socket) intercept.Answer   { return intercept.Allow }
+func (j *judge) Connect(*action.Connect) intercept.Answer { return intercept.Allow }
+func (j *judge) Fork(f *action.Fork) intercept.Answer {
+	if j.fork != nil {
+		return j.fork(f)
+	}
+	return intercept.Allow
+}
+
+func (j *judge) Privilege(p *action.Privilege) intercept.Answer {
+	if j.privilege != nil {
+		return j.privilege(p)
+	}
+	return intercept.Allow
+}
+
+func (j *judge) Tamper(t *action.Tamper) {
+	j.mu.Lock()
+	j.tampers = append(j.tampers, t.Syscall)
+	j.mu.Unlock()
+}
+
+// supervised runs argv with stdout going to a file, and gives what it wrote
+// and how it ended.
+func supervised(t testing.TB, j intercept.Judge, env []string, argv ...string) (string, syscall.WaitStatus) {
+	t.Helper()
+	out, st, err := trySupervised(t, j, env, argv...)
+	if err != nil {
+		t.Fatalf("start %v: %v", argv, err)
+	}
+	return out, st
+}
+
+func trySupervised(t testing.TB, j intercept.Judge, env []string, argv ...string) (string, syscall.WaitStatus, error) {
+	t.Helper()
+	f, err := os.CreateTemp(t.TempDir(), "out")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	old1, _ := syscall.Dup(1)
+	old2, _ := syscall.Dup(2)
+	_ = syscall.Dup3(int(f.Fd()), 1, 0)
+	_ = syscall.Dup3(int(f.Fd()), 2, 0)
+	ended := make(chan syscall.WaitStatus, 8)
+	level := slog.LevelInfo
+	s, err := Start(context.Background(), Config{
+		Judge:  j,
+		Logger: slog.New(slog.NewTextHandler(os.NewFile(uintptr(old2), "stderr"), &slog.HandlerOptions{Level: level})),
+		Reaped: func(_ int, st syscall.WaitStatus) { ended <- st },
+		Fault:  func(n string, v any) { t.Errorf("fault in %s: %v", n, v) },
+	}, Command{Path: argv[0], Args: argv, Env: append(os.Environ(), env...)})
+	_ = syscall.Dup3(old1, 1, 0)
+	_ = syscall.Dup3(old2, 2, 0)
+	syscall.Close(old1)
+	if err != nil {
+		b, _ := os.ReadFile(f.Name())
+		return string(b), 0, err
+	}
+	var st syscall.WaitStatus
+	for deadline := time.Now().Add(time.Minute); ; {
+		pid, w, ok := linux.Reap()
+		if ok && pid == s.PID() {
+			st = w
+			break
+		}
+		select {
+		case st = <-ended:
+		default:
+			if !ok {
+				time.Sleep(time.Millisecond)
+			}
+			if time.Now().After(deadline) {
+				_ = syscall.Kill(-s.PID(), syscall.SIGKILL)
+				t.Fatalf("%v did not end in a minute", argv)
+			}
+			continue
+		}
+		break
+	}
+	s.Close()
+	b, err := os.ReadFile(f.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b), st, nil
+}
+
+func TestRunsACommand(t *testing.T) {
+	out, st := supervised(t, &judge{}, nil, "/bin/sh", "-c", "echo one; /bin/echo two; exit 7")
+	if out != "one\ntwo\n" || st.ExitStatus() != 7 {
+		t.Errorf("got %q and status %v", out, st)
+	}
+}
+
+func TestStartReportsTheErrno(t *testing.T) {
+	_, _, err := trySupervised(t, &judge{}, nil, "/no/such/program")
+	if se, ok := err.(*StartError); !ok || se.Errno != syscall.ENOENT {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,265 @@
+package notify
+
+import (
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/limpet-security/limpet/internal/intercept"
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+)
+
+// Config of a Supervisor.
+type Config struct {
+	Judge  intercept.Judge
+	Logger *slog.Logger // nil: discard
+	// Protect lists pids besides our own that nobody in the tree may signal,
+	// as the tree's pid namespace numbers them.
+	Protect []int
+	// FilterFlags are added to the filter's: linux.FilterKillable where the
+	// probe found that it behaves.
+	FilterFlags uintptr
+	// Reaped receives the status of a child of ours that a tracer thread had
+	// to take. nil: dropped.
+	Reaped func(pid int, st syscall.WaitStatus)
+	// Fault receives a panic of a handler, after the call was refused.
+	Fault func(syscallName string, v any)
+}
+
+// Supervisor answers the calls of one process tree.
+type Supervisor struct {
+	cfg      Config
+	listener int
+	pid      int // the first child
+	routes   *[maxSyscall]route
+	tasks    taskTable
+	count    taskCount
+	power    power
+	net      netState
+	roots    atomic.Bool // a task may have another root than ours
+
+	lead    lead
+	wg      sync.WaitGroup
+	workers atomic.Int32
+	closed  atomic.Bool
+	leader  atomic.Int32 // tid of the thread in RECV
+	faults  atomic.Uint64
+	done    chan struct{}
+	once    sync.Once
+}
+
+// Bounds of the worker pool: enough that a thousand blocked calls leave a
+// thread for the others, few enough to stay in a small task's memory.
+const (
+	minWorkers = 2
+	maxWorkers = 512
+)
+
+type worker struct {
+	tid   int
+	leads bool
+	call  *Call
+}
+
+// PID is the first child.
+func (s *Supervisor) PID() int { return s.pid }
+
+// Done is closed when no task uses the filter any more, or after Close.
+func (s *Supervisor) Done() <-chan struct{} { return s.done }
+
+// Faults counts handler panics so far.
+func (s *Supervisor) Faults() uint64 { return s.faults.Load() }
+
+// Close stops answering: every governed call of what is left of the tree
+// fails with ENOSYS from then on. It waits for the workers.
+func (s *Supervisor) Close() {
+	s.closed.Store(true)
+	s.lead.wakeAll()
+	for i := 0; ; i++ {
+		if tid := s.leader.Load(); tid != 0 {
+			_ = linux.Tgkill(syscall.Getpid(), int(tid), syscall.SIGURG)
+		}
+		if s.workers.Load() == 0 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+		s.lead.wakeAll()
+	}
+	s.wg.Wait()
+	s.finish()
+}
+
+func (s *Supervisor) finish() {
+	s.once.Do(func() {
+		linux.Close(s.listener)
+		s.tasks.close()
+		close(s.done)
+	})
+}
+
+func (s *Supervisor) start() {
+	for range minWorkers {
+		s.hire()
+	}
+}
+
+func (s *Supervisor) hire() {
+	if s.workers.Add(1) > maxWorkers {
+		s.workers.Add(-1)
+		return
+	}
+	s.wg.Add(1)
+	go s.work()
+}
+
+// abdicate gives the lead to a sleeping worker, hiring one if none sleeps.
+func (s *Supervisor) abdicate() {
+	if s.lead.waiting.Load() == 0 {
+		s.hire()
+	}
+	s.lead.unlock()
+}
+
+func (s *Supervisor) work() {
+	defer s.wg.Done()
+	runtime.LockOSThread() // never unlocked: the thread ends with its worker, and its ptrace links with it
+	w := &worker{tid: linux.Gettid()}
+	defer func() {
+		if s.workers.Add(-1) == 0 {
+			go s.finishWhenIdle()
+		}
+	}()
+	for !s.closed.Load() {
+		s.lead.lock(&s.closed)
+		w.leads = true
+		if s.closed.Load() {
+			s.lead.unlock()
+			return
+		}
+		s.leader.Store(int32(w.tid))
+		s.receive(w)
+	}
+}
+
+func (s *Supervisor) finishWhenIdle() {
+	s.wg.Wait()
+	s.finish()
+}
+
+// receive answers calls until the lead is given away or everything is over.
+func (s *Supervisor) receive(w *worker) {
+	for {
+		c := w.call
+		if c == nil {
+			c = &Call{s: s}
+			w.call = c
+		}
+		c.reset(w)
+		switch e := linux.Recv(s.listener, &c.Notification); e {
+		case 0:
+		case syscall.EINTR:
+			if s.closed.Load() {
+				s.leader.Store(0)
+				s.lead.unlock()
+				return
+			}
+			continue
+		default:
+			if e == syscall.ENOENT && !linux.HungUp(s.listener, 0) {
+				continue // the caller died before we came
+			}
+			if e != syscall.ENOENT {
+				s.cfg.Logger.Error("cannot receive from the listener", "errno", e)
+			}
+			s.closed.Store(true)
+			s.leader.Store(0)
+			s.lead.unlock()
+			s.lead.wakeAll()
+			return
+		}
+		r := s.dispatch(c)
+		switch {
+		case r.ended:
+			c.answered.Store(true)
+			c.mem.close()
+		case r.postpone:
+			w.call = nil
+		default:
+			s.send(c, r)
+			c.mem.close()
+		}
+		if !w.leads {
+			return
+		}
+	}
+}
+
+func (c *Call) reset(w *worker) {
+	c.Notification = linux.Notification{}
+	c.w = w
+	c.task = nil
+	c.answered.Store(false)
+	c.mem.fd, c.mem.at = -1, 0
+}
+
+func (s *Supervisor) send(c *Call, r Response) {
+	if r.Kill {
+		s.kill(c)
+	}
+	reply := linux.Reply{ID: c.ID, Val: r.Val, Error: -int32(r.Errno)}
+	if r.Continue {
+		reply.Flags = linux.ReplyContinue
+	}
+	if r.Errno != 0 {
+		reply.Val = 0
+	}
+	if e := linux.Send(s.listener, &reply); e != 0 && e != syscall.ENOENT {
+		s.cfg.Logger.Error("cannot answer a call", "tid", c.TID(), "errno", e)
+	}
+}
+
+// kill ends the caller's process. The call is still unanswered, so the pid
+// is still the caller's.
+func (s *Supervisor) kill(c *Call) {
+	pid := c.Process().PID
+	if !c.Valid() || pid <= 1 {
+		return
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		s.cfg.Logger.Error("cannot kill a denied process", "pid", pid, "error", err)
+	}
+}
+
+// lead is the right to use the listener: a futex lock that knows how many
+// threads wait for it.
+type lead struct {
+	state   uint32
+	waiting atomic.Int32
+}
+
+func (l *lead) lock(closed *atomic.Bool) {
+	if atomic.CompareAndSwapUint32(&l.state, 0, 1) {
+		return
+	}
+	l.waiting.Add(1)
+	for !atomic.CompareAndSwapUint32(&l.state, 0, 1) {
+		linux.FutexWait(&l.state, 1)
+		if closed.Load() {
+			// Let whoever holds it finish, without sleeping for ever.
+			runtime.Gosched()
+		}
+	}
+	l.waiting.Add(-1)
+}
+
+func (l *lead) unlock() {
+	atomic.StoreUint32(&l.state, 0)
+	if l.waiting.Load() > 0 {
+		linux.FutexWake(&l.state, 1)
+	}
+}
+
+func (l *lead) wakeAll() { linux.FutexWake(&l.state, maxWorkers) }

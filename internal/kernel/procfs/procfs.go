@@ -1,0 +1,217 @@
+package procfs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+	"syscall"
+
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+)
+
+// Bounds of what is read from one file.
+const (
+	MaxStat    = 1024
+	MaxStatus  = 8 << 10
+	MaxCmdline = 128 << 10
+	MaxMaps    = 256 << 10
+	MaxTCP     = 4 << 20
+)
+
+// ErrFormat reports a file that does not look as the kernel writes it.
+var ErrFormat = errors.New("unexpected format")
+
+// IDs are one line of four ids: real, effective, saved, filesystem.
+type IDs struct{ Real, Effective, Saved, FS uint32 }
+
+// Same says that all but the filesystem id are equal: the kernel's condition
+// for looking into a task of that id.
+func (i IDs) Same() bool { return i.Real == i.Effective && i.Real == i.Saved }
+
+// Status is the part of /proc/TID/status that is used.
+type Status struct {
+	Name       string
+	TGID, PPID int
+	UID, GID   IDs
+	Tracer     int
+}
+
+// Stat is the part of /proc/PID/stat that is used.
+type Stat struct {
+	Comm      string
+	State     byte
+	PPID      int
+	PGID      int
+	Threads   int
+	StartTime uint64 // clock ticks since boot
+}
+
+// Path gives "/proc/TID/name".
+func Path(tid int, name string) string {
+	var b [64]byte
+	p := append(b[:0], "/proc/"...)
+	p = strconv.AppendInt(p, int64(tid), 10)
+	p = append(p, '/')
+	p = append(p, name...)
+	return string(p)
+}
+
+// ReadFile reads at most max bytes; cut says that there was more.
+func ReadFile(path string, max int) (b []byte, cut bool, err error) {
+	fd, err := linux.OpenAt(linux.AtFDCWD, path, syscall.O_RDONLY)
+	if err != nil {
+		return nil, false, fmt.Errorf("cannot open %s: %w", path, err)
+	}
+	defer linux.Close(fd)
+	b = make([]byte, 0, min(max, 4096))
+	for {
+		if len(b) == cap(b) {
+			if cap(b) >= max {
+				return b, true, nil
+			}
+			nb := make([]byte, len(b), min(max, 4*cap(b)))
+			copy(nb, b)
+			b = nb
+		}
+		n, err := syscall.Read(fd, b[len(b):cap(b)])
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, false, fmt.Errorf("cannot read %s: %w", path, err)
+		}
+		if n == 0 {
+			return b, false, nil
+		}
+		b = b[:len(b)+n]
+	}
+}
+
+// ReadStatus reads /proc/TID/status.
+func ReadStatus(tid int) (Status, error) {
+	b, _, err := ReadFile(Path(tid, "status"), MaxStatus)
+	if err != nil {
+		return Status{}, err
+	}
+	return ParseStatus(b)
+}
+
+// ParseStatus reads the text of a status file. Keys stand at line starts, and
+// the kernel escapes newlines in Name, so a name cannot forge a line.
+func ParseStatus(b []byte) (Status, error) {
+	var s Status
+	var seen int
+	for len(b) > 0 && seen < 6 {
+		line := b
+		if i := bytes.IndexByte(b, '\n'); i >= 0 {
+			line, b = b[:i], b[i+1:]
+		} else {
+			b = nil
+		}
+		k, v, ok := bytes.Cut(line, []byte(":\t"))
+		if !ok {
+			continue
+		}
+		var err error
+		switch string(k) {
+		case "Name":
+			s.Name = string(v)
+		case "Tgid":
+			s.TGID, err = strconv.Atoi(string(v))
+		case "PPid":
+			s.PPID, err = strconv.Atoi(string(v))
+		case "TracerPid":
+			s.Tracer, err = strconv.Atoi(string(v))
+		case "Uid":
+			s.UID, err = parseIDs(v)
+		case "Gid":
+			s.GID, err = parseIDs(v)
+		default:
+			continue
+		}
+		if err != nil {
+			return Status{}, fmt.Errorf("cannot read field %s of a status file: %w", k, ErrFormat)
+		}
+		seen++
+	}
+	if s.TGID == 0 || seen < 6 {
+		return Status{}, fmt.Errorf("cannot read a status file: %w", ErrFormat)
+	}
+	return s, nil
+}
+
+func parseIDs(v []byte) (IDs, error) {
+	f := bytes.Fields(v)
+	if len(f) != 4 {
+		return IDs{}, ErrFormat
+	}
+	var n [4]uint32
+	for i := range f {
+		u, err := strconv.ParseUint(string(f[i]), 10, 32)
+		if err != nil {
+			return IDs{}, ErrFormat
+		}
+		n[i] = uint32(u)
+	}
+	return IDs{n[0], n[1], n[2], n[3]}, nil
+}
+
+// ReadStat reads /proc/TID/stat.
+func ReadStat(tid int) (Stat, error) {
+	fd, err := linux.OpenAt(linux.AtFDCWD, Path(tid, "stat"), syscall.O_RDONLY)
+	if err != nil {
+		return Stat{}, fmt.Errorf("cannot open stat of %d: %w", tid, err)
+	}
+	defer linux.Close(fd)
+	var b [MaxStat]byte
+	n, err := syscall.Read(fd, b[:])
+	if err != nil {
+		return Stat{}, fmt.Errorf("cannot read stat of %d: %w", tid, err)
+	}
+	return ParseStat(b[:n])
+}
+
+// ParseStat reads the text of a stat file. The comm lies between the first
+// "(" and the last ")".
+func ParseStat(b []byte) (Stat, error) {
+	i, j := bytes.IndexByte(b, '('), bytes.LastIndexByte(b, ')')
+	if i < 0 || j < i || len(b) < j+4 {
+		return Stat{}, fmt.Errorf("cannot read a stat file: %w", ErrFormat)
+	}
+	s := Stat{Comm: string(b[i+1 : j]), State: b[j+2]}
+	f := bytes.Fields(b[j+3:])
+	if len(f) < 19 {
+		return Stat{}, fmt.Errorf("cannot read a stat file: %w", ErrFormat)
+	}
+	var e1, e2, e3, e4 error
+	s.PPID, e1 = strconv.Atoi(string(f[0]))
+	s.PGID, e2 = strconv.Atoi(string(f[1]))
+	s.Threads, e3 = strconv.Atoi(string(f[16]))
+	s.StartTime, e4 = strconv.ParseUint(string(f[18]), 10, 64)
+	if err := errors.Join(e1, e2, e3, e4); err != nil {
+		return Stat{}, fmt.Errorf("cannot read a stat file: %w", ErrFormat)
+	}
+	return s, nil
+}
+
+// Cmdline reads the arguments of a process, at most max of them and maxBytes
+// bytes; cut says that there were more.
+func Cmdline(pid, max, maxBytes int) (args []string, cut bool, err error) {
+	b, cut, err := ReadFile(Path(pid, "cmdline"), maxBytes)
+	if err != nil {
+		return nil, false, err
+	}
+	for len(b) > 0 {
+		if len(args) == max {
+			return args, true, nil
+		}
+		i := bytes.IndexByte(b, 0)
+		if i < 0 {
+			return append(args, string(b)), cut, nil
+		}
+		args = append(args, string(b[:i]))
+		b = b[i+1:]
+	}
+	return args, cut, nil
+}
