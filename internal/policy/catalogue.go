@@ -160,3 +160,36 @@ func (c ControlID) Technique() string {
 	}
 	return ""
 }
+
+// ControlIDs gives every control that a policy can set, in the order of
+// Registry.
+func ControlIDs() []ControlID {
+	out := make([]ControlID, 0, len(catalogue))
+	for _, e := range catalogue {
+		if e.id != SelfProtection {
+			out = append(out, e.id)
+		}
+	}
+	return out
+}
+
+// Stronger says whether m stops more than n does.
+func (m Mode) Stronger(n Mode) bool { return m.rank() > n.rank() }
+
+// Weaker gives the weaker of two modes; "" is no opinion.
+func (m Mode) Weaker(n Mode) Mode {
+	if m == "" || n != "" && m.Stronger(n) {
+		return n
+	}
+	return m
+}
+
+func (m Mode) rank() int {
+	switch m {
+	case Audit:
+		return 1
+	case Enforce:
+		return 2
+	}
+	return 0
+}

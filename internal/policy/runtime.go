@@ -1,6 +1,9 @@
 package policy
 
-import "time"
+import (
+	"reflect"
+	"time"
+)
 
 // What a runtime policy's document says it is.
 const (
@@ -107,4 +110,25 @@ type Controls struct {
 type Setting struct {
 	Mode     Mode     `json:"mode" req:"true" doc:"off: not looked at. audit: reported. enforce: stopped and reported."`
 	Response Response `json:"response,omitempty" doc:"What enforce does beyond failing the call: deny (default) nothing, killProcess kills the caller, stopContainer stops the workload."`
+}
+
+// Empty says that no selector is set.
+func (x *Exception) Empty() bool {
+	return len(x.Processes) == 0 && len(x.Users) == 0 && len(x.Paths) == 0 && len(x.Digests) == 0 &&
+		len(x.CIDRs) == 0 && len(x.Ports) == 0 && len(x.Syscalls) == 0
+}
+
+// Setting gives the setting of a control, or false if the policy does not
+// set it.
+func (c *Controls) Setting(id ControlID) (Setting, bool) {
+	v := reflect.ValueOf(c).Elem()
+	f, ok := fieldsOf(v.Type()).byName[string(id)]
+	if !ok {
+		return Setting{}, false
+	}
+	p := v.FieldByIndex(f.index)
+	if p.IsNil() {
+		return Setting{}, false
+	}
+	return p.Elem().FieldByName("Setting").Interface().(Setting), true
 }

@@ -1,0 +1,186 @@
+package verdict
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/limpet-security/limpet/internal/action"
+	"github.com/limpet-security/limpet/internal/policy"
+)
+
+// Engine is a compiled set of policies. It never changes; its methods may be
+// called from any number of goroutines and do not allocate.
+type Engine struct {
+	exec      []check[action.Exec]
+	socket    []check[action.Socket]
+	connect   []check[action.Connect]
+	fork      []check[action.Fork]
+	privilege [privilegeKinds][]check[action.Privilege]
+
+	groupMode  policy.Mode
+	sources    []*source
+	outOfScope []string
+	notes      []Note
+	next       time.Time
+	needs      Needs
+}
+
+const privilegeKinds = int(action.PrivCapability) + 1
+
+// check finds violations of one control of one policy: match gives the rule
+// that is violated, or "".
+type check[A any] struct {
+	src   *source
+	match func(*A) policy.RuleID
+}
+
+// seal puts every list in the order in which the first violation decides.
+func (e *Engine) seal() {
+	slices.SortFunc(e.sources, (*source).compare)
+	sortChecks(e.exec)
+	sortChecks(e.socket)
+	sortChecks(e.connect)
+	sortChecks(e.fork)
+	for i := range e.privilege {
+		sortChecks(e.privilege[i])
+	}
+	e.needs.Exec = len(e.exec) > 0
+	e.needs.Socket = len(e.socket) > 0
+	e.needs.Connect = len(e.connect) > 0
+	e.needs.Fork = len(e.fork) > 0
+	for i := range e.privilege {
+		e.needs.Privilege[i] = len(e.privilege[i]) > 0
+	}
+}
+
+func sortChecks[A any](list []check[A]) {
+	slices.SortStableFunc(list, func(a, b check[A]) int { return a.src.compare(b.src) })
+}
+
+// Exec judges a program that is about to run. Digest and Origin must be
+// filled in if Needs asks for them.
+func (e *Engine) Exec(a *action.Exec) Decision {
+	for i := range e.exec {
+		c := &e.exec[i]
+		rule := c.match(a)
+		if rule == "" {
+			continue
+		}
+		s := subject{proc: a.Proc, path: a.Path, digest: a.Digest}
+		if c.src.excepted(&s) {
+			continue
+		}
+		return c.src.decision(rule)
+	}
+	return Decision{}
+}
+
+// Socket judges a new socket.
+func (e *Engine) Socket(a *action.Socket) Decision {
+	for i := range e.socket {
+		c := &e.socket[i]
+		rule := c.match(a)
+		if rule == "" {
+			continue
+		}
+		s := subject{proc: a.Proc}
+		if c.src.excepted(&s) {
+			continue
+		}
+		return c.src.decision(rule)
+	}
+	return Decision{}
+}
+
+// Connect judges an outbound flow.
+func (e *Engine) Connect(a *action.Connect) Decision {
+	for i := range e.connect {
+		c := &e.connect[i]
+		rule := c.match(a)
+		if rule == "" {
+			continue
+		}
+		s := subject{proc: a.Proc, path: a.Unix, addr: peerAddr(a.Peer), port: a.Peer.Port()}
+		if c.src.excepted(&s) {
+			continue
+		}
+		return c.src.decision(rule)
+	}
+	return Decision{}
+}
+
+// Fork judges a new task.
+func (e *Engine) Fork(a *action.Fork) Decision {
+	for i := range e.fork {
+		c := &e.fork[i]
+		rule := c.match(a)
+		if rule == "" {
+			continue
+		}
+		s := subject{proc: a.Proc}
+		if c.src.excepted(&s) {
+			continue
+		}
+		return c.src.decision(rule)
+	}
+	return Decision{}
+}
+
+// Privilege judges a call that asks for more than an application usually needs.
+func (e *Engine) Privilege(a *action.Privilege) Decision {
+	if int(a.Kind) >= privilegeKinds {
+		return Decision{}
+	}
+	list := e.privilege[a.Kind]
+	for i := range list {
+		c := &list[i]
+		rule := c.match(a)
+		if rule == "" {
+			continue
+		}
+		s := subject{proc: a.Proc, syscall: a.Syscall}
+		if c.src.excepted(&s) {
+			continue
+		}
+		return c.src.decision(rule)
+	}
+	return Decision{}
+}
+
+// Needs says what an engine looks at, so that an enforcer can leave out work.
+type Needs struct {
+	Digest    bool                 // Exec.Digest must be filled in
+	Origin    bool                 // Exec.Origin must be filled in
+	SocketFDs bool                 // Exec.SocketFDs must be filled in
+	Exec      bool                 // some control judges programs
+	Socket    bool                 // some control judges sockets
+	Connect   bool                 // some control judges outbound flows
+	Fork      bool                 // some control judges new tasks
+	Privilege [privilegeKinds]bool // by action.PrivilegeKind
+}
+
+// Needs gives what the engine looks at.
+func (e *Engine) Needs() Needs { return e.needs }
+
+// NextChange gives the time at which the same policies compile to another
+// engine, because enforceAfterDays pass or an exception expires; zero: never.
+func (e *Engine) NextChange() time.Time { return e.next }
+
+// peerAddr gives the address that the kernel will really ask: mapped IPv4 as
+// IPv4, and loopback for the unspecified address.
+func peerAddr(p netip.AddrPort) netip.Addr {
+	a := p.Addr().Unmap()
+	if a.IsUnspecified() {
+		if a.Is4() {
+			return loopback4
+		}
+		return loopback6
+	}
+	return a
+}
+
+var (
+	loopback4 = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	loopback6 = netip.IPv6Loopback()
+)
