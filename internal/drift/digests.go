@@ -1,0 +1,201 @@
+package drift
+
+import (
+	"container/list"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/limpet-security/limpet/internal/action"
+	"github.com/limpet-security/limpet/internal/workload"
+)
+
+// Bounds of hashing.
+const (
+	MaxFile      = 2 << 30 // bytes of one file
+	DefaultCache = 4096    // digests remembered by NewDigests(0)
+	// settle is how long a file must have been unchanged for its digest to be
+	// remembered: a change within the same tick of the file system's clock
+	// leaves no trace in ctime. Ticks are at most 10 ms (HZ=100).
+	settle = 50 * time.Millisecond
+)
+
+// Errors of Digests.Of.
+var (
+	ErrTooLarge = errors.New("file too large to hash")
+	ErrChanged  = errors.New("file changed while it was hashed")
+)
+
+// Digests hashes files and remembers the results by file identity (device,
+// inode, size, mtime, ctime). It is safe for concurrent use: many callers that
+// ask for the same file at once have it hashed once.
+//
+// A remembered digest is right as long as every change of content changes
+// ctime. Writes through a shared mapping do so only at the first write to a
+// clean page, but the kernel refuses to run a file that is open for writing
+// (ETXTBSY; not on Linux 6.11 and 6.12), so no such mapping lives across
+// an exec.
+type Digests struct {
+	max  int
+	now  func() time.Time
+	stat func(fd int) (action.File, error)
+
+	mu      sync.Mutex
+	entries map[identity]*list.Element // of *remembered
+	recent  *list.List                 // most recent first
+	flying  map[identity]*flight
+	hits    uint64
+	hashed  uint64
+}
+
+type identity struct {
+	dev, ino     uint64
+	size         int64
+	mtime, ctime int64
+}
+
+type remembered struct {
+	id     identity
+	digest workload.Digest
+}
+
+type flight struct {
+	done   chan struct{}
+	digest workload.Digest
+	err    error
+}
+
+// NewDigests makes a cache of at most max digests; 0 means DefaultCache.
+func NewDigests(max int) *Digests {
+	if max <= 0 {
+		max = DefaultCache
+	}
+	return &Digests{max: max, now: time.Now, stat: fstat, entries: map[identity]*list.Element{}, recent: list.New(), flying: map[identity]*flight{}}
+}
+
+func identityOf(f action.File) identity {
+	return identity{f.Dev, f.Ino, f.Size, f.MtimeNs, f.CtimeNs}
+}
+
+// Of gives the SHA-256 of an open file. fd stays open and its offset stays
+// where it is; f must be what fstat says about it.
+func (c *Digests) Of(fd int, f action.File) (workload.Digest, error) {
+	id := identityOf(f)
+	c.mu.Lock()
+	if el, ok := c.entries[id]; ok {
+		c.recent.MoveToFront(el)
+		c.hits++
+		d := el.Value.(*remembered).digest
+		c.mu.Unlock()
+		return d, nil
+	}
+	if fl, ok := c.flying[id]; ok && c.settled(f) {
+		c.mu.Unlock()
+		<-fl.done
+		if fl.err == nil {
+			return fl.digest, nil
+		}
+		// The other caller's descriptor may be the trouble: try ours.
+		return c.hash(fd, f)
+	}
+	fl := &flight{done: make(chan struct{})}
+	c.flying[id] = fl
+	c.mu.Unlock()
+
+	settled := c.settled(f) // before reading: what changes later has a later ctime
+	fl.digest, fl.err = c.hash(fd, f)
+
+	c.mu.Lock()
+	if c.flying[id] == fl {
+		delete(c.flying, id)
+	}
+	if fl.err == nil && settled {
+		c.remember(id, fl.digest)
+	}
+	c.mu.Unlock()
+	close(fl.done)
+	return fl.digest, fl.err
+}
+
+// settled says that the file's last change is old enough for ctime to tell
+// it from a later one. A ctime in the future never is.
+func (c *Digests) settled(f action.File) bool {
+	return c.now().UnixNano()-f.CtimeNs > int64(settle)
+}
+
+// remember needs c.mu.
+func (c *Digests) remember(id identity, d workload.Digest) {
+	if _, ok := c.entries[id]; ok {
+		return
+	}
+	c.entries[id] = c.recent.PushFront(&remembered{id, d})
+	for c.recent.Len() > c.max {
+		last := c.recent.Back()
+		c.recent.Remove(last)
+		delete(c.entries, last.Value.(*remembered).id)
+	}
+}
+
+// Stats gives how often a digest was remembered and how often a file was hashed.
+func (c *Digests) Stats() (hits, hashed uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.hits, c.hashed
+}
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b }}
+
+// hash reads the file by pread, and looks at it again afterwards.
+func (c *Digests) hash(fd int, f action.File) (workload.Digest, error) {
+	if fd < 0 {
+		return workload.Digest{}, fmt.Errorf("cannot hash file: %w", syscall.EBADF)
+	}
+	if f.Size > MaxFile {
+		return workload.Digest{}, fmt.Errorf("cannot hash file of %d bytes: %w", f.Size, ErrTooLarge)
+	}
+	c.mu.Lock()
+	c.hashed++
+	c.mu.Unlock()
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	h := sha256.New()
+	for off := int64(0); ; {
+		n, err := syscall.Pread(fd, *buf, off)
+		switch {
+		case err == syscall.EINTR:
+			continue
+		case err != nil:
+			return workload.Digest{}, fmt.Errorf("cannot hash file: %w", err)
+		}
+		if n == 0 {
+			break
+		}
+		h.Write((*buf)[:n])
+		if off += int64(n); off > f.Size {
+			return workload.Digest{}, fmt.Errorf("cannot hash file: %w", ErrChanged)
+		}
+	}
+	again, err := c.stat(fd)
+	if err != nil {
+		return workload.Digest{}, fmt.Errorf("cannot hash file: %w", err)
+	}
+	if identityOf(again) != identityOf(f) {
+		return workload.Digest{}, fmt.Errorf("cannot hash file: %w", ErrChanged)
+	}
+	var d workload.Digest
+	h.Sum(d[:0])
+	return d, nil
+}
+
+// fstat gives the identity of an open file.
+func fstat(fd int) (action.File, error) {
+	var st syscall.Stat_t
+	if err := syscall.Fstat(fd, &st); err != nil {
+		return action.File{}, err
+	}
+	return action.File{Dev: st.Dev, Ino: st.Ino, Size: st.Size, MtimeNs: st.Mtim.Nano(), CtimeNs: st.Ctim.Nano(),
+		Mode: st.Mode, UID: st.Uid, GID: st.Gid, Nlink: uint32(st.Nlink)}, nil
+}
