@@ -1,5 +1,7 @@
 package policy
 
+import "strings"
+
 // entry is what is known about a control beside its fields.
 type entry struct {
 	id        ControlID
@@ -192,4 +194,17 @@ func (m Mode) rank() int {
 		return 2
 	}
 	return 0
+}
+
+// ControlOfPath gives the control that a path such as
+// spec.controls.drift.mode lies in, or "". The control may be unknown.
+func ControlOfPath(path string) ControlID {
+	rest, ok := strings.CutPrefix(path, "spec.controls.")
+	if !ok {
+		return ""
+	}
+	if i := strings.IndexAny(rest, ".["); i >= 0 {
+		rest = rest[:i]
+	}
+	return ControlID(rest)
 }
