@@ -34,42 +34,56 @@ func openArchive(file, tag string) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	img, err := readArchive(f, tag)
+	img, name, err := readArchive(f, tag)
 	if err != nil {
 		f.Close()
 		return nil, err
 	}
-	return &Source{Image: img, close: f.Close}, nil
+	return &Source{Ref: name, Image: img, close: f.Close}, nil
 }
 
-func readArchive(f *os.File, tag string) (*Image, error) {
+// readArchive gives one image and its first name, "" when it has none.
+func readArchive(f *os.File, tag string) (*Image, string, error) {
+	a, e, err := findInArchive(f, tag)
+	if err != nil {
+		return nil, "", err
+	}
+	img, err := a.image(e)
+	if tag == "" && len(e.RepoTags) > 0 {
+		tag = e.RepoTags[0]
+	}
+	return img, tag, err
+}
+
+func findInArchive(f *os.File, tag string) (*archive, archiveEntry, error) {
+	var none archiveEntry
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return nil, none, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no regular file: %w", f.Name(), ErrUnsupported)
+		return nil, none, fmt.Errorf("%s is no regular file: %w", f.Name(), ErrUnsupported)
 	}
 	if info.Size() > MaxArchiveBytes {
-		return nil, fmt.Errorf("archive of %d bytes: %w", info.Size(), ErrTooLarge)
+		return nil, none, fmt.Errorf("archive of %d bytes: %w", info.Size(), ErrTooLarge)
 	}
-	a := archive{f: f, files: map[string]span{}}
+	a := &archive{f: f, files: map[string]span{}}
 	if err := a.scan(info.Size()); err != nil {
-		return nil, err
+		return nil, none, err
 	}
 	raw, err := a.read("manifest.json", MaxManifestBytes)
 	if err != nil {
-		return nil, fmt.Errorf("not a docker-archive: %w", err)
+		return nil, none, fmt.Errorf("not a docker-archive: %w", err)
 	}
 	var entries []archiveEntry
 	if err := json.Unmarshal(raw, &entries); err != nil {
-		return nil, fmt.Errorf("cannot read manifest.json: %w: %w", ErrMalformed, err)
+		return nil, none, fmt.Errorf("cannot read manifest.json: %w: %w", ErrMalformed, err)
 	}
 	e, err := pick(entries, tag)
 	if err != nil {
-		return nil, err
+		return nil, none, err
 	}
-	return a.image(e)
+	return a, e, nil
 }
 
 func pick(entries []archiveEntry, tag string) (archiveEntry, error) {

@@ -17,8 +17,8 @@ func bytesReader(b []byte) io.Reader { return bytes.NewReader(b) }
 
 // inspected is what we use of the daemon's description of an image.
 type inspected struct {
-	ID          string `json:"Id"`
-	RepoDigests []string
+	ID       string `json:"Id"`
+	RepoTags []string
 }
 
 // openDaemon has the Docker daemon save the image to a temporary file that
@@ -65,11 +65,17 @@ func openDaemon(ctx context.Context, p Place, o Options) (_ *Source, err error) 
 	if n > MaxArchiveBytes {
 		return nil, fmt.Errorf("image of more than %d bytes: %w", int64(MaxArchiveBytes), ErrTooLarge)
 	}
-	img, err := readArchive(f, "")
+	img, _, err := readArchive(f, "")
 	if err != nil {
 		return nil, err
 	}
-	return &Source{Name: p.String(), Image: img, close: cleanup}, nil
+	s := &Source{Name: p.String(), Image: img, close: cleanup}
+	if p.Ref != nil {
+		s.Ref = p.Ref.String()
+	} else if len(info.RepoTags) > 0 {
+		s.Ref = info.RepoTags[0]
+	}
+	return s, nil
 }
 
 // writeDaemon streams the image into the daemon and checks what it became.

@@ -196,3 +196,19 @@ func readBounded(r io.Reader, limit int64, what string) ([]byte, error) {
 	}
 	return b, nil
 }
+
+// ParseIndex reads index bytes; its children have no Image yet.
+func ParseIndex(raw []byte, mt types.MediaType) (*Index, error) {
+	im, err := parseIndex(raw)
+	if err != nil {
+		return nil, err
+	}
+	if im.MediaType != "" {
+		mt = im.MediaType
+	}
+	x := &Index{Raw: raw, MediaType: mt}
+	for _, d := range im.Manifests {
+		x.Children = append(x.Children, Child{Desc: d})
+	}
+	return x, nil
+}

@@ -50,7 +50,7 @@ func readLayout(root *os.Root, tag string) (*Source, error) {
 	switch {
 	case d.MediaType.IsImage():
 		img, err := layoutImage(root, d, raw)
-		return &Source{Image: img}, err
+		return &Source{Ref: d.Annotations[refName], Image: img}, err
 	case !d.MediaType.IsIndex():
 		return nil, fmt.Errorf("media type %.100q: %w", d.MediaType, ErrUnsupported)
 	}
@@ -76,7 +76,7 @@ func readLayout(root *os.Root, tag string) (*Source, error) {
 		}
 		x.Children = append(x.Children, c)
 	}
-	return &Source{Index: x}, nil
+	return &Source{Ref: d.Annotations[refName], Index: x}, nil
 }
 
 func layoutTop(root *os.Root) (*v1.IndexManifest, error) {

@@ -23,6 +23,7 @@ type Options struct {
 type Source struct {
 	Place Place
 	Name  string // the reference with its digest where the place knows one
+	Ref   string // what people call the image, e.g. "registry.example.com/app:1.4"; "" when nobody said
 	Image *Image
 	Index *Index
 	close func() error

@@ -93,7 +93,7 @@ func openRegistry(ctx context.Context, p Place, o Options) (*Source, error) {
 		return nil, fmt.Errorf("manifest %s, registry says %s: %w", got, desc.Digest, ErrDigest)
 	}
 	repo := p.Ref.Context()
-	s := &Source{Name: repo.Digest(desc.Digest.String()).Name()}
+	s := &Source{Name: repo.Digest(desc.Digest.String()).Name(), Ref: p.Ref.String()}
 	switch {
 	case desc.MediaType.IsIndex():
 		s.Index, err = registryIndex(repo, desc.Manifest, desc.MediaType, opts)
