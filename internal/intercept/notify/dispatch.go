@@ -41,9 +41,9 @@ type route struct {
 
 const maxSyscall = 1024
 
-func routes() (*[maxSyscall]route, error) {
+func routes(families [][]entry) (*[maxSyscall]route, error) {
 	var t [maxSyscall]route
-	for _, f := range families() {
+	for _, f := range families {
 		for _, e := range f {
 			nr, ok := seccomp.Number(e.syscall)
 			if !ok {

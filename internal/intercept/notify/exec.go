@@ -1,5 +1,185 @@
 package notify
 
-func execFamily() []entry { return []entry{{"execve", handleExec}, {"execveat", handleExec}} }
+import (
+	"errors"
+	"syscall"
 
-func handleExec(s *Supervisor, c *Call) Response { return cont() }
+	"github.com/limpet-security/limpet/internal/action"
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+)
+
+// An exec is decided twice. The path and arguments are copied out of the
+// caller and judged; an allowed call is let through only while its thread is
+// seized, and the exec stop shows what was really mapped before the first
+// instruction of it runs (execstop.go).
+func execFamily() []entry {
+	return []entry{{"execve", handleExecve}, {"execveat", handleExecveat}}
+}
+
+func handleExecve(s *Supervisor, c *Call) Response {
+	return s.exec(c, linux.AtFDCWD, c.Args[0], c.Args[1], 0)
+}
+
+func handleExecveat(s *Supervisor, c *Call) Response {
+	return s.exec(c, int(int32(c.Args[0])), c.Args[1], c.Args[2], int(int32(c.Args[4])))
+}
+
+// attempt is one exec on its way.
+type attempt struct {
+	place
+	action.Exec
+	obj    *object // what was asked for
+	interp *object // the script's interpreter, if it is one
+	final  action.File
+}
+
+func (a *attempt) close() {
+	if a.FD >= 0 {
+		linux.Close(a.FD)
+		a.FD = -1
+	}
+	a.obj.close()
+	a.interp.close()
+}
+
+func (s *Supervisor) exec(c *Call, dirfd int, path, argv uint64, flags int) Response {
+	// What is remembered of this task ends here, whatever comes of the call.
+	proc := *c.Process()
+	s.tasks.drop(c.TID())
+	if proc.PID != proc.TID {
+		s.tasks.drop(proc.PID)
+	}
+	a := &attempt{place: place{s: s, tid: c.TID(), tgid: proc.PID}}
+	a.FD = -1
+	a.Proc = &proc
+	defer a.close()
+
+	name, err := c.ReadString(path, action.MaxPath)
+	switch {
+	case errors.Is(err, syscall.EFAULT):
+		return fail(syscall.EFAULT)
+	case errors.Is(err, errLong):
+		return fail(syscall.ENAMETOOLONG)
+	case err != nil:
+		a.Unverified = true
+	}
+	a.Requested = name
+	if err == nil {
+		a.Args, a.ArgsTruncated = c.readArgs(argv)
+		if !c.Valid() {
+			return fail(syscall.EINTR) // nobody waits for it
+		}
+		err = a.look(dirfd, name, flags)
+		var e syscall.Errno
+		if errors.As(err, &e) {
+			if s.sameEyes(&proc) && e != syscall.EACCES && e != syscall.EPERM && e != syscall.EMFILE && e != syscall.ENFILE {
+				return fail(e) // the caller would have met the same
+			}
+			a.Unverified = true
+		}
+	}
+	c.Slow()
+	a.sockets()
+	if r, denied := answerOf(s.cfg.Judge.Exec(&a.Exec)); denied {
+		return r
+	}
+	err = c.Privileged(func() error { return linux.Seize(c.TID(), linux.TraceExec|linux.TraceExitKill) })
+	if err != nil {
+		if errors.Is(err, syscall.ESRCH) {
+			return fail(syscall.EINTR)
+		}
+		if !a.Unverified {
+			a.Unverified = true
+			if r, denied := answerOf(s.cfg.Judge.Exec(&a.Exec)); denied {
+				return r
+			}
+		}
+		return cont()
+	}
+	s.send(c, cont())
+	c.answered.Store(true)
+	s.watch(c, a)
+	return done()
+}
+
+// sameEyes says that a path resolved by us meets the same permissions as the
+// caller would.
+func (s *Supervisor) sameEyes(p *action.Process) bool { return p.UID == s.power.uid }
+
+// readArgs copies argv within the bounds of package action.
+func (c *Call) readArgs(argv uint64) (args []string, cut bool) {
+	if argv == 0 {
+		return nil, false
+	}
+	total := 0
+	var ptrs [32 * 8]byte
+	for {
+		n := len(ptrs)
+		if err := c.Read(argv, ptrs[:]); err != nil {
+			n = 0 // the array may end near unmapped memory: one by one
+			for n < len(ptrs) && c.Read(argv+uint64(n), ptrs[n:n+8]) == nil {
+				n += 8
+				if word(ptrs[n-8:]) == 0 {
+					break
+				}
+			}
+			if n == 0 {
+				return args, true
+			}
+		}
+		for i := 0; i < n; i += 8 {
+			p := word(ptrs[i:])
+			if p == 0 {
+				return args, false
+			}
+			if len(args) == action.MaxArgs || total >= action.MaxArgBytes {
+				return args, true
+			}
+			a, err := c.ReadString(p, action.MaxArgBytes-total)
+			args = append(args, a)
+			total += len(a) + 1
+			if err != nil {
+				return args, true
+			}
+		}
+		argv += uint64(n)
+	}
+}
+
+func word(b []byte) uint64 {
+	_ = b[7]
+	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+}
+
+// look finds the object and, for a script, what will really run.
+func (a *attempt) look(dirfd int, name string, flags int) error {
+	obj, err := a.find(dirfd, name, flags)
+	if err != nil {
+		return err
+	}
+	a.obj.close()
+	a.interp.close()
+	if a.FD >= 0 {
+		linux.Close(a.FD)
+		a.FD = -1
+	}
+	a.obj, a.interp = obj, nil
+	a.Path, a.File, a.Fileless = obj.path, obj.file, obj.fileless
+	a.Script, a.Interpreter, a.InterpFile = false, "", action.File{}
+	a.final = obj.file
+	if obj.file.Mode&syscall.S_IFMT != syscall.S_IFREG {
+		return nil // the kernel refuses it itself
+	}
+	a.FD = a.reopen(obj)
+	return a.shebang()
+}
+
+// reopen opens an object for reading; -1: not permitted.
+func (p place) reopen(o *object) int {
+	fd, err := linux.OpenAt(linux.AtFDCWD, selfFD(o.fd), syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY)
+	if err != nil {
+		return -1
+	}
+	return fd
+}

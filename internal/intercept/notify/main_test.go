@@ -3,7 +3,14 @@ package notify
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"syscall"
 	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestMain(m *testing.M) {
@@ -19,4 +26,79 @@ func TestMain(m *testing.M) {
 // LIMPET_TEST_HELPER: this test binary started again.
 var helpers = map[string]func(){
 	"hello": func() { fmt.Println("hello") },
+	"exec":  func() { helperExec(os.Getenv("HOW"), os.Getenv("TARGET")) },
+}
+
+// helperExec becomes target in one of many ways, or prints the errno.
+func helperExec(how, target string) {
+	argv, env := []string{"target", "arg"}, []string{"A=b"}
+	dir, base := filepath.Split(target)
+	var err error
+	switch how {
+	case "absolute":
+		err = syscall.Exec(target, argv, env)
+	case "relative":
+		_ = os.Chdir(filepath.Join(dir, "."))
+		err = syscall.Exec("./../"+filepath.Base(filepath.Clean(dir))+"/"+base, argv, env)
+	case "procroot":
+		err = syscall.Exec("/proc/self/root"+target, argv, env)
+	case "proccwd":
+		_ = os.Chdir(dir)
+		err = syscall.Exec("/proc/thread-self/cwd/"+base, argv, env)
+	case "symlink":
+		l := filepath.Join(os.Getenv("SCRATCH"), "link")
+		_ = os.Symlink(target, l)
+		err = syscall.Exec(l, argv, env)
+	case "proclink":
+		l := filepath.Join(os.Getenv("SCRATCH"), "link")
+		_ = os.Symlink("/proc/self/root"+target, l)
+		err = syscall.Exec(l, argv, env)
+	case "hardlink":
+		l := filepath.Join(os.Getenv("SCRATCH"), "hard")
+		if err := os.Link(target, l); err != nil {
+			fmt.Println(err)
+			return
+		}
+		err = syscall.Exec(l, argv, env)
+	case "dirfd":
+		d, _ := syscall.Open(dir, syscall.O_RDONLY|syscall.O_DIRECTORY, 0)
+		err = execveat(d, base, argv, 0)
+	case "emptypath":
+		f, _ := syscall.Open(target, 0x200000 /* O_PATH */, 0)
+		err = execveat(f, "", argv, 0x1000)
+	case "procfd":
+		f, _ := syscall.Open(target, 0x200000, 0)
+		err = syscall.Exec("/proc/self/fd/"+strconv.Itoa(f), argv, env)
+	case "devfd":
+		f, _ := syscall.Open(target, syscall.O_RDONLY, 0)
+		err = syscall.Exec("/dev/fd/"+strconv.Itoa(f), argv, env)
+	case "thread":
+		// From a thread that is not the leader, beside others.
+		for range 20 {
+			go func() { runtime.LockOSThread(); select {} }()
+		}
+		done := make(chan error)
+		go func() {
+			runtime.LockOSThread()
+			done <- syscall.Exec(target, argv, env)
+		}()
+		err = <-done
+	case "memfd":
+		b, _ := os.ReadFile(target)
+		f, _ := unix.MemfdCreate("x", 0)
+		_, _ = syscall.Write(f, b)
+		err = execveat(f, "", argv, 0x1000)
+	case "badpointer":
+		_, _, e := syscall.RawSyscall(syscall.SYS_EXECVE, 8, 0, 0)
+		err = e
+	}
+	fmt.Println(err)
+}
+
+func execveat(dir int, path string, argv []string, flags int) error {
+	p, _ := syscall.BytePtrFromString(path)
+	a, _ := syscall.SlicePtrFromStrings(argv)
+	e, _ := syscall.SlicePtrFromStrings(nil)
+	_, _, errno := syscall.RawSyscall6(unix.SYS_EXECVEAT, uintptr(dir), uintptr(unsafe.Pointer(p)), uintptr(unsafe.Pointer(&a[0])), uintptr(unsafe.Pointer(&e[0])), uintptr(flags), 0)
+	return errno
 }

@@ -38,6 +38,7 @@ type order struct {
 	Flags    uintptr            `json:"flags"`
 	DropCaps []int              `json:"dropCaps"`
 	Scope    bool               `json:"scope"`
+	Gate     bool               `json:"gate"` // TCP connects are ours alone (netState.gated)
 }
 
 // Start runs cmd as a child in a process group of its own, with our standard
@@ -48,15 +49,19 @@ type order struct {
 //
 // ctx bounds the start only.
 func Start(ctx context.Context, cfg Config, cmd Command) (*Supervisor, error) {
+	table, err := routes(families())
+	if err != nil {
+		return nil, err
+	}
+	return start(ctx, cfg, cmd, table)
+}
+
+func start(ctx context.Context, cfg Config, cmd Command, table *[maxSyscall]route) (*Supervisor, error) {
 	if cfg.Judge == nil {
 		return nil, errors.New("cannot supervise without a judge")
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
-	table, err := routes()
-	if err != nil {
-		return nil, err
 	}
 	filter, err := seccomp.Program(append([]int{os.Getpid()}, cfg.Protect...))
 	if err != nil {
@@ -71,6 +76,8 @@ func Start(ctx context.Context, cfg Config, cmd Command) (*Supervisor, error) {
 	o := order{Path: cmd.Path, Args: cmd.Args, Env: cmd.Env, Filter: filter, Flags: linux.FilterListener, DropCaps: cmd.DropCaps}
 	o.Flags |= cfg.FilterFlags
 	o.Scope = true
+	s.net.gated = linux.LandlockVersion() >= 4 && !cfg.noGate
+	o.Gate = s.net.gated
 	spec, err := orderFile(&o)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/limpet-security/limpet/internal/action"
 	"github.com/limpet-security/limpet/internal/intercept"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
+	"github.com/limpet-security/limpet/internal/kernel/seccomp"
 )
 
 // judge is a Judge made of functions; what is nil allows.
@@ -70,6 +71,9 @@ func (j *judge) Tamper(t *action.Tamper) {
 	j.mu.Unlock()
 }
 
+// replace holds handlers that a test puts in the place of the real ones.
+var replace []entry
+
 // supervised runs argv with stdout going to a file, and gives what it wrote
 // and how it ended.
 func supervised(t testing.TB, j intercept.Judge, env []string, argv ...string) (string, syscall.WaitStatus) {
@@ -94,12 +98,20 @@ func trySupervised(t testing.TB, j intercept.Judge, env []string, argv ...string
 	_ = syscall.Dup3(int(f.Fd()), 2, 0)
 	ended := make(chan syscall.WaitStatus, 8)
 	level := slog.LevelInfo
-	s, err := Start(context.Background(), Config{
+	table, err := routes(families())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range replace {
+		nr, _ := seccomp.Number(e.syscall)
+		table[nr] = route{e.syscall, e.handle}
+	}
+	s, err := start(context.Background(), Config{
 		Judge:  j,
 		Logger: slog.New(slog.NewTextHandler(os.NewFile(uintptr(old2), "stderr"), &slog.HandlerOptions{Level: level})),
 		Reaped: func(_ int, st syscall.WaitStatus) { ended <- st },
 		Fault:  func(n string, v any) { t.Errorf("fault in %s: %v", n, v) },
-	}, Command{Path: argv[0], Args: argv, Env: append(os.Environ(), env...)})
+	}, Command{Path: argv[0], Args: argv, Env: append(os.Environ(), env...)}, table)
 	_ = syscall.Dup3(old1, 1, 0)
 	_ = syscall.Dup3(old2, 2, 0)
 	syscall.Close(old1)

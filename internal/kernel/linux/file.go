@@ -78,3 +78,20 @@ func Exists(dir int, path string) bool { return unix.Faccessat(dir, path, unix.F
 
 // Memfd makes an anonymous file.
 func Memfd(name string) (int, error) { return unix.MemfdCreate(name, unix.MFD_CLOEXEC) }
+
+// Resolve flags of OpenAt2.
+const (
+	ResolveNoMagicLinks = unix.RESOLVE_NO_MAGICLINKS
+	ResolveInRoot       = unix.RESOLVE_IN_ROOT
+)
+
+// OpenAt2 opens with O_CLOEXEC added and resolve flags. ENOSYS: before 5.6.
+func OpenAt2(dir int, path string, flags int, resolve uint64) (int, error) {
+	how := unix.OpenHow{Flags: uint64(flags | unix.O_CLOEXEC), Resolve: resolve}
+	for {
+		fd, err := unix.Openat2(dir, path, &how)
+		if err != syscall.EINTR && err != syscall.EAGAIN {
+			return fd, err
+		}
+	}
+}

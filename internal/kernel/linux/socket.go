@@ -218,3 +218,66 @@ func EpollWait(ep int, evs []EpollEvent, ms int) (int, error) {
 
 // EventFD makes a non-blocking counter to wake an epoll loop.
 func EventFD() (int, error) { return unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK) }
+
+// Capabilities of the network.
+const (
+	CapNetAdmin = 12
+	CapNetRaw   = 13
+)
+
+// EpollIn is the event of a readable descriptor.
+const EpollIn = unix.EPOLLIN
+
+// EpollRearm makes a one-shot watch of fd fire once more.
+func EpollRearm(ep, fd int, events uint32, key uint64) error {
+	ev := unix.EpollEvent{Events: events, Fd: int32(uint32(key)), Pad: int32(uint32(key >> 32))}
+	return unix.EpollCtl(ep, unix.EPOLL_CTL_MOD, fd, &ev)
+}
+
+// Ring adds one to an eventfd, Silence reads it empty.
+func Ring(fd int) { _, _ = syscall.Write(fd, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }
+
+// Silence reads an eventfd empty.
+func Silence(fd int) {
+	var b [8]byte
+	_, _ = syscall.Read(fd, b[:])
+}
+
+// Dup duplicates a descriptor, close-on-exec.
+func Dup(fd int) (int, error) { return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0) }
+
+// SetSockopt is setsockopt(2) with a copied value.
+func SetSockopt(fd, level, opt int, b []byte) syscall.Errno {
+	var p unsafe.Pointer
+	if len(b) > 0 {
+		p = unsafe.Pointer(&b[0])
+	}
+	_, _, e := syscall.RawSyscall6(syscall.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(opt), uintptr(p), uintptr(len(b)), 0)
+	return e
+}
+
+// SocketKind reads what socket(2) was called with.
+func SocketKind(fd int) (domain, typ, proto int, e syscall.Errno) {
+	for _, q := range []struct {
+		opt int
+		to  *int
+	}{{unix.SO_DOMAIN, &domain}, {unix.SO_TYPE, &typ}, {unix.SO_PROTOCOL, &proto}} {
+		var b [4]byte
+		if _, e = getsockopt(fd, unix.SOL_SOCKET, q.opt, b[:]); e != 0 {
+			return 0, 0, 0, e
+		}
+		*q.to = int(int32(binary.NativeEndian.Uint32(b[:])))
+	}
+	return domain, typ, proto, 0
+}
+
+// FetchFD duplicates descriptor fd of another process by pidfd_getfd, which
+// takes the right to trace it (Linux 5.6; Docker blocks it by default).
+func FetchFD(pid, fd int) (int, error) {
+	p, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer syscall.Close(p)
+	return unix.PidfdGetfd(p, fd, 0)
+}

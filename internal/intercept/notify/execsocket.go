@@ -1,0 +1,94 @@
+package notify
+
+import (
+	"bytes"
+	"encoding/hex"
+	"net/netip"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+	"github.com/limpet-security/limpet/internal/kernel/procfs"
+)
+
+// sockets finds out which of the standard descriptors are connected INET
+// sockets: the mark of a reverse shell.
+func (a *attempt) sockets() {
+	a.SocketFDs, a.SocketPeer = 0, netip.AddrPort{}
+	var inodes [3]string
+	_ = a.s.power.as(a.tid, func() error {
+		for i := range inodes {
+			l, err := linux.ReadlinkAt(linux.AtFDCWD, procfs.Path(a.tid, "fd/"+string(rune('0'+i))))
+			if err != nil {
+				if err == syscall.ENOENT {
+					continue // closed
+				}
+				return err
+			}
+			if v, ok := strings.CutPrefix(l, "socket:["); ok {
+				inodes[i] = strings.TrimSuffix(v, "]")
+			}
+		}
+		return nil
+	})
+	if inodes == [3]string{} {
+		return
+	}
+	for _, table := range []string{"net/tcp", "net/tcp6", "net/udp", "net/udp6"} {
+		b, _, err := procfs.ReadFile(procfs.Path(a.tid, table), procfs.MaxTCP)
+		if err != nil {
+			continue
+		}
+		for i, ino := range inodes {
+			if ino == "" {
+				continue
+			}
+			if peer, ok := peerOf(b, ino); ok {
+				a.SocketFDs |= 1 << i
+				if !a.SocketPeer.IsValid() {
+					a.SocketPeer = peer
+				}
+			}
+		}
+	}
+}
+
+// peerOf finds the connected socket with an inode in the text of
+// /proc/net/{tcp,udp}{,6}: columns 2 (remote), 3 (state) and 9 (inode).
+func peerOf(b []byte, inode string) (netip.AddrPort, bool) {
+	for len(b) > 0 {
+		line := b
+		if i := bytes.IndexByte(b, '\n'); i >= 0 {
+			line, b = b[:i], b[i+1:]
+		} else {
+			b = nil
+		}
+		f := bytes.Fields(line)
+		if len(f) < 10 || string(f[9]) != inode {
+			continue
+		}
+		peer, ok := parsePeer(string(f[2]))
+		// 0A is LISTEN, 07 CLOSE (for UDP: not connected).
+		return peer, ok && peer.Port() != 0 && string(f[3]) != "0A" && string(f[3]) != "07"
+	}
+	return netip.AddrPort{}, false
+}
+
+// parsePeer reads "0100007F:1F90": 32-bit groups in the machine's byte order.
+func parsePeer(s string) (netip.AddrPort, bool) {
+	h, p, ok := strings.Cut(s, ":")
+	if !ok || len(h) != 8 && len(h) != 32 {
+		return netip.AddrPort{}, false
+	}
+	raw, err := hex.DecodeString(h)
+	if err != nil {
+		return netip.AddrPort{}, false
+	}
+	for i := 0; i < len(raw); i += 4 {
+		raw[i], raw[i+1], raw[i+2], raw[i+3] = raw[i+3], raw[i+2], raw[i+1], raw[i]
+	}
+	port, err := strconv.ParseUint(p, 16, 16)
+	addr, ok := netip.AddrFromSlice(raw)
+	return netip.AddrPortFrom(addr.Unmap(), uint16(port)), ok && err == nil
+}

@@ -1,0 +1,191 @@
+package notify
+
+import (
+	"encoding/binary"
+	"errors"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/limpet-security/limpet/internal/action"
+	"github.com/limpet-security/limpet/internal/intercept"
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+	"github.com/limpet-security/limpet/internal/kernel/procfs"
+)
+
+// watch stays with a seized thread until its exec has succeeded and was
+// judged again, or has failed, or the thread is gone.
+//
+//	caller                         this thread
+//	execve, stopped         <----  SEIZE, answer CONTINUE, INTERRUPT
+//	exec succeeds: exec stop ----> verify: DETACH, or SIGKILL
+//	exec fails: stops at the return to user mode, because of INTERRUPT
+//	                        ----> DETACH: it sees its errno, late by a moment
+//
+// Either way one stop follows, so nothing stays attached and no timer is
+// needed. A thread that is not the leader takes the leader's id at the exec
+// stop; waiting for "any tracee of this thread" is not disturbed by that.
+func (s *Supervisor) watch(c *Call, a *attempt) {
+	// An INTERRUPT that comes after the exec stop is forgotten by DETACH.
+	_ = linux.Interrupt(c.TID())
+	for {
+		pid, st, err := linux.WaitTracee()
+		switch {
+		case err != nil:
+			return // ECHILD: somebody else took the death of a child of ours
+		case st.Exited(), st.Signaled():
+			if a.Proc.PPID == os.Getpid() && pid == a.Proc.PID && s.cfg.Reaped != nil {
+				s.cfg.Reaped(pid, st)
+			}
+			continue // ECHILD follows
+		case st.TrapCause() == linux.EventExec:
+			if s.verified(c, a, pid) {
+				_ = linux.Detach(pid, 0)
+				return
+			}
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+			_ = linux.Cont(pid, int(syscall.SIGKILL))
+		case uint32(st)>>16 == linux.EventStop:
+			// The exec failed. In a group stop DETACH leaves it stopped.
+			_ = linux.Detach(pid, 0)
+			return
+		default:
+			_ = linux.Cont(pid, int(st.StopSignal()))
+		}
+	}
+}
+
+// verified looks at what was mapped and asks for the last time. It must not
+// leave the tracee stopped: a panic counts as a denial.
+func (s *Supervisor) verified(c *Call, a *attempt, pid int) (ok bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			ok = false
+			s.faults.Add(1)
+			s.cfg.Logger.Error("the check at the exec stop failed; the process was killed", "pid", pid, "fault", v)
+			if s.cfg.Fault != nil {
+				s.cfg.Fault("exec stop", v)
+			}
+		}
+	}()
+	a.tid, a.tgid = pid, pid
+	a.Proc.TID = pid
+	a.Unverified = false
+	var st linux.Stat
+	err := s.power.as(pid, func() error {
+		return linux.StatAt(linux.AtFDCWD, procfs.Path(pid, "exe"), &st, 0)
+	})
+	exe := fileOf(&st)
+	switch {
+	case err != nil:
+		a.Unverified = true
+	case a.obj == nil || a.Script || !same(exe, a.final):
+		a.relook(exe)
+	}
+	if args, cut, err := procfs.Cmdline(pid, action.MaxArgs, action.MaxArgBytes); err == nil && !a.Script && len(args) > 0 {
+		a.Args, a.ArgsTruncated = args, cut
+	}
+	a.sockets()
+	ans := s.cfg.Judge.ExecStarted(&a.Exec)
+	return ans == intercept.Allow
+}
+
+// same compares objects and contents. The ctime may move by a link or chmod
+// of the same object, which does not matter here.
+func same(a, b action.File) bool {
+	return a.Dev == b.Dev && a.Ino == b.Ino && a.Size == b.Size && a.MtimeNs == b.MtimeNs
+}
+
+// relook finds out what was started when it is not, or cannot be known to
+// be, what was judged: by the name that the kernel itself used, which it
+// leaves on the new stack, and by the mapped program.
+func (a *attempt) relook(exe action.File) {
+	fn, err := a.execName()
+	if err == nil {
+		if fn == a.Requested && a.obj != nil && a.Script && same(exe, a.final) {
+			// The same name: is it still the same script?
+			if o, err := a.find(linux.AtFDCWD, fn, 0); err == nil {
+				still := same(o.file, a.File)
+				o.close()
+				if still {
+					return
+				}
+			}
+		}
+		if rest, ok := strings.CutPrefix(fn, "/dev/fd/"); ok && a.Script && a.obj != nil && same(exe, a.final) && rest != "" {
+			return // by descriptor: the object itself was judged
+		}
+		if err = a.look(linux.AtFDCWD, fn, 0); err == nil && same(exe, a.final) {
+			a.Requested = fn
+			return
+		}
+	}
+	// The name leads elsewhere by now. The mapped program is certain.
+	fd, err := a.openProc("exe")
+	if err != nil {
+		a.Unverified = true
+		return
+	}
+	o := &object{fd: fd}
+	if err := o.describe(); err != nil {
+		o.close()
+		a.Unverified = true
+		return
+	}
+	script := a.Script
+	a.close()
+	a.obj, a.interp = o, nil
+	a.Path, a.File, a.Fileless, a.final = o.path, o.file, o.fileless, o.file
+	a.Script, a.Interpreter, a.InterpFile = false, "", action.File{}
+	a.FD = a.reopen(o)
+	a.Unverified = script // an interpreter runs, and which script is not known
+}
+
+const atExecFn = 31
+
+var errNoName = errors.New("the new program has no AT_EXECFN")
+
+// execName reads the file name that the kernel executed (AT_EXECFN).
+func (a *attempt) execName() (string, error) {
+	var aux []byte
+	mem := -1
+	err := a.s.power.as(a.tid, func() error {
+		b, _, err := procfs.ReadFile(procfs.Path(a.tid, "auxv"), 4096)
+		if err != nil {
+			return err
+		}
+		aux = b
+		if mem < 0 {
+			mem, err = linux.OpenAt(linux.AtFDCWD, procfs.Path(a.tid, "mem"), syscall.O_RDONLY)
+		}
+		return err
+	})
+	if mem >= 0 {
+		defer linux.Close(mem)
+	}
+	if err != nil {
+		return "", err
+	}
+	for ; len(aux) >= 16; aux = aux[16:] {
+		if binary.NativeEndian.Uint64(aux) != atExecFn {
+			continue
+		}
+		at := binary.NativeEndian.Uint64(aux[8:])
+		var b [action.MaxPath + 1]byte
+		n := 0
+		for n < len(b) {
+			// Up to the page's end: the stack ends right behind the name.
+			end := min(len(b), n+int(pageSize-(at+uint64(n))%pageSize))
+			m, err := linux.Pread(mem, b[n:end], int64(at)+int64(n))
+			if i := strings.IndexByte(string(b[n:n+max(m, 0)]), 0); i >= 0 {
+				return string(b[:n+i]), nil
+			}
+			if err != nil || m <= 0 {
+				break
+			}
+			n += m
+		}
+		return "", errNoName
+	}
+	return "", errNoName
+}

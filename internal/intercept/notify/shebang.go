@@ -1,0 +1,76 @@
+package notify
+
+import (
+	"bytes"
+	"strconv"
+	"syscall"
+
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+)
+
+// maxShebang is BINPRM_BUF_SIZE: how much of a script's first line counts.
+const maxShebang = 256
+
+// maxNesting is how many interpreters that are scripts themselves the kernel
+// follows before ELOOP.
+const maxNesting = 5
+
+// shebang follows "#!" lines to the program that will really be mapped. The
+// first interpreter is the one that is judged by name; final is the last.
+func (a *attempt) shebang() error {
+	fd := a.FD
+	owned := false
+	defer func() {
+		if owned {
+			linux.Close(fd)
+		}
+	}()
+	for depth := 0; fd >= 0; depth++ {
+		var head [maxShebang]byte
+		n, err := linux.Pread(fd, head[:], 0)
+		if err != nil {
+			return nil
+		}
+		path, ok := parseShebang(head[:n])
+		if !ok {
+			return nil
+		}
+		if depth >= maxNesting {
+			return syscall.ELOOP
+		}
+		o, err := a.find(linux.AtFDCWD, path, 0)
+		if err != nil {
+			return err
+		}
+		next := a.reopen(o)
+		if depth == 0 {
+			a.Script, a.Interpreter, a.InterpFile, a.interp = true, o.path, o.file, o
+		} else {
+			defer o.close()
+		}
+		a.final = o.file
+		if owned {
+			linux.Close(fd)
+		}
+		fd, owned = next, next >= 0
+	}
+	return nil
+}
+
+// parseShebang gives the interpreter named on a script's first line.
+func parseShebang(b []byte) (string, bool) {
+	if len(b) < 2 || b[0] != '#' || b[1] != '!' {
+		return "", false
+	}
+	line := b[2:]
+	if i := bytes.IndexByte(line, '\n'); i >= 0 {
+		line = line[:i]
+	}
+	line = bytes.TrimLeft(line, " \t")
+	if i := bytes.IndexAny(line, " \t\x00"); i >= 0 {
+		line = line[:i]
+	}
+	return string(line), len(line) > 0
+}
+
+func selfFD(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
