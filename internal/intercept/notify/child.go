@@ -26,6 +26,7 @@ const (
 	stepOrder    = 'o'
 	stepCaps     = 'c'
 	stepNNP      = 'n'
+	stepGate     = 'g'
 	stepFilter   = 'f'
 	stepExec     = 'x'
 )
@@ -34,6 +35,7 @@ var steps = map[byte]string{
 	stepOrder:  "read the child's order",
 	stepCaps:   "drop capabilities",
 	stepNNP:    "set no_new_privs",
+	stepGate:   "enter the network domain",
 	stepFilter: "install the filter",
 	stepExec:   "start the command",
 }
@@ -91,6 +93,11 @@ func becomeCommand() (step byte, err error) {
 	}
 	if o.Scope {
 		_ = landlock.ScopeSignals() // where the kernel has it; the filter covers the rest
+	}
+	if o.Gate {
+		if err := linux.DenyOwnTCPConnect(); err != nil {
+			return stepGate, err
+		}
 	}
 	fd, err := linux.InstallFilter(o.Filter, o.Flags)
 	if err != nil {

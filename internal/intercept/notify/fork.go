@@ -10,7 +10,10 @@ func forkFamily() []entry {
 	return []entry{{"clone", handleClone}, {"fork", handleFork}, {"vfork", handleFork}}
 }
 
-const cloneThread = 0x00010000
+const (
+	cloneFiles  = 0x00000400
+	cloneThread = 0x00010000
+)
 
 func handleClone(s *Supervisor, c *Call) Response {
 	flags := c.Args[0]
@@ -18,6 +21,9 @@ func handleClone(s *Supervisor, c *Call) Response {
 		if r := s.privilege(c, action.PrivNamespace, "clone", namespaceNames(flags&anyNamespace)); !r.Continue {
 			return r
 		}
+	}
+	if flags&cloneFiles != 0 && flags&cloneThread == 0 {
+		s.net.sharedTables.Store(true) // before it is so
 	}
 	return s.fork(c, flags)
 }

@@ -1,7 +1,18 @@
 package notify
 
-// netFamily is replaced by the network's own table.
+// netFamily is the network: sockets are made by us (net_socket.go), and what
+// takes an address is carried out on our duplicate (net_connect.go,
+// net_send.go).
 func netFamily() []entry {
-	pass := func(*Supervisor, *Call) Response { return cont() }
-	return []entry{{"socket", pass}, {"connect", pass}, {"sendto", pass}, {"sendmsg", pass}, {"sendmmsg", pass}}
+	return []entry{
+		{"socket", handleSocket},
+		{"socketpair", handleSocketpair},
+		{"connect", handleConnect},
+		{"sendto", handleSendto},
+		{"sendmsg", handleSendmsg},
+		{"sendmmsg", handleSendmmsg},
+		{"bind", handleBind},
+		{"listen", handleListen},
+		{"setsockopt", handleHeaderOption},
+	}
 }

@@ -1,0 +1,265 @@
+package notify
+
+import (
+	"syscall"
+	"time"
+
+	"github.com/limpet-security/limpet/internal/action"
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+)
+
+// errRestart makes the kernel start the caller's call again once the signal
+// that is pending has been handled, or fail it with EINTR, as the handler's
+// SA_RESTART says (ERESTARTSYS).
+const errRestart = syscall.Errno(512)
+
+// handleConnect judges the copied address and connects our duplicate of the
+// socket that the descriptor named when we looked.
+func handleConnect(s *Supervisor, c *Call) Response {
+	inode, e := c.socketInode(int32(c.Args[0]))
+	if e == syscall.EBADF {
+		return fail(e)
+	}
+	addr, ae := c.readAddr(c.Args[1], int32(c.Args[2]))
+	if ae != 0 {
+		return fail(ae)
+	}
+	if e != 0 {
+		return fail(e)
+	}
+	if !c.Valid() {
+		return fail(syscall.EINTR)
+	}
+	k := s.net.hold(inode)
+	if k == nil {
+		return s.foreignConnect(c, inode, addr)
+	}
+	r := s.connectOwned(c, k, addr)
+	return r
+}
+
+// readAddr copies a socket address as the kernel would.
+func (c *Call) readAddr(at uint64, n int32) ([]byte, syscall.Errno) {
+	if n < 0 || n > maxSockaddr {
+		return nil, syscall.EINVAL
+	}
+	if n == 0 {
+		return nil, 0
+	}
+	b := make([]byte, n)
+	if e := c.copyIn(at, b); e != 0 {
+		return nil, e
+	}
+	return b, 0
+}
+
+// copyIn is Read with the errno that the caller sees.
+func (c *Call) copyIn(at uint64, b []byte) syscall.Errno {
+	switch err := c.Read(at, b); {
+	case err == nil:
+		return 0
+	case err == syscall.EFAULT:
+		return syscall.EFAULT
+	default:
+		c.s.cfg.Logger.Warn("a call was refused: its caller cannot be read", "tid", c.TID(), "error", err)
+		return syscall.EACCES
+	}
+}
+
+func (s *Supervisor) judgeConnect(c *Call, k sockKind, peer action.Connect) (Response, bool) {
+	peer.Proc = c.Process()
+	return answerOf(s.cfg.Judge.Connect(&peer))
+}
+
+// connectOwned takes over the hold on k.
+func (s *Supervisor) connectOwned(c *Call, k *sock, addr []byte) (r Response) {
+	held := true
+	defer func() {
+		if held {
+			s.net.put(k)
+		}
+	}()
+	fd, phase := s.net.state(k)
+	if fd < 0 {
+		return s.connectSettled(c, k, phase, addr)
+	}
+	if peer, ok := k.kind.destination(addr, true); ok {
+		a := action.Connect{Protocol: k.kind.protocol(), Peer: peer, Datagram: !k.kind.stream()}
+		if r, denied := s.judgeConnect(c, k.kind, a); denied {
+			return r
+		}
+		if k.kind.typ == linux.SockRaw && linux.HeaderIncluded(fd) {
+			// Its writes would go where their headers say, unseen.
+			return fail(syscall.EPERM)
+		}
+	}
+	if !k.kind.stream() && k.kind.typ != syscall.SOCK_SEQPACKET {
+		if e := linux.ConnectNow(fd, addr); e != 0 {
+			return fail(e)
+		}
+		if k.kind.typ == linux.SockRaw {
+			s.net.setPhase(k, connected)
+		}
+		return value(0)
+	}
+	if linux.IsNonblock(fd) {
+		return s.connectNonblock(k, fd, addr)
+	}
+	e := connectPatiently(k, fd, addr)
+	switch e {
+	case 0:
+		s.settle(k, addr, connected)
+		return value(0)
+	case syscall.EALREADY:
+	default:
+		return fail(e)
+	}
+	held = !s.connectWait(c, k, fd, addr)
+	if held {
+		return fail(syscall.ENOBUFS)
+	}
+	return later()
+}
+
+// connectSettled answers for a socket that is connected or listening.
+func (s *Supervisor) connectSettled(c *Call, k *sock, p phase, addr []byte) Response {
+	if family(addr) == linux.AFUnspec {
+		// It dissolves the connection. What may connect again is refused by
+		// Landlock, or counted as roaming.
+		return s.passOn(c)
+	}
+	if p == settled {
+		s.net.setPhase(k, connected)
+		return value(0)
+	}
+	return fail(syscall.EISCONN)
+}
+
+func (s *Supervisor) connectNonblock(k *sock, fd int, addr []byte) Response {
+	k.op.Lock()
+	e := linux.ConnectNow(fd, addr)
+	k.op.Unlock()
+	switch e {
+	case 0:
+		s.settle(k, addr, connected)
+		return value(0)
+	case syscall.EINPROGRESS:
+		// On loopback the handshake is over before connect returns.
+		if linux.TCPState(fd) == linux.TCPEstablished {
+			s.net.letGo(k, settled)
+		} else {
+			s.watchSettling(k, fd)
+		}
+	}
+	return fail(e)
+}
+
+// settle lets the duplicate of a connected socket go.
+func (s *Supervisor) settle(k *sock, addr []byte, p phase) {
+	if family(addr) != linux.AFUnspec {
+		s.net.letGo(k, p)
+	}
+}
+
+// watchSettling lets the duplicate go once a connect that nobody waits for is
+// through. One that fails is tried again by its owner, or swept.
+func (s *Supervisor) watchSettling(k *sock, fd int) {
+	s.net.mu.Lock()
+	k.users++
+	s.net.mu.Unlock()
+	op := &waitOp{k: k, until: time.Now().Add(settleLimit)}
+	op.retry = func() (Response, bool) {
+		switch linux.TCPState(fd) {
+		case linux.TCPSynSent, linux.TCPSynRecv:
+			return Response{}, true
+		case linux.TCPEstablished:
+			s.net.letGo(k, settled)
+		}
+		return Response{}, false
+	}
+	if !s.wait(op) {
+		s.net.put(k)
+	}
+}
+
+// settleLimit is longer than the kernel tries (tcp_syn_retries 6: 127 s).
+const settleLimit = 150 * time.Second
+
+// connectPatiently connects a blocking socket without blocking: O_NONBLOCK,
+// which the descriptions share, is set for the microseconds of the call. A
+// second connect collects what came of it. EALREADY: not yet.
+func connectPatiently(k *sock, fd int, addr []byte) syscall.Errno {
+	k.op.Lock()
+	defer k.op.Unlock()
+	linux.SetNonblock(fd, true)
+	defer linux.SetNonblock(fd, false)
+	e := linux.ConnectNow(fd, addr)
+	if e == syscall.EINPROGRESS {
+		e = linux.ConnectNow(fd, addr)
+	}
+	return e
+}
+
+// connectWait waits in the caller's place. It takes over the hold on k.
+func (s *Supervisor) connectWait(c *Call, k *sock, fd int, addr []byte) bool {
+	op := &waitOp{k: k, call: c, late: fail(syscall.EINPROGRESS), broken: fail(errRestart)}
+	if d := linux.SendTimeout(fd); d > 0 {
+		op.until, op.broken = time.Now().Add(d), fail(syscall.EINTR)
+	}
+	op.retry = func() (Response, bool) {
+		switch e := connectPatiently(k, fd, addr); e {
+		case 0:
+			s.settle(k, addr, connected)
+			return value(0), false
+		case syscall.EALREADY:
+			return Response{}, true
+		default:
+			return fail(e), false
+		}
+	}
+	return s.wait(op)
+}
+
+// foreignConnect is connect on a socket that is not of our making: of another
+// family, accepted, or received from outside the tree.
+func (s *Supervisor) foreignConnect(c *Call, inode uint64, addr []byte) Response {
+	switch family(addr) {
+	case linux.AFUnix:
+		// The kernel carries it out, with the caller's identity. The name may
+		// change under our eyes: the verdict is about the copy.
+		a := action.Connect{Protocol: action.ProtoUnix, Unix: unixName(addr)}
+		if r, denied := s.judgeConnect(c, sockKind{}, a); denied {
+			return r
+		}
+	case linux.AFInet, linux.AFInet6:
+		k := s.adopt(c, inode)
+		if k == nil {
+			return fail(syscall.EACCES)
+		}
+		return s.connectOwned(c, k, addr)
+	}
+	return s.passOn(c)
+}
+
+// adopt takes a duplicate of an INET socket that we did not make, where
+// pidfd_getfd is permitted. The result is held. nil: it cannot be had.
+func (s *Supervisor) adopt(c *Call, inode uint64) *sock {
+	fd, err := linux.FetchFD(c.Process().PID, int(int32(c.Args[0])))
+	if err != nil {
+		return nil
+	}
+	got, e := linux.SocketInode(fd)
+	domain, typ, proto, e2 := linux.SocketKind(fd)
+	if e != 0 || e2 != 0 || got != inode || domain != linux.AFInet && domain != linux.AFInet6 {
+		linux.Close(fd)
+		return nil
+	}
+	kind := sockKind{domain, typ, proto}
+	k := &sock{inode: inode, kind: kind, pid: c.TID(), num: int(int32(c.Args[0])), born: time.Now(), roams: s.net.roams(kind), fd: fd, users: 1}
+	if k.roams {
+		s.net.roaming.Add(1)
+	}
+	s.net.add(k)
+	s.net.sweeper.wake(s)
+	return k
+}

@@ -1,0 +1,166 @@
+package notify
+
+import (
+	"bytes"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/limpet-security/limpet/internal/action"
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+	"github.com/limpet-security/limpet/internal/kernel/procfs"
+)
+
+// sockPacket is the obsolete SOCK_PACKET, which the kernel turns into a
+// packet socket whatever the family says.
+const sockPacket = 10
+
+// awaitLimit is how long the making of a roaming socket waits for calls that
+// were let through before (flights).
+const awaitLimit = 500 * time.Millisecond
+
+const capNetRaw = linux.CapNetRaw
+
+// handleSocket judges socket(2) by its scalars. INET and INET6 sockets are
+// then made here and given to the caller; other families are left to the
+// kernel, except those that would carry INET traffic past us.
+func handleSocket(s *Supervisor, c *Call) Response {
+	domain, typ, proto := int(int32(c.Args[0])), int(int32(c.Args[1])), int(int32(c.Args[2]))
+	if r, denied := s.judgeSocket(c, domain, typ, proto); denied {
+		return r
+	}
+	switch domain {
+	case linux.AFInet, linux.AFInet6:
+		if typ&linux.SockTypeMask == sockPacket {
+			return cont()
+		}
+		return s.ownSocket(c, domain, typ, proto)
+	case linux.AFSMC, linux.AFRDS, linux.AFRxRPC:
+		return fail(syscall.EAFNOSUPPORT)
+	}
+	return cont()
+}
+
+// handleSocketpair: no family that reaches the network has pairs.
+func handleSocketpair(s *Supervisor, c *Call) Response {
+	if r, denied := s.judgeSocket(c, int(int32(c.Args[0])), int(int32(c.Args[1])), int(int32(c.Args[2]))); denied {
+		return r
+	}
+	return cont()
+}
+
+func (s *Supervisor) judgeSocket(c *Call, domain, typ, proto int) (Response, bool) {
+	if domain == linux.AFInet && typ&linux.SockTypeMask == sockPacket {
+		domain = syscall.AF_PACKET
+	}
+	a := action.Socket{Proc: c.Process(), Domain: domain, Type: typ &^ (linux.SockCloexec | linux.SockNonblock), Protocol: proto}
+	return answerOf(s.cfg.Judge.Socket(&a))
+}
+
+// ownSocket makes the socket as the caller would have: of the caller's
+// filesystem uid, refused where the caller lacks the right.
+func (s *Supervisor) ownSocket(c *Call, domain, typ, proto int) Response {
+	kind := sockKind{domain, typ & linux.SockTypeMask, proto}
+	p := c.Process()
+	if kind.typ == linux.SockRaw && !s.callerHas(c, capNetRaw) {
+		return fail(syscall.EPERM)
+	}
+	if kind.typ == linux.SockDgram && (proto == linux.ProtoICMP || proto == linux.ProtoICMPv6) && !mayPing(c) {
+		return fail(syscall.EACCES)
+	}
+	if !c.sameNetwork() {
+		// Ours would belong to another network than the caller expects.
+		s.cfg.Logger.Warn("a socket was refused: the caller is in a network namespace of its own", "pid", p.PID)
+		return fail(syscall.EACCES)
+	}
+	roams := s.net.roams(kind)
+	if roams && !s.net.announce(c.TID()) {
+		c.Slow()
+		if !s.net.await(awaitLimit) {
+			s.net.roaming.Add(-1)
+			return fail(syscall.ENOBUFS)
+		}
+	}
+	fd, e := s.makeSocket(p, domain, typ, proto)
+	if e == syscall.EMFILE || e == syscall.ENFILE {
+		c.Slow()
+		s.sweep()
+		fd, e = s.makeSocket(p, domain, typ, proto)
+		if e == syscall.EMFILE {
+			e = syscall.ENFILE // it is our table that is full, not the caller's
+		}
+	}
+	var inode uint64
+	if e == 0 {
+		inode, e = linux.SocketInode(fd)
+	}
+	if e != 0 {
+		if roams {
+			s.net.roaming.Add(-1)
+		}
+		return fail(e)
+	}
+	k := &sock{inode: inode, kind: kind, pid: c.TID(), num: -1, born: time.Now(), roams: roams, fd: fd, users: 1}
+	s.net.add(k)
+	var flags uint32
+	if typ&linux.SockCloexec != 0 {
+		flags = syscall.O_CLOEXEC
+	}
+	num, e := c.InstallFD(fd, flags)
+	if e != 0 {
+		s.net.put(k)
+		s.net.forget(k)
+		return fail(e)
+	}
+	s.net.installed(k, num)
+	s.net.sweeper.wake(s)
+	return done()
+}
+
+func (s *Supervisor) makeSocket(p *action.Process, domain, typ, proto int) (int, syscall.Errno) {
+	if p.UID == s.power.uid && p.GID == s.power.gid {
+		return linux.NewSocket(domain, typ, proto)
+	}
+	u, g := linux.SetFSIDs(p.UID, p.GID)
+	fd, e := linux.NewSocket(domain, typ, proto)
+	linux.SetFSIDs(u, g)
+	return fd, e
+}
+
+// callerHas reads the caller's effective capabilities. They are of use only
+// in our own user namespace; a caller in another one has none here.
+func (s *Supervisor) callerHas(c *Call, capability int) bool {
+	b, _, err := procfs.ReadFile(procfs.Path(c.TID(), "status"), procfs.MaxStatus)
+	return err == nil && c.Valid() && signalSet(b, "\nCapEff:\t")&(1<<capability) != 0
+}
+
+// mayPing compares the caller's groups with the range that may open ICMP
+// datagram sockets (net.ipv4.ping_group_range), as the kernel does.
+func mayPing(c *Call) bool {
+	r, _, err := procfs.ReadFile("/proc/sys/net/ipv4/ping_group_range", 64)
+	if err != nil {
+		return true // the kernel asks again
+	}
+	f := bytes.Fields(r)
+	if len(f) != 2 {
+		return true
+	}
+	lo, _ := strconv.ParseUint(string(f[0]), 10, 32)
+	hi, _ := strconv.ParseUint(string(f[1]), 10, 32)
+	in := func(g uint64) bool { return g >= lo && g <= hi }
+	if in(uint64(c.Process().GID)) {
+		return true
+	}
+	b, _, err := procfs.ReadFile(procfs.Path(c.TID(), "status"), procfs.MaxStatus)
+	if err != nil {
+		return false
+	}
+	_, rest, _ := bytes.Cut(b, []byte("\nGroups:\t"))
+	line, _, _ := bytes.Cut(rest, []byte{'\n'})
+	for _, g := range bytes.Fields(line) {
+		if v, err := strconv.ParseUint(string(g), 10, 32); err == nil && in(v) {
+			return true
+		}
+	}
+	return false
+}

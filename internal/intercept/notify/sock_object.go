@@ -1,0 +1,103 @@
+package notify
+
+import (
+	"bytes"
+	"strconv"
+	"syscall"
+
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+	"github.com/limpet-security/limpet/internal/kernel/procfs"
+)
+
+var socketLink = []byte("socket:[")
+
+// socketInode names the object behind a descriptor of the caller. EBADF: there
+// is none; ENOTSOCK: it is no socket; EACCES: we may not look.
+func (c *Call) socketInode(fd int32) (uint64, syscall.Errno) {
+	if fd < 0 {
+		return 0, syscall.EBADF
+	}
+	return c.s.socketInode(c.TID(), int(fd))
+}
+
+func (s *Supervisor) socketInode(tid, fd int) (uint64, syscall.Errno) {
+	var pb [64]byte
+	p := append(pb[:0], "/proc/"...)
+	p = strconv.AppendInt(p, int64(tid), 10)
+	p = append(p, "/fd/"...)
+	p = strconv.AppendInt(p, int64(fd), 10)
+	p = append(p, 0)
+	var lb [64]byte
+	n, e := linux.Readlink(p, lb[:])
+	if e == syscall.EACCES || e == syscall.EPERM {
+		_ = s.power.as(tid, func() error {
+			n, e = linux.Readlink(p, lb[:])
+			if e != 0 {
+				return e
+			}
+			return nil
+		})
+	}
+	switch e {
+	case 0:
+	case syscall.ENOENT:
+		return 0, syscall.EBADF
+	default:
+		return 0, syscall.EACCES
+	}
+	return parseSocketLink(lb[:n])
+}
+
+func parseSocketLink(l []byte) (uint64, syscall.Errno) {
+	if !bytes.HasPrefix(l, socketLink) || l[len(l)-1] != ']' {
+		return 0, syscall.ENOTSOCK
+	}
+	var v uint64
+	for _, ch := range l[len(socketLink) : len(l)-1] {
+		if ch < '0' || ch > '9' || v > 1<<60 {
+			return 0, syscall.ENOTSOCK
+		}
+		v = v*10 + uint64(ch-'0')
+	}
+	return v, 0
+}
+
+// alone says that no other task can change the caller's descriptor table:
+// its process has one thread. A descriptor table shared between processes
+// (CLONE_FILES without CLONE_THREAD) is noted where clone is judged.
+func (c *Call) alone() bool {
+	if c.s.net.sharedTables.Load() {
+		return false
+	}
+	var st linux.Stat
+	if err := linux.StatAt(linux.AtFDCWD, procfs.Path(c.TID(), "task"), &st, 0); err != nil {
+		return false
+	}
+	return st.Nlink == 3 // ., .. and one thread
+}
+
+// sameNetwork says whether the caller lives in our network namespace, where
+// the sockets that we make belong.
+func (c *Call) sameNetwork() bool {
+	own, caller := c.netns("self"), c.netns(strconv.Itoa(c.TID()))
+	return own != "" && own == caller
+}
+
+func (c *Call) netns(task string) string {
+	p := append([]byte("/proc/"+task+"/ns/net"), 0)
+	var lb [64]byte
+	n, e := linux.Readlink(p, lb[:])
+	if e == syscall.EACCES || e == syscall.EPERM {
+		_ = c.Privileged(func() error {
+			n, e = linux.Readlink(p, lb[:])
+			if e != 0 {
+				return e
+			}
+			return nil
+		})
+	}
+	if e != 0 {
+		return ""
+	}
+	return string(lb[:n])
+}

@@ -1,0 +1,203 @@
+package notify
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+)
+
+// netState is what the network family knows of one process tree.
+//
+// Every INET and INET6 socket of the tree was made by us (net_socket.go), and
+// a duplicate of it is kept here under its inode number, so that a verdict is
+// carried out on the very object it was given for, whatever the caller does
+// with its descriptor table or memory meanwhile.
+//
+// A kept duplicate has a price: the application's close sends no FIN and
+// frees no port while we hold it. So a duplicate goes as soon as nothing is
+// left to judge (TCP: connected or listening), and what the application
+// closed before that is swept (sock_sweep.go).
+//
+// Lock order: sock.op before netState.mu before flights.mu; none is held while
+// the Judge is asked.
+type netState struct {
+	// gated: the tree is in a Landlock domain in which the kernel itself
+	// refuses TCP connects, so that only ours succeed. Set before the start.
+	gated bool
+
+	mu    sync.Mutex // guards socks, old, and the fields of each sock below its comment
+	socks map[uint64]*sock
+	old   []uint64 // inodes of sockets without duplicate, oldest first
+
+	// roaming counts the sockets through which the kernel, executing a call
+	// of the application itself, would reach an address of the application's
+	// choice.
+	roaming atomic.Int64
+	// sharedTables: a clone with CLONE_FILES and without CLONE_THREAD was let
+	// through, so that one thread no longer means one user of a table.
+	sharedTables atomic.Bool
+
+	flights flights
+	waiter  waiter
+	sweeper sweeper
+
+	contested atomic.Uint64 // calls let through although a roaming socket might be swapped in
+	swaps     atomic.Uint64 // swaps seen and answered with SIGKILL
+}
+
+// sock is one INET or INET6 socket of the tree.
+type sock struct {
+	inode uint64
+	kind  sockKind
+	pid   int // thread that made it
+	num   int // the number it got there
+	born  time.Time
+	roams bool
+
+	op sync.Mutex // serialises changes of O_NONBLOCK around a connect
+
+	// Guarded by netState.mu.
+	fd     int // our duplicate, -1 once let go
+	users  int // operations under way: the duplicate stays open
+	gone   bool
+	drop   bool // close the duplicate when users is 0
+	phase  phase
+	misses int // sweeps in a row that did not find it
+}
+
+// phase is how far a socket came; without a duplicate it tells what connect
+// must answer.
+type phase uint8
+
+const (
+	fresh     phase = iota
+	settled         // connected since the call that said EINPROGRESS: the next connect gives 0
+	connected       // EISCONN from now on
+)
+
+// maxSettled bounds how many sockets without a duplicate are remembered.
+const maxSettled = 8192
+
+func (n *netState) roams(k sockKind) bool { return !n.gated || !k.tcp() }
+
+// add takes ownership of k.fd.
+func (n *netState) add(k *sock) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.socks == nil {
+		n.socks = make(map[uint64]*sock)
+	}
+	if former := n.socks[k.inode]; former != nil {
+		n.remove(former)
+	}
+	n.socks[k.inode] = k
+}
+
+// hold looks a socket up and keeps its duplicate, if there is one, open until
+// put. phase and fd are as of now.
+func (n *netState) hold(inode uint64) *sock {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	k := n.socks[inode]
+	if k != nil {
+		k.users++
+	}
+	return k
+}
+
+func (n *netState) put(k *sock) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	k.users--
+	n.closeIfIdle(k)
+}
+
+// letGo gives the duplicate up as soon as nobody holds it and remembers the
+// phase.
+func (n *netState) letGo(k *sock, p phase) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	k.phase = p
+	if k.drop || k.gone {
+		return
+	}
+	k.drop = true
+	n.closeIfIdle(k)
+	if k.roams {
+		return // counted until the application has closed it
+	}
+	n.old = append(n.old, k.inode)
+	for len(n.old) > maxSettled {
+		if v := n.socks[n.old[0]]; v != nil && v.drop && !v.roams {
+			n.remove(v)
+		}
+		n.old = n.old[1:]
+	}
+}
+
+// state gives the duplicate (-1: let go) and the phase of a held socket.
+func (n *netState) state(k *sock) (fd int, p phase) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if k.drop {
+		return -1, k.phase
+	}
+	return k.fd, k.phase
+}
+
+func (n *netState) setPhase(k *sock, p phase) {
+	n.mu.Lock()
+	k.phase = p
+	n.mu.Unlock()
+}
+
+// forget drops a socket that the application has closed everywhere, or that
+// never reached it.
+func (n *netState) forget(k *sock) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.remove(k)
+}
+
+func (n *netState) remove(k *sock) {
+	if k.gone {
+		return
+	}
+	k.gone, k.drop = true, true
+	if n.socks[k.inode] == k {
+		delete(n.socks, k.inode)
+	}
+	if k.roams {
+		n.roaming.Add(-1)
+	}
+	n.closeIfIdle(k)
+}
+
+func (n *netState) closeIfIdle(k *sock) {
+	if k.drop && k.users == 0 && k.fd >= 0 {
+		linux.Close(k.fd)
+		k.fd = -1
+	}
+}
+
+// close ends the family's goroutines and closes every duplicate.
+func (n *netState) close() {
+	n.waiter.close()
+	n.sweeper.close()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, k := range n.socks {
+		n.remove(k)
+	}
+}
+
+// installed notes the number a new socket got and ends its maker's hold.
+func (n *netState) installed(k *sock, num int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	k.num = num
+	k.users--
+	n.closeIfIdle(k)
+}
