@@ -165,3 +165,21 @@ func fromConnect(err error) error {
 	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
+
+// ServerTime is the gateway's clock, if err told it (ErrClock).
+func ServerTime(err error) (time.Time, bool) {
+	var e *Error
+	if errors.As(err, &e) && !e.ServerTime.IsZero() {
+		return e.ServerTime, true
+	}
+	return time.Time{}, false
+}
+
+// RetryAfter is how long err asks to wait (ErrBusy), or 0.
+func RetryAfter(err error) time.Duration {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.RetryAfter
+	}
+	return 0
+}
