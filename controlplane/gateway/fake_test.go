@@ -3,7 +3,6 @@ package gateway_test
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/limpet-security/limpet/controlplane/authority"
 	"github.com/limpet-security/limpet/controlplane/gateway"
+	"github.com/limpet-security/limpet/internal/bundle"
 	"github.com/limpet-security/limpet/internal/event/eventpb"
 	"github.com/limpet-security/limpet/internal/uplink"
 	"github.com/limpet-security/limpet/internal/wire"
@@ -171,12 +171,10 @@ func (c *control) PullBundle(ctx context.Context, m *wirepb.ControlPullBundleReq
 	over := time.After(time.Duration(m.Request.WaitSeconds) * time.Second)
 	for {
 		c.mu.Lock()
-		number, bundle, changed := c.number, c.bundle, c.changed
+		number, data, changed := c.number, c.bundle, c.changed
 		c.mu.Unlock()
 		if number > m.Request.HaveNumber {
-			sum := sha256.Sum256(bundle)
-			msg := append(append([]byte("limpet bundle fresh 1\x00"), m.Request.Nonce...), sum[:]...)
-			return &wirepb.PullBundleResponse{Bundle: bundle, Freshness: ed25519.Sign(c.key, msg)}, nil
+			return &wirepb.PullBundleResponse{Bundle: data, Freshness: bundle.Fresh(m.Request.Nonce, data, c.key)}, nil
 		}
 		select {
 		case <-changed:

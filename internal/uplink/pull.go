@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/limpet-security/limpet/internal/bundle"
 	"github.com/limpet-security/limpet/internal/wire"
 	"github.com/limpet-security/limpet/internal/wire/wirepb"
 )
@@ -88,12 +89,10 @@ func (u *Uplink) pull(ctx context.Context) ([]byte, error) {
 	if len(a.Bundle) > wire.MaxBundle {
 		return nil, fmt.Errorf("%w: bundle has %d bytes, at most %d", errNotFresh, len(a.Bundle), wire.MaxBundle)
 	}
-	for _, k := range u.bundleKeys() {
-		if verifyFresh(nonce, a.Bundle, a.Freshness, k) {
-			return a.Bundle, nil
-		}
+	if err := bundle.VerifyFresh(nonce, a.Bundle, a.Freshness, u.bundleKeys()); err != nil {
+		return nil, fmt.Errorf("%w: %w", errNotFresh, err)
 	}
-	return nil, errNotFresh
+	return a.Bundle, nil
 }
 
 // bundleKeys are those of the image, or else those of enrolment.

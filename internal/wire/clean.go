@@ -19,7 +19,7 @@ func CleanEvent(e *eventpb.Event) {
 	e.Id = text(e.Id, 64)
 	e.BootId = text(e.BootId, 64)
 	e.Control = text(e.Control, MaxName)
-	e.Rule = text(e.Rule, MaxName)
+	e.Rule = text(e.Rule, MaxText)
 	e.Policy = text(e.Policy, MaxName)
 	e.Technique = text(e.Technique, 64)
 	e.Reason = text(e.Reason, MaxText)
