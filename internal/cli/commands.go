@@ -4,5 +4,8 @@ import "github.com/spf13/cobra"
 
 // commands lists every subcommand, in the order of the help text.
 func commands() []*cobra.Command {
-	return []*cobra.Command{}
+	return []*cobra.Command{
+		WrapCommand(),
+		UnwrapCommand(),
+	}
 }
