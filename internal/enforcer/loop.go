@@ -1,0 +1,286 @@
+package enforcer
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/limpet-security/limpet/internal/action"
+	"github.com/limpet-security/limpet/internal/drift"
+	"github.com/limpet-security/limpet/internal/event/eventpb"
+	"github.com/limpet-security/limpet/internal/intercept"
+	"github.com/limpet-security/limpet/internal/policy"
+	"github.com/limpet-security/limpet/internal/verdict"
+	"github.com/limpet-security/limpet/internal/workload"
+)
+
+// DefaultWindow is how long equal events are counted instead of sent.
+const DefaultWindow = 5 * time.Second
+
+// Config of a Loop. Recorder is required.
+type Config struct {
+	Recorder Recorder
+	Manifest *drift.Manifest   // of the image's executables; nil: there is none
+	Workload *eventpb.Workload // goes into every event; nil: nothing is known
+	Window   time.Duration     // of counting equal events; 0: DefaultWindow
+	// Stop ends the workload because a rule says so. It must not block and may
+	// be called more than once. nil: such a rule kills the process only.
+	Stop   func(reason string)
+	Logger *slog.Logger // nil: discard
+	Proc   string       // "": /proc
+	Passwd string       // "": /etc/passwd
+	Now    func() time.Time
+}
+
+// Policies is a compiled policy and where it came from.
+type Policies struct {
+	Engine        *verdict.Engine
+	Epoch, Number uint64 // of the bundle; 0, 0: not from a bundle
+}
+
+// Loop implements intercept.Judge.
+type Loop struct {
+	cfg     Config
+	current atomic.Pointer[Policies]
+	digests *drift.Digests
+	users   users
+	lineage *lineage
+	events  coalescer
+
+	violations atomic.Uint64 // verdicts other than allow, tampering included
+	panics     atomic.Uint64
+	audited    audited
+	stopping   sync.Once
+}
+
+var _ intercept.Judge = (*Loop)(nil)
+
+// New makes a Loop that answers by p.
+func New(cfg Config, p Policies) (*Loop, error) {
+	if cfg.Recorder == nil || p.Engine == nil {
+		return nil, fmt.Errorf("cannot make an enforcer without a recorder and a policy")
+	}
+	if cfg.Window == 0 {
+		cfg.Window = DefaultWindow
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Proc == "" {
+		cfg.Proc = "/proc"
+	}
+	if cfg.Passwd == "" {
+		cfg.Passwd = "/etc/passwd"
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	l := &Loop{
+		cfg:     cfg,
+		digests: drift.NewDigests(maxDigests),
+		users:   users{path: cfg.Passwd, now: cfg.Now},
+		lineage: newLineage(cfg.Proc, os.Getpid()),
+	}
+	l.events = coalescer{window: cfg.Window, open: make(map[key]*pending), out: cfg.Recorder.Record}
+	l.current.Store(&p)
+	return l, nil
+}
+
+// maxDigests bounds the digest cache.
+const maxDigests = 8192
+
+// SetEngine exchanges the policy. Calls that are being judged end under the
+// old one.
+func (l *Loop) SetEngine(p Policies) { l.current.Store(&p) }
+
+// Policies gives the policy in force.
+func (l *Loop) Policies() Policies { return *l.current.Load() }
+
+// Violations is the number of verdicts other than allow so far: what the
+// counts of all events of judged calls, sent and dropped, add up to.
+func (l *Loop) Violations() uint64 { return l.violations.Load() }
+
+// Run closes coalescing windows as they end, and all of them when ctx ends.
+func (l *Loop) Run(ctx context.Context) {
+	tick := time.NewTicker(max(l.cfg.Window/4, time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			l.Flush()
+			return
+		case <-tick.C:
+			l.events.sweep(l.cfg.Now(), false)
+		}
+	}
+}
+
+// Flush hands every held event to the recorder.
+func (l *Loop) Flush() { l.events.sweep(l.cfg.Now(), true) }
+
+// Exec implements intercept.Judge.
+func (l *Loop) Exec(e *action.Exec) (a intercept.Answer) {
+	defer l.caught("exec", syscall.EACCES, &a)
+	p := l.current.Load()
+	l.identify(p, e)
+	d := p.Engine.Exec(e)
+	if d.Verdict == verdict.Allow {
+		return intercept.Allow
+	}
+	a = l.answer(d, syscall.EACCES)
+	if a == intercept.Allow {
+		l.audited.put(e, d) // ExecStarted need not say it again
+	}
+	l.reportExec(p, d, e, a)
+	return a
+}
+
+// ExecStarted implements intercept.Judge.
+func (l *Loop) ExecStarted(e *action.Exec) (a intercept.Answer) {
+	defer l.caught("exec", syscall.EACCES, &a)
+	p := l.current.Load()
+	l.identify(p, e)
+	d := p.Engine.Exec(e)
+	if d.Verdict != verdict.Allow {
+		a = l.answer(d, syscall.EACCES)
+		if a != intercept.Allow {
+			a.Kill = true
+		}
+		if !l.audited.take(e, d) || a.Kill {
+			l.reportExec(p, d, e, a)
+		}
+	}
+	if !a.Kill {
+		l.learn(e)
+	}
+	return a
+}
+
+// Socket implements intercept.Judge.
+func (l *Loop) Socket(s *action.Socket) (a intercept.Answer) {
+	defer l.caught("socket", syscall.EPERM, &a)
+	p := l.current.Load()
+	d := p.Engine.Socket(s)
+	if d.Verdict == verdict.Allow {
+		return intercept.Allow
+	}
+	a = l.answer(d, syscall.EAFNOSUPPORT)
+	l.reportSocket(p, d, s, a)
+	return a
+}
+
+// Connect implements intercept.Judge. A stream that is denied looks like a
+// peer that refuses; a datagram like a local firewall.
+func (l *Loop) Connect(c *action.Connect) (a intercept.Answer) {
+	defer l.caught("connect", syscall.EPERM, &a)
+	p := l.current.Load()
+	d := p.Engine.Connect(c)
+	if d.Verdict == verdict.Allow {
+		return intercept.Allow
+	}
+	errno := syscall.EPERM
+	if c.Protocol == action.ProtoTCP {
+		errno = syscall.ECONNREFUSED
+	}
+	a = l.answer(d, errno)
+	l.reportConnect(p, d, c, a)
+	return a
+}
+
+// Fork implements intercept.Judge.
+func (l *Loop) Fork(f *action.Fork) (a intercept.Answer) {
+	defer l.caught("fork", syscall.EAGAIN, &a)
+	p := l.current.Load()
+	d := p.Engine.Fork(f)
+	if d.Verdict == verdict.Allow {
+		return intercept.Allow
+	}
+	a = l.answer(d, syscall.EAGAIN)
+	l.reportFork(p, d, f, a)
+	return a
+}
+
+// Privilege implements intercept.Judge.
+func (l *Loop) Privilege(c *action.Privilege) (a intercept.Answer) {
+	defer l.caught("privilege", syscall.EPERM, &a)
+	p := l.current.Load()
+	d := p.Engine.Privilege(c)
+	if d.Verdict == verdict.Allow {
+		return intercept.Allow
+	}
+	a = l.answer(d, syscall.EPERM)
+	l.reportPrivilege(p, d, c, a)
+	return a
+}
+
+// Tamper implements intercept.Judge.
+func (l *Loop) Tamper(t *action.Tamper) {
+	var a intercept.Answer
+	defer l.caught("tamper", syscall.EPERM, &a)
+	p := l.current.Load()
+	d := verdict.Decision{Verdict: verdict.Deny, Mode: policy.Enforce, Control: policy.SelfProtection, Rule: policy.RuleID(t.Syscall)}
+	l.reportTamper(p, d, t)
+}
+
+// identify fills in what the mechanism leaves to us, if a rule asks for it.
+func (l *Loop) identify(p *Policies, e *action.Exec) {
+	// What an earlier question about this exec found may be about another file.
+	e.Origin, e.Digest = action.OriginUnknown, workload.Digest{}
+	n := p.Engine.Needs()
+	if !n.Digest && (l.cfg.Manifest == nil || !n.Origin) {
+		return
+	}
+	if e.FD >= 0 {
+		d, err := l.digests.Of(e.FD, e.File)
+		if err != nil {
+			l.cfg.Logger.Debug("cannot digest a program", "path", e.Path, "error", err)
+		}
+		e.Digest = d
+	}
+	if l.cfg.Manifest != nil {
+		e.Origin = l.cfg.Manifest.Origin(e.Path, e.Digest)
+	}
+}
+
+// answer turns a decision into what becomes of the call.
+func (l *Loop) answer(d verdict.Decision, errno syscall.Errno) intercept.Answer {
+	if d.Verdict != verdict.Deny {
+		return intercept.Allow
+	}
+	if d.Stop && l.cfg.Stop != nil {
+		l.stopping.Do(func() { l.cfg.Stop(fmt.Sprintf("rule %s of control %s", d.Rule, d.Control)) })
+	}
+	return intercept.Answer{Errno: errno, Kill: d.Kill || d.Stop}
+}
+
+// caught makes a panic of a verdict a no.
+func (l *Loop) caught(what string, errno syscall.Errno, a *intercept.Answer) {
+	r := recover()
+	if r == nil {
+		return
+	}
+	*a = intercept.Answer{Errno: errno}
+	if l.panics.Add(1) > maxPanics {
+		return // told often enough
+	}
+	l.cfg.Logger.Error("a verdict panicked; the call was denied", "call", what, "panic", r, "stack", string(debug.Stack()))
+	defer func() {
+		if recover() != nil {
+			l.cfg.Logger.Error("the panic of a verdict could not be recorded")
+		}
+	}()
+	e := l.plain(eventpb.Kind_KIND_STATUS, fmt.Sprintf("The verdict on a call (%s) failed inside the enforcer; the call was denied.", what))
+	e.Verdict, e.Mode, e.Errno = eventpb.Verdict_VERDICT_DENY, eventpb.Mode_MODE_ENFORCE, int32(errno)
+	e.Control = string(policy.SelfProtection)
+	e.Attributes = map[string]string{"panic": fmt.Sprintf("%.500v", r), "call": what}
+	l.cfg.Recorder.Record(e)
+}
+
+// maxPanics bounds how often a panicking verdict is reported.
+const maxPanics = 100

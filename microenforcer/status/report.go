@@ -1,0 +1,108 @@
+package status
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+)
+
+// Report is what one enforcer says about itself.
+type Report struct {
+	Version    string     `json:"version"`
+	PID        int        `json:"pid"`
+	Rung       string     `json:"rung"` // A1, A2, A3, B, C
+	Since      time.Time  `json:"since"`
+	Image      string     `json:"image,omitempty"`
+	Policy     Policy     `json:"policy"`
+	Controls   []Control  `json:"controls"`
+	Facilities []Facility `json:"facilities"`
+	Events     Events     `json:"events"`
+	Link       *Link      `json:"link,omitempty"` // nil: no control plane
+}
+
+// Policy says where the policy in force came from.
+type Policy struct {
+	Source   string   `json:"source"` // file, bundle, default
+	Names    []string `json:"names"`
+	Group    string   `json:"group,omitempty"`
+	Mode     string   `json:"mode,omitempty"` // of the group
+	Epoch    uint64   `json:"epoch,omitempty"`
+	Number   uint64   `json:"number,omitempty"`
+	Manifest bool     `json:"manifest"` // a drift manifest is there
+}
+
+// Control is the truth about one control.
+type Control struct {
+	Control string `json:"control"`
+	State   string `json:"state"` // enforced, audit, off, unavailable
+	Reason  string `json:"reason,omitempty"`
+	Errno   int    `json:"errno,omitempty"`
+}
+
+// Facility is one thing the kernel was tried for.
+type Facility struct {
+	Name  string `json:"name"`
+	OK    bool   `json:"ok"`
+	Errno string `json:"errno,omitempty"`
+}
+
+// Events counts violations, and events by what became of them.
+type Events struct {
+	Violations uint64 `json:"violations"`
+	Generated  uint64 `json:"generated"`
+	Delivered  uint64 `json:"delivered"`
+	Dropped    uint64 `json:"dropped"`
+	Waiting    uint64 `json:"waiting"`
+}
+
+// Link is the state of the connection to the control plane.
+type Link struct {
+	Gateway   string `json:"gateway"`
+	Connected bool   `json:"connected"`
+	Enrolled  bool   `json:"enrolled"`
+	LastError string `json:"lastError,omitempty"`
+}
+
+// WriteText writes a report for people.
+func (r *Report) WriteText(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "enforcer\tversion %s, rung %s, pid %d, up since %s\n", r.Version, r.Rung, r.PID, r.Since.Format(time.RFC3339))
+	if r.Image != "" {
+		fmt.Fprintf(t, "image\t%s\n", r.Image)
+	}
+	fmt.Fprintf(t, "policy\t%s %v", r.Policy.Source, r.Policy.Names)
+	if r.Policy.Number > 0 {
+		fmt.Fprintf(t, ", number %d.%d", r.Policy.Epoch, r.Policy.Number)
+	}
+	if r.Policy.Mode != "" {
+		fmt.Fprintf(t, ", group mode %s", r.Policy.Mode)
+	}
+	manifest := "none"
+	if r.Policy.Manifest {
+		manifest = "present"
+	}
+	fmt.Fprintf(t, "\nmanifest\t%s\n", manifest)
+	if r.Link != nil {
+		state := "away"
+		if r.Link.Connected {
+			state = "connected"
+		}
+		fmt.Fprintf(t, "gateway\t%s, %s %s\n", r.Link.Gateway, state, r.Link.LastError)
+	}
+	fmt.Fprintf(t, "events\t%d violations; %d generated, %d delivered, %d waiting, %d dropped\n\n",
+		r.Events.Violations, r.Events.Generated, r.Events.Delivered, r.Events.Waiting, r.Events.Dropped)
+	fmt.Fprintln(t, "CONTROL\tSTATE\tREASON")
+	for _, c := range r.Controls {
+		fmt.Fprintf(t, "%s\t%s\t%s\n", c.Control, c.State, c.Reason)
+	}
+	fmt.Fprintln(t, "\nFACILITY\tSTATE\t")
+	for _, f := range r.Facilities {
+		state := "ok"
+		if !f.OK {
+			state = "missing: " + f.Errno
+		}
+		fmt.Fprintf(t, "%s\t%s\t\n", f.Name, state)
+	}
+	return t.Flush()
+}

@@ -1,0 +1,62 @@
+package status
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestServeAndAsk(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	if _, err := Ask(ctx); !errors.Is(err, ErrNone) {
+		t.Fatalf("Ask without a server: %v", err)
+	}
+	want := &Report{
+		Version: "1", PID: 7, Rung: "A1", Since: time.Unix(1, 0).UTC(),
+		Policy:     Policy{Source: "file", Names: []string{"web"}},
+		Controls:   []Control{{Control: "drift", State: "enforced"}, {Control: "dns", State: "unavailable", Reason: "not yet", Errno: 38}},
+		Facilities: []Facility{{Name: "notify", OK: true}, {Name: "addfd", Errno: "EINVAL"}},
+	}
+	ended := make(chan error)
+	go func() { ended <- Serve(ctx, func() *Report { return want }) }()
+	var got *Report
+	var err error
+	for range 200 {
+		if got, err = Ask(ctx); err == nil {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if d := cmp.Diff(want, got); err != nil || d != "" {
+		t.Error(err, d)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	var b strings.Builder
+	got.WriteText(&b)
+	for _, s := range []string{"drift", "enforced", "not yet", "missing: EINVAL", "rung A1"} {
+		if !strings.Contains(b.String(), s) {
+			t.Errorf("text lacks %q:\n%s", s, b.String())
+		}
+	}
+}
+
+func TestListeners(t *testing.T) {
+	table := `Num       RefCount Protocol Flags    Type St Inode Path
+0000: 00000002 00000000 00010000 0001 01 1 @limpet/status/42/9
+0000: 00000002 00000000 00010000 0001 01 1 @limpet/status/42/1
+0000: 00000002 00000000 00010000 0001 01 1 @limpet/status/42/1
+0000: 00000002 00000000 00010000 0001 01 1 @limpet/status/42/x
+0000: 00000002 00000000 00010000 0001 01 1 @limpet/status/43/2
+0000: 00000002 00000000 00010000 0001 01 1 /run/other
+`
+	if d := cmp.Diff([]int{1, 9}, listeners(strings.NewReader(table), "@limpet/status/42/")); d != "" {
+		t.Error(d)
+	}
+}
