@@ -1,0 +1,155 @@
+package event
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/limpet-security/limpet/internal/event/eventpb"
+)
+
+// Bounds of an event. Sizes are bytes.
+const (
+	MaxArgs       = 64
+	MaxArg        = 1024
+	MaxArgBytes   = 8 << 10 // of all arguments of a process
+	MaxAncestors  = 16
+	MaxText       = 1024 // reasons, details, names
+	MaxPath       = 4096
+	MaxLabels     = 64
+	MaxAttributes = 32
+	MaxEncoded    = 192 << 10 // of a whole event in protobuf; most have 1 to 2 KiB
+)
+
+const ellipsis = "..."
+
+// Text makes s valid UTF-8 of at most max bytes; what is cut off is shown by
+// three dots.
+func Text(s string, max int) string {
+	if len(s) <= max && utf8.ValidString(s) {
+		return s
+	}
+	if len(s) > max {
+		cut := max - len(ellipsis)
+		if cut < 0 {
+			cut = 0
+		}
+		for cut > 0 && !utf8.RuneStart(s[cut]) {
+			cut--
+		}
+		s = s[:cut] + ellipsis
+	}
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) > max { // replacing made it longer
+		return Text(s, max)
+	}
+	return s
+}
+
+// Args hides secrets in a command line and cuts it to the bounds.
+func Args(args []string) (out []string, truncated bool) {
+	if len(args) > MaxArgs {
+		args, truncated = args[:MaxArgs], true
+	}
+	out = Redact(args)
+	room := MaxArgBytes
+	for i := range out {
+		max := min(MaxArg, room)
+		if max < len(ellipsis) {
+			return out[:i], true
+		}
+		if len(out[i]) > max {
+			truncated = true
+		}
+		out[i] = Text(out[i], max)
+		room -= len(out[i])
+	}
+	return out, truncated
+}
+
+// Bound cuts every part of an event to its bounds and makes every text valid
+// UTF-8. Arguments are expected to have gone through Args.
+func Bound(e *eventpb.Event) {
+	text := func(s *string, max int) { *s = Text(*s, max) }
+	for _, s := range []*string{&e.Id, &e.BootId, &e.Control, &e.Policy, &e.Technique} {
+		text(s, 256)
+	}
+	text(&e.Rule, MaxText)
+	text(&e.Reason, MaxText)
+	boundProcess(e.Process, MaxPath, MaxArgBytes)
+	if len(e.Ancestors) > MaxAncestors {
+		e.Ancestors = e.Ancestors[:MaxAncestors]
+	}
+	for _, p := range e.Ancestors { // they show what they are, not all they were told
+		boundProcess(p, MaxText, MaxText)
+	}
+	switch o := e.Object.(type) {
+	case *eventpb.Event_File:
+		if f := o.File; f != nil {
+			text(&f.Path, MaxPath)
+			text(&f.Requested, MaxPath)
+			text(&f.Interpreter, MaxPath)
+			text(&f.Digest, 80)
+			text(&f.ExpectedDigest, 80)
+			text(&f.Origin, 32)
+		}
+	case *eventpb.Event_Network:
+		if n := o.Network; n != nil {
+			text(&n.Address, MaxText)
+			text(&n.Protocol, 32)
+			text(&n.Direction, 32)
+		}
+	case *eventpb.Event_Call:
+		if c := o.Call; c != nil {
+			text(&c.Syscall, 64)
+			text(&c.Detail, MaxText)
+		}
+	case *eventpb.Event_Dropped:
+		if d := o.Dropped; d != nil {
+			text(&d.Reason, MaxText)
+		}
+	}
+	if w := e.Workload; w != nil {
+		text(&w.Image, MaxText)
+		text(&w.ImageDigest, 80)
+		text(&w.Hostname, 256)
+		w.Labels = boundMap(w.Labels, MaxLabels)
+	}
+	e.Attributes = boundMap(e.Attributes, MaxAttributes)
+}
+
+func boundProcess(p *eventpb.Process, maxPath, maxArgs int) {
+	if p == nil {
+		return
+	}
+	p.Exe = Text(p.Exe, maxPath)
+	p.Comm = Text(p.Comm, 64)
+	p.User = Text(p.User, 256)
+	p.Digest = Text(p.Digest, 80)
+	room := maxArgs
+	for i := range p.Args {
+		if i == MaxArgs || room < len(ellipsis) {
+			p.Args, p.ArgsTruncated = p.Args[:i], true
+			return
+		}
+		p.Args[i] = Text(p.Args[i], min(MaxArg, room))
+		room -= len(p.Args[i])
+	}
+}
+
+// boundMap cuts keys and values, and leaves out what is beyond the bound.
+func boundMap(m map[string]string, max int) map[string]string {
+	if m == nil {
+		return nil
+	}
+	keys := slices.Sorted(maps.Keys(m))
+	if len(keys) > max {
+		keys = keys[:max]
+	}
+	out := make(map[string]string, len(keys))
+	for _, k := range keys {
+		out[Text(k, 256)] = Text(m[k], 512)
+	}
+	return out
+}

@@ -1,0 +1,169 @@
+package event
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/limpet-security/limpet/internal/event/eventpb"
+	"github.com/limpet-security/limpet/internal/policy"
+)
+
+// Reason gives one English sentence that says what a process did and why it
+// was noticed. It uses control, rule, process and object of the event, and
+// says nothing about the verdict.
+func Reason(e *eventpb.Event) string {
+	who := "a process"
+	if p := e.GetProcess(); p != nil {
+		switch {
+		case p.Exe != "":
+			who = p.Exe
+		case p.Comm != "":
+			who = p.Comm
+		}
+	}
+	return Text(sentence(e, policy.ControlID(e.GetControl()), e.GetRule(), Text(who, 300)), MaxText)
+}
+
+func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) string {
+	object := program(e.GetFile())
+	switch control {
+	case policy.Drift:
+		switch rule {
+		case "modified":
+			return fmt.Sprintf("%s was changed since the image was built (drift).", object)
+		case "moved":
+			return fmt.Sprintf("%s is a copy of a program of the image under a path that the image does not have (drift).", object)
+		case "loader":
+			return fmt.Sprintf("%s asked the dynamic loader %s to run a file, which hides what is run (drift).", who, object)
+		case "unverified":
+			return fmt.Sprintf("What %s would really run could not be looked at, so it cannot be told from a program that was not part of the image (drift).", who)
+		}
+		return fmt.Sprintf("%s was not part of the image (drift).", object)
+	case policy.Fileless:
+		if rule == "tmpfs" {
+			return fmt.Sprintf("%s lies on a memory file system and was run from there (fileless execution).", object)
+		}
+		return fmt.Sprintf("%s ran a program that exists in memory only (fileless execution).", who)
+	case policy.DeniedExecutables:
+		if rule == "unverified" {
+			return fmt.Sprintf("What %s would really run could not be held against the list of denied executables.", who)
+		}
+		return fmt.Sprintf("%s is on the list of denied executables (%s).", object, orElse(rule, "rule not known"))
+	case policy.AllowedExecutables:
+		if rule == "unverified" {
+			return fmt.Sprintf("What %s would really run could not be held against the list of allowed executables.", who)
+		}
+		return fmt.Sprintf("%s is not on the list of allowed executables.", object)
+	case policy.PackageManagers:
+		return fmt.Sprintf("%s ran a package manager (%s); software is installed when the image is built, not while it runs.", who, orElse(rule, object))
+	case policy.SetuidBinaries:
+		return fmt.Sprintf("%s carries a %s bit, which would raise privilege.", object, orElse(rule, "set-user-ID"))
+	case policy.ReverseShell:
+		s := fmt.Sprintf("%s was started with a network connection as its %s", object, strings.ReplaceAll(orElse(rule, "standard input"), "+", ", "))
+		if peer := e.GetAttributes()["peer"]; peer != "" {
+			s += " (peer " + Text(peer, 100) + ")"
+		}
+		return s + ", as a reverse shell is."
+	case policy.BindShell:
+		return fmt.Sprintf("%s offered a shell on a listening port.", who)
+	case policy.ProcessLimit:
+		return fmt.Sprintf("%s would have taken the workload above its limit of processes and threads.", who)
+	case policy.Metadata:
+		return fmt.Sprintf("%s tried to reach %s, where a cloud hands out credentials (%s).", who, peer(e.GetNetwork()), orElse(rule, "endpoint not known"))
+	case policy.Outbound:
+		if rule == "not-listed" {
+			return fmt.Sprintf("%s tried to connect to %s, which no allow rule covers.", who, peer(e.GetNetwork()))
+		}
+		return fmt.Sprintf("%s tried to connect to %s, which rule %s denies.", who, peer(e.GetNetwork()), orElse(rule, "of the policy"))
+	case policy.SocketFamilies:
+		return fmt.Sprintf("%s asked for a socket that the policy does not allow (%s).", who, socket(e.GetNetwork()))
+	case policy.Namespaces:
+		return fmt.Sprintf("%s asked for a namespace with %s, a way out of a container.", who, call(e.GetCall()))
+	case policy.Mounts:
+		return fmt.Sprintf("%s tried to change what is mounted with %s.", who, call(e.GetCall()))
+	case policy.KernelInterfaces:
+		return fmt.Sprintf("%s used a kernel interface that applications do not need: %s.", who, call(e.GetCall()))
+	case policy.Injection:
+		return fmt.Sprintf("%s tried to look into or change another process with %s.", who, call(e.GetCall()))
+	case policy.PrivilegeChange:
+		return fmt.Sprintf("%s tried to change its user, group or capabilities with %s.", who, call(e.GetCall()))
+	case policy.SelfProtection:
+		return fmt.Sprintf("%s tried to interfere with the enforcer: %s.", who, call(e.GetCall()))
+	}
+	return other(e, control, rule, who)
+}
+
+// other says something true about events without a sentence of their own.
+func other(e *eventpb.Event, control policy.ControlID, rule, who string) string {
+	switch e.GetKind() {
+	case eventpb.Kind_KIND_DROPPED:
+		d := e.GetDropped()
+		return fmt.Sprintf("%d events were not delivered: %s.", d.GetCount(), orElse(d.GetReason(), "reason not known"))
+	case eventpb.Kind_KIND_LIFECYCLE:
+		return "The enforcer reports a change of its own state."
+	case eventpb.Kind_KIND_STATUS:
+		return fmt.Sprintf("The state of control %q changed.", control.Title())
+	}
+	if control == "" {
+		return fmt.Sprintf("%s was recorded.", who)
+	}
+	if rule == "" {
+		return fmt.Sprintf("%s violated control %q.", who, control.Title())
+	}
+	return fmt.Sprintf("%s violated rule %s of control %q.", who, rule, control.Title())
+}
+
+func program(f *eventpb.FileObject) string {
+	switch {
+	case f == nil:
+		return "A program"
+	case f.Path != "":
+		return Text(f.Path, 300)
+	case f.Requested != "":
+		return Text(f.Requested, 300)
+	}
+	return "A program without a name"
+}
+
+func peer(n *eventpb.NetworkObject) string {
+	if n == nil || n.Address == "" {
+		return "an address"
+	}
+	if n.Protocol == "unix" {
+		return "the socket " + Text(n.Address, 300)
+	}
+	s := Text(n.Address, 100)
+	if n.Port != 0 {
+		s = net.JoinHostPort(s, strconv.Itoa(int(n.Port)))
+	}
+	if n.Protocol != "" {
+		s += " over " + n.Protocol
+	}
+	return s
+}
+
+func socket(n *eventpb.NetworkObject) string {
+	if n == nil {
+		return "family not known"
+	}
+	return fmt.Sprintf("family %d, type %d, protocol %d", n.Domain, n.Type, n.SocketProtocol)
+}
+
+func call(c *eventpb.CallObject) string {
+	switch {
+	case c == nil || c.Syscall == "":
+		return "a system call"
+	case c.Detail == "":
+		return c.Syscall
+	}
+	return Text(c.Syscall+" ("+c.Detail+")", 400)
+}
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
