@@ -3,7 +3,6 @@ package notify
 import (
 	"encoding/binary"
 	"errors"
-	"os"
 	"strings"
 	"syscall"
 
@@ -34,9 +33,7 @@ func (s *Supervisor) watch(c *Call, a *attempt) {
 		case err != nil:
 			return // ECHILD: somebody else took the death of a child of ours
 		case st.Exited(), st.Signaled():
-			if a.Proc.PPID == os.Getpid() && pid == a.Proc.PID && s.cfg.Reaped != nil {
-				s.cfg.Reaped(pid, st)
-			}
+			s.inherited(pid, a.Proc.PID, a.Proc.PPID, st)
 			continue // ECHILD follows
 		case st.TrapCause() == linux.EventExec:
 			if s.verified(c, a, pid) {

@@ -3,6 +3,7 @@ package notify
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -26,6 +27,7 @@ func TestMain(m *testing.M) {
 // LIMPET_TEST_HELPER: this test binary started again.
 var helpers = map[string]func(){
 	"hello": func() { fmt.Println("hello") },
+	"drop":  helperDrop,
 	"exec":  func() { helperExec(os.Getenv("HOW"), os.Getenv("TARGET")) },
 }
 
@@ -101,4 +103,30 @@ func execveat(dir int, path string, argv []string, flags int) error {
 	e, _ := syscall.SlicePtrFromStrings(nil)
 	_, _, errno := syscall.RawSyscall6(unix.SYS_EXECVEAT, uintptr(dir), uintptr(unsafe.Pointer(p)), uintptr(unsafe.Pointer(&a[0])), uintptr(unsafe.Pointer(&e[0])), uintptr(flags), 0)
 	return errno
+}
+
+// helperDrop becomes uid and gid 1000 for good, then does what DROPPED says.
+func helperDrop() {
+	for _, err := range []error{syscall.Setgroups(nil), syscall.Setgid(1000), syscall.Setuid(1000)} {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	switch os.Getenv("DROPPED") {
+	case "exec":
+		helperExec("absolute", os.Getenv("TARGET"))
+	case "fork": // the child is born closed unless the parent was opened
+		out, err := exec.Command(os.Getenv("TARGET"), "arg").CombinedOutput()
+		fmt.Print(string(out))
+		if err != nil {
+			fmt.Println(err)
+		}
+	case "forkfork":
+		out, err := exec.Command("/bin/sh", "-c", "/bin/sh -c '"+os.Getenv("TARGET")+" arg; :'; :").CombinedOutput()
+		fmt.Print(string(out))
+		if err != nil {
+			fmt.Println(err)
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -18,6 +19,10 @@ type power struct {
 	sysPtrace bool        // CAP_SYS_PTRACE: no uid and no dumpable flag stands in the way
 	switches  bool        // a thread of ours may take another uid and gid
 	uid, gid  uint32
+
+	// opening is held, by process, while keepOpen works on it: for that
+	// moment the process is closed to everybody.
+	opening [64]sync.Mutex
 }
 
 func (p *power) measure() {
@@ -40,8 +45,25 @@ func (c *Call) Privileged(fn func() error) error {
 }
 
 func (p *power) as(tid int, fn func() error) error {
+	err := p.attempt(tid, fn)
+	if err == nil || p.sysPtrace || !p.switches || !refused(err) {
+		return err
+	}
+	st, serr := procfs.ReadStatus(tid)
+	if serr != nil {
+		return err
+	}
+	m := &p.opening[st.TGID%len(p.opening)]
+	m.Lock()
+	m.Unlock() //nolint:staticcheck // only to wait until the process is open again
+	return p.attempt(tid, fn)
+}
+
+func refused(err error) bool { return errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM) }
+
+func (p *power) attempt(tid int, fn func() error) error {
 	err := fn()
-	if err == nil || p.sysPtrace || !p.switches || !errors.Is(err, syscall.EACCES) && !errors.Is(err, syscall.EPERM) {
+	if err == nil || p.sysPtrace || !p.switches || !refused(err) {
 		return err
 	}
 	st, serr := procfs.ReadStatus(tid)

@@ -2,7 +2,6 @@ package notify
 
 import (
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 
@@ -36,7 +35,7 @@ func (s *Supervisor) ours(pid int) bool {
 	if pid <= 0 {
 		return false
 	}
-	if pid == os.Getpid() {
+	if pid == s.self {
 		return true
 	}
 	for _, p := range s.cfg.Protect {

@@ -67,7 +67,7 @@ func start(ctx context.Context, cfg Config, cmd Command, table *[maxSyscall]rout
 	if err != nil {
 		return nil, err
 	}
-	s := &Supervisor{cfg: cfg, routes: table, done: make(chan struct{}), listener: -1}
+	s := &Supervisor{self: os.Getpid(), cfg: cfg, routes: table, done: make(chan struct{}), listener: -1}
 	s.power.measure()
 	if err := s.prepare(); err != nil {
 		return nil, err

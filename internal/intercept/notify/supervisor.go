@@ -27,12 +27,15 @@ type Config struct {
 	Reaped func(pid int, st syscall.WaitStatus)
 	// Fault receives a panic of a handler, after the call was refused.
 	Fault func(syscallName string, v any)
+
+	noGate bool // tests: do as if there were no Landlock
 }
 
 // Supervisor answers the calls of one process tree.
 type Supervisor struct {
 	cfg      Config
 	listener int
+	self     int // our own pid
 	pid      int // the first child
 	routes   *[maxSyscall]route
 	tasks    taskTable
@@ -70,6 +73,10 @@ func (s *Supervisor) PID() int { return s.pid }
 // Done is closed when no task uses the filter any more, or after Close.
 func (s *Supervisor) Done() <-chan struct{} { return s.done }
 
+// killable says that a caller whose call was received cannot be interrupted
+// by anything but a fatal signal.
+func (s *Supervisor) killable() bool { return s.cfg.FilterFlags&linux.FilterKillable != 0 }
+
 // Faults counts handler panics so far.
 func (s *Supervisor) Faults() uint64 { return s.faults.Load() }
 
@@ -96,6 +103,7 @@ func (s *Supervisor) finish() {
 	s.once.Do(func() {
 		linux.Close(s.listener)
 		s.tasks.close()
+		s.net.close()
 		close(s.done)
 	})
 }

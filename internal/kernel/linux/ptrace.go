@@ -64,6 +64,14 @@ func SetSigMask(tid int, m uint64) error {
 
 const ntPrstatus = 1
 
+// What an interrupted call leaves as its result until it is made again.
+const (
+	errRestartSys    = -512
+	errRestartNoIntr = -513
+	errRestartNoHand = -514
+	errRestartBlock  = -516
+)
+
 // GetRegs reads the general registers of a stopped tracee.
 func GetRegs(tid int, r *Regs) error {
 	iov := unix.Iovec{Base: (*byte)(unsafe.Pointer(r))}

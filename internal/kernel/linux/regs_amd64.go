@@ -15,15 +15,28 @@ type Regs struct{ syscall.PtraceRegs }
 // Result is the return value of the system call the tracee stopped after.
 func (r *Regs) Result() int64 { return int64(r.Rax) }
 
-// PrepareCall makes the tracee, when resumed, execute again the system call
-// instruction it has just passed, as call nr with args a and b.
-func (r *Regs) PrepareCall(nr int, a, b uint64) {
-	r.Rip -= 2
+// PrepareCall makes the tracee, when resumed, execute the system call
+// instruction that ends at ip, as call nr with args a and b.
+func (r *Regs) PrepareCall(ip uint64, nr int, a, b uint64) {
+	r.Rip = ip - 2
 	r.Rax = uint64(nr)
-	r.Orig_rax = ^uint64(0)
+	r.Orig_rax = ^uint64(0) // in no call: the kernel restarts none
 	r.Rdi, r.Rsi, r.Rdx, r.R10, r.R8 = a, b, 0, 0, 0
 }
 
-// ForgetCall says that the tracee is in no system call, so that the kernel
-// restarts none when it is resumed.
-func (r *Regs) ForgetCall() { r.Orig_rax = ^uint64(0) }
+// Restart makes registers that were read inside an interrupted call into such
+// that make the call again, as the kernel would do when nothing handles a
+// signal. It changes nothing when there was no interrupted call.
+func (r *Regs) Restart() {
+	if nr := int64(r.Orig_rax); nr >= 0 {
+		switch int64(r.Rax) {
+		case errRestartSys, errRestartNoIntr, errRestartNoHand:
+			r.Rax = r.Orig_rax
+			r.Rip -= 2
+		case errRestartBlock:
+			r.Rax = syscall.SYS_RESTART_SYSCALL
+			r.Rip -= 2
+		}
+	}
+	r.Orig_rax = ^uint64(0)
+}

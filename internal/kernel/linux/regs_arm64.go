@@ -15,13 +15,14 @@ type Regs struct{ syscall.PtraceRegs }
 // Result is the return value of the system call the tracee stopped after.
 func (r *Regs) Result() int64 { return int64(r.Regs[0]) }
 
-// PrepareCall makes the tracee, when resumed, execute again the system call
-// instruction it has just passed, as call nr with args a and b.
-func (r *Regs) PrepareCall(nr int, a, b uint64) {
-	r.Pc -= 4
+// PrepareCall makes the tracee, when resumed, execute the system call
+// instruction that ends at ip, as call nr with args a and b.
+func (r *Regs) PrepareCall(ip uint64, nr int, a, b uint64) {
+	r.Pc = ip - 4
 	r.Regs[8] = uint64(nr)
 	r.Regs[0], r.Regs[1], r.Regs[2], r.Regs[3], r.Regs[4] = a, b, 0, 0, 0
 }
 
-// ForgetCall has nothing to do: at a stop outside a call arm64 restarts none.
-func (r *Regs) ForgetCall() {}
+// Restart does nothing: at a stop on the way out of an interrupted call arm64
+// has already rewound the registers to make it again.
+func (r *Regs) Restart() {}

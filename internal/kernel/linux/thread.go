@@ -12,13 +12,20 @@ func Gettid() int { return unix.Gettid() }
 
 // SetThreadIDs makes uid and gid the real and effective ids of the calling
 // thread only, keeping the saved ones, so that RestoreThreadIDs can go back.
-// The permitted capabilities stay while the saved uid is 0.
+// The permitted capabilities stay while the saved uid is 0 and are made
+// effective, so that a task which kept capabilities can be looked into.
 func SetThreadIDs(uid, gid uint32) error {
 	if _, _, e := syscall.RawSyscall(syscall.SYS_SETRESGID, uintptr(gid), uintptr(gid), ^uintptr(0)); e != 0 {
 		return e
 	}
 	if _, _, e := syscall.RawSyscall(syscall.SYS_SETRESUID, uintptr(uid), uintptr(uid), ^uintptr(0)); e != 0 {
 		return e
+	}
+	h := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var d [2]unix.CapUserData
+	if unix.Capget(&h, &d[0]) == nil {
+		d[0].Effective, d[1].Effective = d[0].Permitted, d[1].Permitted
+		_ = unix.Capset(&h, &d[0])
 	}
 	return nil
 }

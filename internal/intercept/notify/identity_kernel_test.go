@@ -1,0 +1,84 @@
+//go:build kernel
+
+package notify
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/limpet-security/limpet/internal/action"
+	"github.com/limpet-security/limpet/internal/intercept"
+)
+
+// A root process that drops to uid 1000 stays open to verification: it, what
+// it forks, and what these execute. In Docker with default privileges there
+// is no CAP_SYS_PTRACE (make test runs this test there, too).
+func TestDroppedPrivilegesStayVerified(t *testing.T) {
+	if os.Geteuid() != 0 {
+		return // nothing to drop
+	}
+	dir, err := os.MkdirTemp("/tmp", "drop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	_ = os.Chmod(dir, 0o755)
+	target := copyOf(t, "/bin/echo", dir, "prog")
+	me := copyOf(t, self(t), dir, "helper")
+	for _, how := range []string{"exec", "fork", "forkfork"} {
+		for _, deny := range []bool{false, true} {
+			var mu sync.Mutex
+			var seen, unverified int
+			watch := func(e *action.Exec) intercept.Answer {
+				mu.Lock()
+				defer mu.Unlock()
+				if e.Unverified {
+					unverified++
+				}
+				if e.Path == target {
+					seen++
+					if deny {
+						return intercept.Answer{Errno: syscall.EACCES}
+					}
+				}
+				return intercept.Allow
+			}
+			j := &judge{execStarted: watch}
+			if deny {
+				j.exec = watch
+			}
+			out, st := supervised(t, j, []string{"LIMPET_TEST_HELPER=drop", "DROPPED=" + how, "TARGET=" + target}, me)
+			if unverified != 0 || seen != 1 || !deny && out != "arg\n" || deny && (strings.Contains(out, "arg\n") || !strings.Contains(strings.ToLower(out), "permission denied")) {
+				t.Errorf("%s, deny %v: got %q, %v; seen %d, unverified %d", how, deny, out, st, seen, unverified)
+			}
+		}
+	}
+}
+
+func TestGosu(t *testing.T) {
+	gosu := "/usr/sbin/gosu"
+	if os.Geteuid() != 0 {
+		return
+	}
+	if _, err := os.Stat(gosu); err != nil {
+		t.Fatal("gosu is not installed: make setup")
+	}
+	sh, _ := filepath.EvalSymlinks("/bin/sh")
+	var unverified bool
+	var shells int
+	j := &judge{execStarted: func(e *action.Exec) intercept.Answer {
+		unverified = unverified || e.Unverified
+		if e.Path == sh {
+			shells++
+		}
+		return intercept.Allow
+	}}
+	out, st := supervised(t, j, nil, gosu, "www-data", "/bin/sh", "-c", "/usr/bin/id -un; exit 3")
+	if out != "www-data\n" || st.ExitStatus() != 3 || unverified || shells != 1 {
+		t.Errorf("got %q, %v, unverified %v, shells %d", out, st, unverified, shells)
+	}
+}
