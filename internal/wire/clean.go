@@ -14,7 +14,7 @@ import (
 // freed of NUL (PostgreSQL cannot store it); lists and maps are cut; and if the
 // whole still exceeds MaxEvent, the least telling parts go first. Process.
 // args_truncated says that arguments were cut. An event that fits is not
-// changed and nothing is allocated.
+// changed.
 func CleanEvent(e *eventpb.Event) {
 	e.Id = text(e.Id, 64)
 	e.BootId = text(e.BootId, 64)
@@ -69,6 +69,9 @@ func CleanEvent(e *eventpb.Event) {
 
 // shrink takes parts away until the event fits into MaxEvent.
 func shrink(e *eventpb.Event) {
+	if proto.Size(e) <= MaxEvent {
+		return
+	}
 	for _, cut := range []func(){
 		func() {
 			for _, p := range e.Ancestors {
