@@ -15,7 +15,8 @@ import (
 // came from. It never expands an alias.
 type decoder struct {
 	errs    Errors
-	unknown Errors                // keys that this version does not know
+	unknown Errors                // keys and values that this version does not know
+	keys    int                   // how many of them are keys
 	at      map[string]*yaml.Node // place of every value, by path
 	nodes   int
 }
@@ -156,6 +157,7 @@ func (d *decoder) key(key *yaml.Node, path string, seen map[string]*yaml.Node) b
 }
 
 func (d *decoder) unknownKey(key *yaml.Node, path, parent string, known []string) {
+	d.keys++
 	if len(d.unknown) >= MaxErrors {
 		return
 	}
@@ -183,9 +185,15 @@ func (d *decoder) sequence(n *yaml.Node, v reflect.Value, path string, depth int
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
 	seen := map[string]int{}
+	kept := 0
 	for i, c := range n.Content {
 		p := path + "[" + strconv.Itoa(i) + "]"
-		d.value(c, v.Index(i), p, depth+1, field{})
+		keys := d.keys
+		v.Index(kept).SetZero()
+		d.value(c, v.Index(kept), p, depth+1, field{})
+		if d.keys == keys {
+			kept++ // a rule or exception with an unknown key is left out whole: without that key it would mean more
+		}
 		if c.Kind == yaml.ScalarNode {
 			if first, dup := seen[c.Value]; dup {
 				d.fail(c, p, "%s stands twice in the list; first at line %d", clip(c.Value), n.Content[first].Line)
@@ -194,6 +202,7 @@ func (d *decoder) sequence(n *yaml.Node, v reflect.Value, path string, depth int
 			}
 		}
 	}
+	v.SetLen(kept)
 }
 
 func (d *decoder) labels(n *yaml.Node, v reflect.Value, path string) {
@@ -257,7 +266,13 @@ func (d *decoder) word(n *yaml.Node, v reflect.Value, path string) {
 		if near, ok := near(n.Value, values); ok {
 			msg += fmt.Sprintf("; did you mean %q?", near)
 		}
-		d.fail(n, path, "%s: %s", clip(n.Value), msg)
+		if _, isMode := w.(Mode); isMode || len(n.Value) > 64 || len(d.unknown) >= MaxErrors {
+			d.fail(n, path, "%s: %s", clip(n.Value), msg)
+			return
+		}
+		// A newer version may know it. The value stays: it matches nothing,
+		// while leaving it out could make a list mean everything.
+		d.unknown = append(d.unknown, Error{n.Line, n.Column, path, clip(n.Value) + ": " + msg})
 	case checker:
 		if err := w.check(); err != nil {
 			d.fail(n, path, "%s: %v", clip(n.Value), err)

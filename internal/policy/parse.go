@@ -36,10 +36,12 @@ func Parse(data []byte) (*RuntimePolicy, error) {
 	return p, nil
 }
 
-// ParseNewer reads one document that a newer version may have written: keys
-// that this version does not know are left out and returned as errors of
-// their own, so that the caller can report them. Anything else that is wrong
-// is an error as in Parse.
+// ParseNewer reads one document that a newer version may have written. Keys
+// and values that this version does not know are returned as errors of their
+// own, so that the caller can report them: unknown controls and keys have no
+// effect, a rule or exception that holds an unknown key is left out whole, an
+// unknown value matches nothing. Anything else that is wrong is an error as in
+// Parse, an unknown mode included.
 func ParseNewer(data []byte) (p *RuntimePolicy, unknown Errors, err error) {
 	return parseOne(data)
 }

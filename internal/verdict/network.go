@@ -82,7 +82,7 @@ func (c *compiler) netRule(src *source, k *policy.NetworkRule, list string, i in
 	}
 	r.unix, r.abstract = c.paths(paths), c.names(names)
 	for _, p := range k.Protocols {
-		r.protocols |= 1 << protocolOf(p)
+		r.protocols |= protocolBit(p)
 	}
 	if len(k.Protocols) == 0 {
 		if len(k.UnixSockets) > 0 {
@@ -98,18 +98,21 @@ func (c *compiler) netRule(src *source, k *policy.NetworkRule, list string, i in
 	return r
 }
 
-func protocolOf(p policy.NetworkProtocol) action.Protocol {
+// protocolBit gives 0 for a protocol that this version does not know.
+func protocolBit(p policy.NetworkProtocol) uint8 {
 	switch p {
 	case policy.TCP:
-		return action.ProtoTCP
+		return 1 << action.ProtoTCP
 	case policy.UDP:
-		return action.ProtoUDP
+		return 1 << action.ProtoUDP
 	case policy.ICMP:
-		return action.ProtoICMP
+		return 1 << action.ProtoICMP
 	case policy.Unix:
-		return action.ProtoUnix
+		return 1 << action.ProtoUnix
+	case policy.Other:
+		return 1 << action.ProtoOther
 	}
-	return action.ProtoOther
+	return 0
 }
 
 func (o *outbound) match(a *action.Connect) policy.RuleID {
