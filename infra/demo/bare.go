@@ -86,7 +86,7 @@ func (p *barePlace) start(ctx context.Context, d *demo) (target, error) {
 	}
 	d.step("limpet wrap tar:%s -o oci:%s --server %s --group %s", source, wrapped, d.consoleURL, groupName)
 	if err := command(ctx, d.Bin, "wrap", "tar:"+source, "-o", "oci:"+wrapped, "--quiet", "--server", d.consoleURL,
-		"--server-ca", filepath.Join(d.dir, "data", "ca.pem"), "--api-token-file", token, "--group", groupName); err != nil {
+		"--ca-file", filepath.Join(d.dir, "data", "ca.pem"), "--api-token-file", token, "--group", groupName); err != nil {
 		return nil, err
 	}
 	entry, err := layOut(ctx, wrapped, root)

@@ -81,7 +81,7 @@ func (p *dockerPlace) start(ctx context.Context, d *demo) (target, error) {
 		return nil, err
 	}
 	args := []string{"wrap", "docker://" + source, "-o", "docker://" + wrapped, "--quiet",
-		"--server", d.consoleURL, "--server-ca", filepath.Join(d.dir, "data", "ca.pem"), "--api-token-file", token, "--group", groupName}
+		"--server", d.consoleURL, "--ca-file", filepath.Join(d.dir, "data", "ca.pem"), "--api-token-file", token, "--group", groupName}
 	d.step("limpet wrap docker://%s -o docker://%s --server %s --group %s", source, wrapped, d.consoleURL, groupName)
 	started := time.Now()
 	if b, err := exec.CommandContext(ctx, d.Bin, args...).CombinedOutput(); err != nil {
