@@ -27,13 +27,17 @@ import (
 func (s *Supervisor) watch(c *Call, a *attempt) {
 	// An INTERRUPT that comes after the exec stop is forgotten by DETACH.
 	_ = linux.Interrupt(c.TID())
+	wait := func() (int, linux.Status, error) { return linux.WaitTracee(a.Proc.PID) }
+	if c.TID() != a.Proc.PID {
+		wait = linux.WaitTracees
+	}
 	for {
-		pid, st, err := linux.WaitTracee()
+		pid, st, err := wait()
 		switch {
 		case err != nil:
 			return // ECHILD: somebody else took the death of a child of ours
 		case st.Exited(), st.Signaled():
-			s.inherited(pid, a.Proc.PID, a.Proc.PPID, st)
+			s.inherited(c.TID(), pid, a.Proc, st)
 			continue // ECHILD follows
 		case st.TrapCause() == linux.EventExec:
 			if s.verified(c, a, pid) {

@@ -104,7 +104,8 @@ const capAmbientRaise = 2
 func (s *Supervisor) keepOpen(c *Call) Response {
 	c.Slow()
 	tid := c.TID()
-	pid, parent := c.Process().PID, c.Process().PPID
+	proc := *c.Process()
+	pid := proc.PID
 	opening := &s.power.opening[pid%len(s.power.opening)]
 	opening.Lock()
 	defer opening.Unlock()
@@ -126,12 +127,12 @@ func (s *Supervisor) keepOpen(c *Call) Response {
 	c.answered.Store(true)
 	j := injection{tid: tid, ip: c.IP}
 	for {
-		who, st, err := linux.WaitTracee()
+		who, st, err := linux.WaitTracee(tid)
 		if err != nil {
 			break
 		}
 		if st.Exited() || st.Signaled() {
-			s.inherited(who, pid, parent, st)
+			s.inherited(tid, who, &proc, st)
 			continue
 		}
 		if j.step(st) {
@@ -219,9 +220,15 @@ func (j *injection) end() {
 	_ = linux.Detach(j.tid, 0)
 }
 
-// inherited hands on the death of a tracee that was a child of ours.
-func (s *Supervisor) inherited(who, pid, parent int, st syscall.WaitStatus) {
-	if parent == s.self && who == pid && s.cfg.Reaped != nil {
+// inherited hands on a death that a wait of ours consumed: that of a tracee
+// (by its thread id, or, after an exec, its process id) if it is a child of
+// ours, and that of anything else, which can only be one.
+func (s *Supervisor) inherited(tid, who int, p *action.Process, st syscall.WaitStatus) {
+	switch {
+	case s.cfg.Reaped == nil:
+	case who == tid && tid != p.PID: // a thread
+	case who == p.PID && p.PPID != s.self: // its own parent will hear of it
+	default:
 		s.cfg.Reaped(who, st)
 	}
 }

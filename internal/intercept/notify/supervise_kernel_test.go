@@ -71,6 +71,11 @@ func (j *judge) Tamper(t *action.Tamper) {
 	j.mu.Unlock()
 }
 
+type death struct {
+	pid int
+	st  syscall.WaitStatus
+}
+
 // replace holds handlers that a test puts in the place of the real ones.
 var replace []entry
 
@@ -96,7 +101,7 @@ func trySupervised(t testing.TB, j intercept.Judge, env []string, argv ...string
 	old2, _ := syscall.Dup(2)
 	_ = syscall.Dup3(int(f.Fd()), 1, 0)
 	_ = syscall.Dup3(int(f.Fd()), 2, 0)
-	ended := make(chan syscall.WaitStatus, 8)
+	ended := make(chan death, 8)
 	level := slog.LevelInfo
 	table, err := routes(families())
 	if err != nil {
@@ -109,7 +114,7 @@ func trySupervised(t testing.TB, j intercept.Judge, env []string, argv ...string
 	s, err := start(context.Background(), Config{
 		Judge:  j,
 		Logger: slog.New(slog.NewTextHandler(os.NewFile(uintptr(old2), "stderr"), &slog.HandlerOptions{Level: level})),
-		Reaped: func(_ int, st syscall.WaitStatus) { ended <- st },
+		Reaped: func(pid int, st syscall.WaitStatus) { ended <- death{pid, st} },
 		Fault:  func(n string, v any) { t.Errorf("fault in %s: %v", n, v) },
 	}, Command{Path: argv[0], Args: argv, Env: append(os.Environ(), env...)}, table)
 	_ = syscall.Dup3(old1, 1, 0)
@@ -127,7 +132,11 @@ func trySupervised(t testing.TB, j intercept.Judge, env []string, argv ...string
 			break
 		}
 		select {
-		case st = <-ended:
+		case d := <-ended:
+			if d.pid != s.PID() {
+				continue
+			}
+			st = d.st
 		default:
 			if !ok {
 				time.Sleep(time.Millisecond)

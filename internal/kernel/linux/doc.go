@@ -18,8 +18,8 @@
 //
 // Linux lets any thread of a process wait for the tracees of any other, so a
 // wait4(-1) in a reaper would swallow the ptrace stops that a tracer thread
-// is waiting for. The rule of this module: tracers wait with WaitTracee,
-// which looks only at tracees of its own thread, and everybody else peeks
+// is waiting for. The rule of this module: tracers wait with
+// WaitTracee and WaitTracees, which look only at what they trace, and everybody else peeks
 // first (waitid with WNOWAIT, as Reap and microenforcer/supervise do) and never
 // consumes a stop. Do not use
 // os.Process.Wait or exec.Cmd.Wait on a process that a tracer may touch.

@@ -29,17 +29,24 @@ type siginfo struct {
 // A Status is what wait4 said about one task.
 type Status = syscall.WaitStatus
 
-// WaitTracee waits for the next stop or death among the tracees of the
-// calling thread. The death of a tracee that is also a child of this process
-// is consumed for good, so its status must be handed to whoever reaps; other
-// parents are told by the kernel afterwards. ECHILD: nothing is left.
-func WaitTracee() (pid int, st Status, err error) {
+// WaitTracee waits for the next stop or death of a tracee by its thread id.
+// The death of a tracee that is also a child of this process is consumed for
+// good, so its status must be handed to whoever reaps; other parents are told
+// by the kernel afterwards. ECHILD: there is no such tracee any more.
+func WaitTracee(tid int) (pid int, st Status, err error) { return waitTracee(tid, wAll) }
+
+// WaitTracees waits among all tracees of the calling thread, for one that may
+// take another thread's id by exec. Children that this very thread has
+// forked, or inherited from a thread that ended, die here too: whatever is
+// not a tracee must be handed to whoever reaps.
+func WaitTracees() (pid int, st Status, err error) { return waitTracee(-1, wAll|wNoThread) }
+
+func waitTracee(who, options int) (pid int, st Status, err error) {
 	for {
-		pid, err = wait4(-1, &st, wAll|wNoThread)
-		if err == syscall.EINTR {
-			continue
+		pid, err = wait4(who, &st, options)
+		if err != syscall.EINTR {
+			return pid, st, err
 		}
-		return pid, st, err
 	}
 }
 

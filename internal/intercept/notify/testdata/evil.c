@@ -1,0 +1,2 @@
+/* What must never run. */
+int main(void) { return 66; }
