@@ -1,0 +1,168 @@
+import { QueryClient, infiniteQueryOptions, queryOptions } from '@tanstack/react-query'
+import { get, getVersioned, isProblem, setCSRF } from './client'
+import type {
+  APIToken, AuditEntry, ControlInfo, Dashboard, EffectiveControl, Enforcer, Group, JoinToken,
+  Page, Policy, PolicyRevision, SecurityEvent, Session, Setup, User,
+} from './types'
+
+export const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 10_000,
+      // What the server refused stays refused; what did not arrive may arrive.
+      retry: (n, e) => n < 2 && isProblem(e) && (e.status === 0 || e.status >= 502),
+    },
+  },
+})
+
+export const setupQuery = queryOptions({
+  queryKey: ['setup'],
+  queryFn: () => get<Setup>('/setup'),
+  staleTime: Infinity,
+})
+
+export const sessionQuery = queryOptions({
+  queryKey: ['session'],
+  queryFn: async () => {
+    try {
+      const s = await get<Session>('/session', undefined, { quiet401: true })
+      setCSRF(s.csrfToken)
+      return s
+    } catch (e) {
+      if (isProblem(e, 401)) return null
+      throw e
+    }
+  },
+  staleTime: 60_000,
+})
+
+export const dashboardQuery = queryOptions({
+  queryKey: ['dashboard'],
+  queryFn: () => get<Dashboard>('/dashboard'),
+  refetchInterval: 15_000,
+})
+
+export const groupsQuery = queryOptions({
+  queryKey: ['groups'],
+  queryFn: () => get<Page<Group>>('/groups', { limit: 200 }),
+  refetchInterval: 10_000,
+})
+
+export const groupQuery = (name: string) =>
+  queryOptions({
+    queryKey: ['groups', name],
+    queryFn: ({ signal }) => getVersioned<Group>(`/groups/${encodeURIComponent(name)}`, signal),
+  })
+
+export const joinTokensQuery = (group: string) =>
+  queryOptions({
+    queryKey: ['groups', group, 'join-tokens'],
+    queryFn: () => get<Page<JoinToken>>(`/groups/${encodeURIComponent(group)}/join-tokens`, { limit: 100 }),
+  })
+
+export const effectiveQuery = (group: string) =>
+  queryOptions({
+    queryKey: ['groups', group, 'effective'],
+    queryFn: () =>
+      get<Page<EffectiveControl> | EffectiveControl[]>(`/groups/${encodeURIComponent(group)}/effective`).then(
+        (v) => (Array.isArray(v) ? v : (v.items ?? [])),
+      ),
+  })
+
+export interface EnforcerFilter {
+  group?: string
+  state?: string
+  q?: string
+}
+
+export const enforcersQuery = (f: EnforcerFilter, refetchMs = 10_000) =>
+  queryOptions({
+    queryKey: ['enforcers', f],
+    queryFn: () => get<Page<Enforcer>>('/enforcers', { ...f, limit: 200 }),
+    refetchInterval: refetchMs,
+  })
+
+export const enforcerQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['enforcers', 'one', id],
+    queryFn: () => get<Enforcer>(`/enforcers/${encodeURIComponent(id)}`),
+    refetchInterval: 10_000,
+  })
+
+export const policiesQuery = queryOptions({
+  queryKey: ['policies'],
+  queryFn: () => get<Page<Policy>>('/policies', { limit: 200 }),
+})
+
+export const policyQuery = (name: string) =>
+  queryOptions({
+    queryKey: ['policies', name],
+    queryFn: ({ signal }) => getVersioned<Policy>(`/policies/${encodeURIComponent(name)}`, signal),
+    refetchOnWindowFocus: false, // the editor holds what was changed
+  })
+
+export const revisionsQuery = (name: string) =>
+  queryOptions({
+    queryKey: ['policies', name, 'revisions'],
+    queryFn: () => get<Page<PolicyRevision>>(`/policies/${encodeURIComponent(name)}/revisions`, { limit: 100 }),
+  })
+
+export const controlsQuery = queryOptions({
+  queryKey: ['controls'],
+  queryFn: () =>
+    get<Page<ControlInfo> | ControlInfo[]>('/controls').then((v) => (Array.isArray(v) ? v : (v.items ?? []))),
+  staleTime: Infinity,
+})
+
+export interface EventFilter {
+  from?: string
+  to?: string
+  control?: string
+  verdict?: string
+  kind?: string
+  group?: string
+  enforcer?: string
+  image?: string
+  q?: string
+}
+
+export const eventsQuery = (f: EventFilter) =>
+  infiniteQueryOptions({
+    queryKey: ['events', f],
+    queryFn: ({ pageParam }) => get<Page<SecurityEvent>>('/events', { ...f, cursor: pageParam, limit: 100 }),
+    initialPageParam: '',
+    getNextPageParam: (last) => last.nextCursor || undefined,
+    staleTime: 5_000,
+  })
+
+export const eventQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['events', 'one', id],
+    queryFn: () => get<SecurityEvent>(`/events/${encodeURIComponent(id)}`),
+    staleTime: Infinity,
+  })
+
+export interface AuditFilter {
+  actor?: string
+  action?: string
+  objectKind?: string
+  q?: string
+}
+
+export const auditQuery = (f: AuditFilter) =>
+  infiniteQueryOptions({
+    queryKey: ['audit', f],
+    queryFn: ({ pageParam }) => get<Page<AuditEntry>>('/audit', { ...f, cursor: pageParam, limit: 100 }),
+    initialPageParam: '',
+    getNextPageParam: (last) => last.nextCursor || undefined,
+  })
+
+export const tokensQuery = queryOptions({
+  queryKey: ['tokens'],
+  queryFn: () => get<Page<APIToken>>('/tokens', { limit: 200 }),
+})
+
+export const usersQuery = queryOptions({
+  queryKey: ['users'],
+  queryFn: () => get<Page<User>>('/users', { limit: 200 }),
+})

@@ -1,0 +1,14 @@
+import {
+  IconActivity, IconHistory, IconLayoutDashboard, IconSettings, IconShieldCheck, IconShieldCog,
+} from '@tabler/icons-react'
+
+// The pages of the frame: their place, their key after "g", what one must be
+// allowed to read to see them.
+export const pages = [
+  { id: 'dashboard', to: '/', key: 'd', icon: IconLayoutDashboard, needs: undefined },
+  { id: 'enforcers', to: '/enforcers', key: 'n', icon: IconShieldCheck, needs: 'groups' },
+  { id: 'policies', to: '/policies', key: 'p', icon: IconShieldCog, needs: 'policies' },
+  { id: 'events', to: '/events', key: 'e', icon: IconActivity, needs: 'events' },
+  { id: 'audit', to: '/audit', key: 'a', icon: IconHistory, needs: 'audit' },
+  { id: 'settings', to: '/settings', key: 's', icon: IconSettings, needs: undefined },
+] as const

@@ -1,0 +1,118 @@
+// What each page keeps in its address. Anything that does not fit is left
+// out, so that an edited address can only narrow what a page shows.
+
+type Raw = Record<string, unknown>
+
+function text(v: unknown): string | undefined {
+  if (typeof v === 'number' || typeof v === 'boolean') return String(v)
+  return typeof v === 'string' && v !== '' && v.length <= 512 ? v : undefined
+}
+
+function one<T extends string>(v: unknown, allowed: readonly T[]): T | undefined {
+  return allowed.find((a) => a === v)
+}
+
+function flag(v: unknown): true | undefined {
+  return v === true || v === 'true' || v === 1 ? true : undefined
+}
+
+// compact drops what is undefined: an address shows only what was chosen.
+function compact<T extends object>(o: T): T {
+  return Object.fromEntries(Object.entries(o).filter(([, v]) => v !== undefined)) as T
+}
+
+// localPath lets a return address lead nowhere but into this console.
+export function localPath(v: unknown): string | undefined {
+  const s = text(v)
+  return s && /^\/(?![/\\])/.test(s) ? s : undefined
+}
+
+export interface LoginSearch { return?: string; ended?: boolean }
+export const loginSearch = (r: Raw): LoginSearch => compact({ return: localPath(r.return), ended: flag(r.ended) })
+
+export const enforcerViews = ['groups', 'enforcers'] as const
+export interface EnforcersSearch {
+  view?: (typeof enforcerViews)[number]
+  q?: string
+  group?: string
+  state?: 'connected' | 'stale'
+  sort?: string
+  add?: boolean
+}
+export const enforcersSearch = (r: Raw): EnforcersSearch =>
+  compact({
+    view: one(r.view, enforcerViews),
+    q: text(r.q),
+    group: text(r.group),
+    state: one(r.state, ['connected', 'stale'] as const),
+    sort: text(r.sort),
+    add: flag(r.add),
+  })
+
+export const groupTabs = ['members', 'effective', 'install', 'settings'] as const
+export interface GroupSearch { tab?: (typeof groupTabs)[number]; sort?: string }
+export const groupSearch = (r: Raw): GroupSearch => compact({ tab: one(r.tab, groupTabs), sort: text(r.sort) })
+
+export interface AgentSearch { tab?: 'controls' | 'facilities' }
+export const agentSearch = (r: Raw): AgentSearch => compact({ tab: one(r.tab, ['controls', 'facilities'] as const) })
+
+export interface PoliciesSearch { q?: string; sort?: string }
+export const policiesSearch = (r: Raw): PoliciesSearch => compact({ q: text(r.q), sort: text(r.sort) })
+
+export const policyTabs = ['edit', 'groups', 'revisions'] as const
+export interface PolicySearch {
+  tab?: (typeof policyTabs)[number]
+  view?: 'form' | 'yaml'
+  from?: string
+  control?: string
+  revision?: string
+}
+export const policySearch = (r: Raw): PolicySearch =>
+  compact({
+    tab: one(r.tab, policyTabs),
+    view: one(r.view, ['form', 'yaml'] as const),
+    from: text(r.from),
+    control: text(r.control),
+    revision: text(r.revision),
+  })
+
+export const eventRanges = ['1h', '24h', '7d', '30d'] as const
+export interface EventsSearch {
+  range?: (typeof eventRanges)[number]
+  from?: string
+  to?: string
+  control?: string
+  verdict?: 'allow' | 'audit' | 'deny'
+  kind?: string
+  group?: string
+  enforcer?: string
+  image?: string
+  q?: string
+  id?: string
+  paused?: boolean
+}
+export const eventsSearch = (r: Raw): EventsSearch =>
+  compact({
+    range: one(r.range, eventRanges),
+    from: text(r.from),
+    to: text(r.to),
+    control: text(r.control),
+    verdict: one(r.verdict, ['allow', 'audit', 'deny'] as const),
+    kind: text(r.kind),
+    group: text(r.group),
+    enforcer: text(r.enforcer),
+    image: text(r.image),
+    q: text(r.q),
+    id: text(r.id),
+    paused: flag(r.paused),
+  })
+
+export interface AuditSearch { actor?: string; action?: string; objectKind?: string; q?: string; open?: string }
+export const auditSearch = (r: Raw): AuditSearch =>
+  compact({
+    actor: text(r.actor),
+    action: text(r.action),
+    objectKind: text(r.objectKind),
+    q: text(r.q),
+    open: text(r.open),
+  })

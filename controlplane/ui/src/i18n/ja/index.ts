@@ -1,0 +1,15 @@
+import type { en } from '../en'
+import { common } from './common'
+import { controls } from './controls'
+import { enforcers } from './enforcers'
+import { events } from './events'
+import { policies } from './policies'
+import { settings } from './settings'
+
+// Words makes the compiler refuse a translation with a key missing. Japanese
+// has one plural form: a key ending in _zero or _one is not needed.
+type Words<T> = {
+  [K in keyof T as K extends `${string}_one` ? never : K]: T[K] extends string ? string : Words<T[K]>
+}
+
+export const ja: Words<typeof en> = { ...common, ...enforcers, ...policies, ...events, ...settings, controls }

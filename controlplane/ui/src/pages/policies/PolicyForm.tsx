@@ -1,0 +1,216 @@
+import { Accordion, Badge, Box, Group, Paper, SegmentedControl, Stack, Text, Textarea, TextInput, Title, UnstyledButton } from '@mantine/core'
+import { IconChevronDown, IconChevronRight } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import { useEffect, useRef, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { controlsQuery } from '../../api/queries'
+import type { ControlField, ControlInfo, Mode, PolicyDocument, PolicyError } from '../../api/types'
+import { Loading, ProblemAlert } from '../../parts/states'
+import { Unavailable } from '../../parts/badges'
+import { useControlText } from '../../parts/control'
+import { controls, modeOf, set, setMode, type Path } from './document'
+import { FieldList } from './fields'
+import { Exceptions, ScopeFields } from './ScopeFields'
+
+interface Props {
+  text: string
+  document: PolicyDocument
+  onText: (t: string) => void
+  errors: PolicyError[]
+  readOnly: boolean
+  open?: string
+  onOpen: (c: string | undefined) => void
+}
+
+export function PolicyForm({ text, document, onText, errors, readOnly, open, onOpen }: Props) {
+  const { t } = useTranslation()
+  const registry = useQuery(controlsQuery)
+  const put = (path: Path, value: unknown) => onText(set(text, path, value))
+  const categories = [...new Set((registry.data ?? []).map((c) => c.category))]
+  return (
+    <Stack gap="md">
+      <Paper p="md">
+        <Stack gap="sm">
+          <TextInput
+            label={t('common.name')}
+            value={document.metadata?.name ?? ''}
+            readOnly={readOnly}
+            maxLength={63}
+            onChange={(e) => put(['metadata', 'name'], e.currentTarget.value)}
+            error={messageAt(errors, 'metadata.name')}
+          />
+          <Textarea
+            label={t('common.description')}
+            autosize
+            minRows={1}
+            value={document.metadata?.description ?? ''}
+            readOnly={readOnly}
+            onChange={(e) => put(['metadata', 'description'], e.currentTarget.value)}
+          />
+          <Accordion variant="contained" chevronPosition="left">
+            <Accordion.Item value="scope">
+              <Accordion.Control>
+                <Text size="sm" fw={600}>
+                  {t('policies.scope')}
+                </Text>
+                <Text size="xs" c="dimmed">
+                  {t('policies.scopeHelp')}
+                </Text>
+              </Accordion.Control>
+              <Accordion.Panel>
+                <ScopeFields document={document} put={put} readOnly={readOnly} />
+              </Accordion.Panel>
+            </Accordion.Item>
+            <Accordion.Item value="exceptions">
+              <Accordion.Control>
+                <Group gap="xs">
+                  <Text size="sm" fw={600}>
+                    {t('policies.exceptions')}
+                  </Text>
+                  <Badge color="gray" size="sm">
+                    {Array.isArray(document.spec?.exceptions) ? document.spec.exceptions.length : 0}
+                  </Badge>
+                </Group>
+                <Text size="xs" c="dimmed">
+                  {t('policies.exceptionsHelp')}
+                </Text>
+              </Accordion.Control>
+              <Accordion.Panel>
+                <Exceptions document={document} put={put} readOnly={readOnly} />
+              </Accordion.Panel>
+            </Accordion.Item>
+          </Accordion>
+        </Stack>
+      </Paper>
+      <ProblemAlert error={registry.error} onRetry={() => void registry.refetch()} />
+      {registry.isPending && <Loading />}
+      {categories.map((category) => (
+        <section key={category}>
+          <Title order={3} mb={6}>
+            {t(`category.${category as 'executables'}`, { defaultValue: category })}
+          </Title>
+          <Paper>
+            {(registry.data ?? [])
+              .filter((c) => c.category === category && !c.fixed)
+              .map((c) => (
+                <ControlRow
+                  key={c.id}
+                  info={c}
+                  mode={modeOf(document, c.id)}
+                  values={controls(document)[c.id]}
+                  errors={errors.filter((e) => e.path === `spec.controls.${c.id}` || e.path?.startsWith(`spec.controls.${c.id}.`))}
+                  readOnly={readOnly}
+                  opened={open === c.id}
+                  onToggle={() => onOpen(open === c.id ? undefined : c.id)}
+                  onMode={(m) => onText(setMode(text, c.id, m, requiredDefaults(c)))}
+                  put={(path, v) => put(['spec', 'controls', c.id, ...path], v)}
+                />
+              ))}
+          </Paper>
+        </section>
+      ))}
+    </Stack>
+  )
+}
+
+export function messageAt(errors: PolicyError[], path: string): string | undefined {
+  return errors.find((e) => e.path === path)?.message
+}
+
+// What a control must have beside its mode to be valid, so that switching it
+// on in the form does not make the policy invalid.
+function requiredDefaults(c: ControlInfo): Record<string, unknown> {
+  const out: Record<string, unknown> = {}
+  for (const f of c.fields ?? []) {
+    if (f.name === 'mode' || !f.required) continue
+    if (f.type === 'integer') out[f.name] = Math.max(f.minimum ?? 0, 1024)
+    else if (f.enum?.[0]) out[f.name] = f.enum[0]
+  }
+  return out
+}
+
+interface RowProps {
+  info: ControlInfo
+  mode?: Mode
+  values?: Record<string, unknown>
+  errors: PolicyError[]
+  readOnly: boolean
+  opened: boolean
+  onToggle: () => void
+  onMode: (m: Mode) => void
+  put: (path: Path, value: unknown) => void
+}
+
+const colour: Record<Mode, string> = { off: 'gray', audit: 'yellow', enforce: 'limpet' }
+
+function ControlRow({ info, mode, values, errors, readOnly, opened, onToggle, onMode, put }: RowProps) {
+  const { t } = useTranslation()
+  const text = useControlText()
+  const row = useRef<HTMLDivElement>(null)
+  const [arrived] = useState(opened)
+  // A link to one control ("?control=drift") leads to its row.
+  useEffect(() => {
+    if (arrived) row.current?.scrollIntoView({ block: 'center' })
+  }, [arrived])
+  const now = mode ?? 'off'
+  const fields = (info.fields ?? []).filter((f: ControlField) => f.name !== 'mode')
+  return (
+    <div className="control-row" ref={row} data-control={info.id} data-dim={info.available ? undefined : true}>
+      <Group justify="space-between" wrap="nowrap" align="flex-start" gap="sm">
+        <UnstyledButton onClick={onToggle} aria-expanded={opened} flex={1} miw={0} disabled={fields.length === 0}>
+          <Group gap={6} wrap="nowrap" align="flex-start">
+            {fields.length > 0 ? opened ? <IconChevronDown size={15} className="chevron" /> : <IconChevronRight size={15} className="chevron" /> : <Box w={15} />}
+            <div>
+              <Group gap={6}>
+                <Text size="sm" fw={600} component="span">
+                  {text.title(info.id)}
+                </Text>
+                {!info.available && <Unavailable reason={info.reason} />}
+                {errors.length > 0 && (
+                  <Badge color="red" size="sm">
+                    {t('policies.errors', { count: errors.length })}
+                  </Badge>
+                )}
+              </Group>
+              <Text size="xs" c="dimmed">
+                {text.description(info.id)}
+              </Text>
+            </div>
+          </Group>
+        </UnstyledButton>
+        <SegmentedControl
+          size="xs"
+          value={now}
+          readOnly={readOnly}
+          color={colour[now]}
+          autoContrast
+          onChange={(v) => onMode(v as Mode)}
+          aria-label={t('policies.modeOf', { control: text.title(info.id) })}
+          data={(['off', 'audit', 'enforce'] as const).map((m) => ({ value: m, label: t(`mode.${m}`) }))}
+        />
+      </Group>
+      {opened && (
+        <Box pl={21} pt="sm">
+          {!mode && (
+            <Text size="xs" c="dimmed" mb="xs">
+              {t('policies.notSet')}
+            </Text>
+          )}
+          <FieldList
+            fields={fields}
+            values={values ?? {}}
+            errors={errors}
+            base={`spec.controls.${info.id}`}
+            readOnly={readOnly || !mode}
+            put={put}
+          />
+          {!info.available && (
+            <Text size="xs" c="dimmed" mt="xs">
+              {t('controlState.unavailableWhy')}
+            </Text>
+          )}
+        </Box>
+      )}
+    </div>
+  )
+}

@@ -1,0 +1,69 @@
+import { Alert, Button, Group, Modal, Stack, Text } from '@mantine/core'
+import { notifications } from '@mantine/notifications'
+import { useMutation } from '@tanstack/react-query'
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { getVersioned, isProblem, post, put, type Versioned } from '../../api/client'
+import type { Policy } from '../../api/types'
+import { DiffView } from '../../parts/DiffView'
+import { ProblemAlert } from '../../parts/states'
+
+interface Props {
+  name?: string // undefined: the policy is new
+  base: { text: string; etag: string; revision?: number }
+  text: string
+  onClose: () => void
+  onSaved: (p: Versioned<Policy>) => void
+  onNewBase: (p: Versioned<Policy>) => void
+}
+
+// SaveDialog shows the change before it is made. If somebody else changed the
+// policy meanwhile (412), it shows the change against theirs and asks again.
+export function SaveDialog({ name, base, text, onClose, onSaved, onNewBase }: Props) {
+  const { t } = useTranslation()
+  const [theirs, setTheirs] = useState<Policy>()
+  const write = useMutation({
+    mutationFn: async () => {
+      const p = name
+        ? await put<Policy>(`/policies/${encodeURIComponent(name)}`, { yaml: text }, base.etag)
+        : await post<Policy>('/policies', { yaml: text })
+      return getVersioned<Policy>(`/policies/${encodeURIComponent(p.name)}`)
+    },
+    onSuccess: (p) => {
+      notifications.show({ message: t('policies.saved', { name: p.value.name, n: p.value.revision }), color: 'limpet' })
+      onSaved(p)
+    },
+    onError: async (e) => {
+      if (!name || !isProblem(e, 412)) return
+      const p = await getVersioned<Policy>(`/policies/${encodeURIComponent(name)}`)
+      setTheirs(p.value)
+      onNewBase(p)
+    },
+  })
+  const conflict = isProblem(write.error, 412) && theirs !== undefined
+  return (
+    <Modal opened onClose={onClose} size="xl" title={name ? t('policies.saveTitle', { name }) : t('policies.createTitle')} closeButtonProps={{ 'aria-label': t('common.close') }}>
+      <Stack>
+        {conflict ? (
+          <Alert color="yellow" title={t('policies.conflictTitle', { who: theirs.updatedBy ?? '?', n: theirs.revision })} role="alert">
+            {t('policies.conflictText')}
+          </Alert>
+        ) : (
+          <Text size="sm" c="dimmed">
+            {t('policies.saveText')}
+          </Text>
+        )}
+        <DiffView before={base.text} after={text} />
+        {!conflict && <ProblemAlert error={write.error} />}
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose}>
+            {t('common.cancel')}
+          </Button>
+          <Button onClick={() => write.mutate()} loading={write.isPending} color={conflict ? 'yellow' : undefined} data-autofocus>
+            {conflict ? t('policies.saveOver') : name ? t('policies.saveConfirm') : t('common.create')}
+          </Button>
+        </Group>
+      </Stack>
+    </Modal>
+  )
+}

@@ -1,0 +1,91 @@
+import { isMap, parseDocument, type Document } from 'yaml'
+import type { Mode, PolicyDocument, PolicyError } from '../../api/types'
+
+// The YAML text is the policy; the form is a view of it. A change in the form
+// is a change of the one place in the text, so that comments, order and what
+// the form does not know stay as their author wrote them.
+
+export type Path = (string | number)[]
+
+export interface Parsed {
+  document?: PolicyDocument
+  errors: PolicyError[]
+}
+
+export function parse(text: string): Parsed {
+  const doc = parseDocument(text, { prettyErrors: true })
+  const errors = doc.errors.map((e) => ({
+    line: e.linePos?.[0].line,
+    column: e.linePos?.[0].col,
+    message: (e.message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, ''),
+  }))
+  if (errors.length > 0) return { errors }
+  if (!isMap(doc.contents)) return { errors: [{ line: 1, column: 1, message: 'not a map' }] }
+  return { document: doc.toJS({ maxAliasCount: 50 }) as PolicyDocument, errors }
+}
+
+function edit(text: string, change: (doc: Document) => void): string {
+  const doc = parseDocument(text)
+  if (doc.errors.length > 0) return text
+  change(doc)
+  return doc.toString({ lineWidth: 0, flowCollectionPadding: true })
+}
+
+// set writes a value to a place; undefined, an empty list or an empty map
+// take the place away.
+export function set(text: string, path: Path, value: unknown): string {
+  return edit(text, (doc) => {
+    const empty =
+      value === undefined || value === '' || (Array.isArray(value) && value.length === 0) ||
+      (typeof value === 'object' && value !== null && Object.keys(value).length === 0)
+    if (empty) {
+      if (doc.hasIn(path)) doc.deleteIn(path)
+      return
+    }
+    // A key without a value ("controls:") is no map yet.
+    for (let i = 1; i < path.length; i++) {
+      const above = path.slice(0, i)
+      if (doc.hasIn(above) && doc.getIn(above) === null) doc.deleteIn(above)
+    }
+    doc.setIn(path, doc.createNode(value))
+  })
+}
+
+export function modeOf(document: PolicyDocument | undefined, control: string): Mode | undefined {
+  const c = controls(document)[control]
+  return c?.mode === 'off' || c?.mode === 'audit' || c?.mode === 'enforce' ? c.mode : undefined
+}
+
+export function controls(document: PolicyDocument | undefined): Record<string, { mode?: unknown } & Record<string, unknown>> {
+  const c = document?.spec?.controls
+  return c && typeof c === 'object' ? (c as Record<string, { mode?: unknown } & Record<string, unknown>>) : {}
+}
+
+// setMode switches one control. Off takes a control away that says nothing
+// else, and keeps the settings of one that does.
+export function setMode(text: string, control: string, mode: Mode, defaults: Record<string, unknown> = {}): string {
+  const now = controls(parse(text).document)[control]
+  const path = ['spec', 'controls', control]
+  if (!now) return mode === 'off' ? text : set(text, path, { mode, ...defaults })
+  if (mode === 'off' && Object.keys(now).every((k) => k === 'mode')) return set(text, path, undefined)
+  return set(text, [...path, 'mode'], mode)
+}
+
+export function countModes(document: PolicyDocument | undefined): { enforce: number; audit: number } {
+  const modes = Object.values(controls(document)).map((c) => c?.mode)
+  return { enforce: modes.filter((m) => m === 'enforce').length, audit: modes.filter((m) => m === 'audit').length }
+}
+
+export function template(name: string): string {
+  return `apiVersion: limpet.dev/v1
+kind: RuntimePolicy
+metadata:
+  name: ${name}
+spec:
+  controls:
+    drift:
+      mode: audit
+    reverseShell:
+      mode: audit
+`
+}

@@ -1,0 +1,103 @@
+import { ActionIcon, Group, Menu, Paper, Table, Text, UnstyledButton } from '@mantine/core'
+import { IconArrowDown, IconArrowUp, IconDownload } from '@tabler/icons-react'
+import {
+  flexRender, getCoreRowModel, getSortedRowModel, useReactTable, type ColumnDef, type SortingState,
+} from '@tanstack/react-table'
+import { useMemo, type ReactNode } from 'react'
+import { useTranslation } from 'react-i18next'
+import { save, toCSV } from './files'
+
+interface Props<T> {
+  label: string
+  rows: T[]
+  columns: ColumnDef<T>[]
+  rowKey: (row: T) => string
+  sort?: string // "column" or "-column"; kept in the address by the page
+  onSort?: (sort: string | undefined) => void
+  onRow?: (row: T) => void
+  footer?: ReactNode
+  fileName?: string // gives the table its CSV and JSON buttons
+  total?: number
+}
+
+export function DataTable<T>({ label, rows, columns, rowKey, sort, onSort, onRow, footer, fileName, total }: Props<T>) {
+  const { t } = useTranslation()
+  const sorting = useMemo<SortingState>(
+    () => (sort ? [{ id: sort.replace(/^-/, ''), desc: sort.startsWith('-') }] : []),
+    [sort],
+  )
+  // eslint-disable-next-line react-hooks/incompatible-library -- the table is rebuilt with its rows
+  const table = useReactTable({
+    data: rows,
+    columns,
+    state: { sorting },
+    getRowId: rowKey,
+    getCoreRowModel: getCoreRowModel(),
+    getSortedRowModel: getSortedRowModel(),
+    enableSorting: onSort !== undefined,
+  })
+  const cycle = (id: string) => onSort?.(sort === id ? `-${id}` : sort === `-${id}` ? undefined : id)
+  return (
+    <Paper className="table-paper">
+      <Table.ScrollContainer minWidth={640}>
+        <Table highlightOnHover={onRow !== undefined} aria-label={label}>
+          <Table.Thead>
+            {table.getHeaderGroups().map((hg) => (
+              <Table.Tr key={hg.id}>
+                {hg.headers.map((h) => {
+                  const dir = h.column.getIsSorted()
+                  const head = flexRender(h.column.columnDef.header, h.getContext())
+                  const width = (h.column.columnDef.meta as { width?: number } | undefined)?.width
+                  return (
+                    <Table.Th
+                      key={h.id}
+                      w={width}
+                      aria-sort={dir === 'asc' ? 'ascending' : dir === 'desc' ? 'descending' : undefined}
+                    >
+                      {h.column.getCanSort() && h.column.columnDef.enableSorting !== false && h.column.accessorFn ? (
+                        <UnstyledButton className="th-sort" onClick={() => cycle(h.column.id)}>
+                          {head}
+                          {dir === 'asc' && <IconArrowUp size={13} aria-hidden="true" />}
+                          {dir === 'desc' && <IconArrowDown size={13} aria-hidden="true" />}
+                        </UnstyledButton>
+                      ) : (
+                        head
+                      )}
+                    </Table.Th>
+                  )
+                })}
+              </Table.Tr>
+            ))}
+          </Table.Thead>
+          <Table.Tbody>
+            {table.getRowModel().rows.map((r) => (
+              <Table.Tr key={r.id} className={onRow ? 'row-link' : undefined} onClick={onRow ? () => onRow(r.original) : undefined}>
+                {r.getVisibleCells().map((c) => (
+                  <Table.Td key={c.id}>{flexRender(c.column.columnDef.cell, c.getContext())}</Table.Td>
+                ))}
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Table.ScrollContainer>
+      <Group justify="space-between" px="sm" py={6} className="table-foot">
+        <Text size="xs" c="dimmed">
+          {footer ?? t('common.rows', { count: total ?? rows.length })}
+        </Text>
+        {fileName && (
+          <Menu position="bottom-end">
+            <Menu.Target>
+              <ActionIcon variant="subtle" color="gray" size="sm" aria-label={t('common.export')}>
+                <IconDownload size={15} />
+              </ActionIcon>
+            </Menu.Target>
+            <Menu.Dropdown>
+              <Menu.Item onClick={() => save(`${fileName}.csv`, 'text/csv', toCSV(rows as Record<string, unknown>[]))}>CSV</Menu.Item>
+              <Menu.Item onClick={() => save(`${fileName}.json`, 'application/json', JSON.stringify(rows, null, 2))}>JSON</Menu.Item>
+            </Menu.Dropdown>
+          </Menu>
+        )}
+      </Group>
+    </Paper>
+  )
+}
