@@ -108,9 +108,18 @@ func IDValid(listener int, id uint64) bool {
 }
 
 // InstallFD puts a duplicate of a.SrcFD into the caller's table and returns
-// its number there. With AddFDSend it also answers the call with it.
+// its number there. With AddFDSend it also answers the call with it; the
+// calling goroutine must be locked to its thread.
+//
+// All signals are blocked meanwhile: one that interrupts the ioctl (Go sends
+// itself SIGURG all the time) leaves the call answered with 0 and nothing
+// installed, as Linux 6.18 still does.
 func InstallFD(listener int, a *AddFD) (int, syscall.Errno) {
+	const block, set = 0, 2
+	all, old := ^uint64(0), uint64(0)
+	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, block, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&old)), 8, 0, 0)
 	fd, _, e := syscall.RawSyscall(syscall.SYS_IOCTL, uintptr(listener), ioctlAddFD, uintptr(unsafe.Pointer(a)))
+	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, set, uintptr(unsafe.Pointer(&old)), 0, 8, 0, 0)
 	return int(fd), e
 }
 
