@@ -1,0 +1,75 @@
+package access
+
+import (
+	"maps"
+	"slices"
+)
+
+// Permission is what a route asks for.
+type Permission string
+
+// Permissions. Public asks for nothing; SignedIn asks only for a principal.
+const (
+	Public         Permission = "public"
+	SignedIn       Permission = "signed-in"
+	DashboardRead  Permission = "dashboard:read"
+	GroupsRead     Permission = "groups:read"
+	GroupsWrite    Permission = "groups:write"
+	JoinWrite      Permission = "join-tokens:write"
+	EnforcersRead  Permission = "enforcers:read"
+	EnforcersWrite Permission = "enforcers:write"
+	PoliciesRead   Permission = "policies:read"
+	PoliciesWrite  Permission = "policies:write"
+	EventsRead     Permission = "events:read"
+	EventsExport   Permission = "events:export"
+	AuditRead      Permission = "audit:read"
+	UsersRead      Permission = "users:read"
+	UsersWrite     Permission = "users:write"
+	TokensRead     Permission = "tokens:read"
+	TokensWrite    Permission = "tokens:write"
+	MetricsRead    Permission = "metrics:read"
+)
+
+// Roles.
+const (
+	Administrator = "administrator"
+	Security      = "security"
+	Developer     = "developer"
+	Auditor       = "auditor"
+)
+
+// roles says what each role may do.
+var roles = map[string][]Permission{
+	Administrator: {
+		DashboardRead, GroupsRead, GroupsWrite, JoinWrite, EnforcersRead, EnforcersWrite, PoliciesRead, PoliciesWrite,
+		EventsRead, EventsExport, AuditRead, UsersRead, UsersWrite, TokensRead, TokensWrite, MetricsRead,
+	},
+	Security: {
+		DashboardRead, GroupsRead, GroupsWrite, JoinWrite, EnforcersRead, EnforcersWrite, PoliciesRead, PoliciesWrite,
+		EventsRead, EventsExport, AuditRead, TokensRead, TokensWrite, MetricsRead,
+	},
+	Developer: {
+		DashboardRead, GroupsRead, EnforcersRead, PoliciesRead, EventsRead,
+	},
+	Auditor: {
+		DashboardRead, GroupsRead, EnforcersRead, PoliciesRead, EventsRead, EventsExport, AuditRead, UsersRead, TokensRead, MetricsRead,
+	},
+}
+
+// Roles lists the roles by name.
+func Roles() []string { return slices.Sorted(maps.Keys(roles)) }
+
+// IsRole says whether there is a role of that name.
+func IsRole(name string) bool { _, ok := roles[name]; return ok }
+
+// Permissions gives what a set of roles may do together, sorted. Unknown
+// roles give nothing.
+func Permissions(of []string) []Permission {
+	set := map[Permission]bool{}
+	for _, r := range of {
+		for _, p := range roles[r] {
+			set[p] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(set))
+}

@@ -1,0 +1,68 @@
+package api
+
+import "github.com/limpet-security/limpet/controlplane/access"
+
+// routes is everything this server answers but the console's files.
+var routes []route
+
+func init() {
+	routes = []route{
+		{get, prefix + "/setup", access.Public, "Whether this install waits for its administrator", do((*API).getSetup)},
+		{post, prefix + "/setup", access.Public, "Create the administrator with the code from the server's log", do((*API).postSetup)},
+		{post, prefix + "/session", access.Public, "Sign in", do((*API).postSession)},
+		{get, prefix + "/session", access.SignedIn, "Who is signed in", do((*API).getSession)},
+		{remove, prefix + "/session", access.SignedIn, "Sign out", do((*API).deleteSession)},
+		{put, prefix + "/session/password", access.SignedIn, "Change the own password", do((*API).putPassword)},
+
+		{get, prefix + "/users", access.UsersRead, "List users", do((*API).listUsers)},
+		{post, prefix + "/users", access.UsersWrite, "Add a user", do((*API).postUser)},
+		{get, prefix + "/users/{username}", access.UsersRead, "Show a user", do((*API).getUser)},
+		{put, prefix + "/users/{username}", access.UsersWrite, "Change a user", do((*API).putUser)},
+		{remove, prefix + "/users/{username}", access.UsersWrite, "Remove a user", do((*API).deleteUser)},
+		{get, prefix + "/tokens", access.TokensRead, "List API tokens", do((*API).listTokens)},
+		{post, prefix + "/tokens", access.TokensWrite, "Make an API token", do((*API).postToken)},
+		{remove, prefix + "/tokens/{id}", access.TokensWrite, "End an API token", do((*API).deleteToken)},
+
+		{get, prefix + "/groups", access.GroupsRead, "List enforcer groups", do((*API).listGroups)},
+		{post, prefix + "/groups", access.GroupsWrite, "Add an enforcer group", do((*API).postGroup)},
+		{get, prefix + "/groups/{name}", access.GroupsRead, "Show an enforcer group", do((*API).getGroup)},
+		{put, prefix + "/groups/{name}", access.GroupsWrite, "Change an enforcer group", do((*API).putGroup)},
+		{remove, prefix + "/groups/{name}", access.GroupsWrite, "Remove an enforcer group", do((*API).deleteGroup)},
+		{get, prefix + "/groups/{name}/effective", access.GroupsRead, "What a group's policies come to, control by control", do((*API).getEffective)},
+		{get, prefix + "/groups/{name}/join-tokens", access.GroupsRead, "List a group's join tokens", do((*API).listJoinTokens)},
+		{post, prefix + "/groups/{name}/join-tokens", access.JoinWrite, "Make a join token", do((*API).postJoinToken)},
+		{remove, prefix + "/groups/{name}/join-tokens/{id}", access.JoinWrite, "End a join token", do((*API).deleteJoinToken)},
+		{get, prefix + "/groups/{name}/install", access.GroupsRead, "How to put enforcers of a group into a workload", do((*API).getInstall)},
+		{get, prefix + "/groups/{name}/embed", access.GroupsRead, "What wrapping bakes into an image of a group", do((*API).getEmbed)},
+
+		{get, prefix + "/enforcers", access.EnforcersRead, "List enforcers", do((*API).listEnforcers)},
+		{get, prefix + "/enforcers/{id}", access.EnforcersRead, "Show an enforcer", do((*API).getEnforcer)},
+		{remove, prefix + "/enforcers/{id}", access.EnforcersWrite, "Remove an enforcer and refuse its certificate", do((*API).deleteEnforcer)},
+
+		{get, prefix + "/policies", access.PoliciesRead, "List policies", do((*API).listPolicies)},
+		{post, prefix + "/policies", access.PoliciesWrite, "Add a policy", do((*API).postPolicy)},
+		{post, prefix + "/policies/validate", access.PoliciesRead, "Check a policy without keeping it", do((*API).validatePolicy)},
+		{get, prefix + "/policies/{name}", access.PoliciesRead, "Show a policy", do((*API).getPolicy)},
+		{put, prefix + "/policies/{name}", access.PoliciesWrite, "Change a policy", do((*API).putPolicy)},
+		{remove, prefix + "/policies/{name}", access.PoliciesWrite, "Remove a policy", do((*API).deletePolicy)},
+		{get, prefix + "/policies/{name}/revisions", access.PoliciesRead, "How a policy stood before", do((*API).listRevisions)},
+		{get, prefix + "/controls", access.PoliciesRead, "Every control, its fields and whether it works yet", do((*API).getControls)},
+		{get, prefix + "/schemas/runtimepolicy.json", access.PoliciesRead, "JSON Schema of a policy", do((*API).getPolicySchema)},
+
+		{get, prefix + "/events", access.EventsRead, "List events, newest first", do((*API).listEvents)},
+		{get, prefix + "/events/stream", access.EventsRead, "Follow events as they are committed (server-sent events)", do((*API).streamEvents)},
+		{get, prefix + "/events/export", access.EventsExport, "Download events as JSON lines or CSV", do((*API).exportEvents)},
+		{get, prefix + "/events/summary", access.EventsRead, "Count events over time", do((*API).summarizeEvents)},
+		{get, prefix + "/events/{id}", access.EventsRead, "Show an event and why it was judged so", do((*API).getEvent)},
+		{post, prefix + "/events/{id}/propose", access.PoliciesRead, "Propose the policy change that would allow this", do((*API).proposeForEvent)},
+
+		{get, prefix + "/audit", access.AuditRead, "List who changed what", do((*API).listAudit)},
+		{get, prefix + "/dashboard", access.DashboardRead, "The state of the install at a glance", do((*API).getDashboard)},
+
+		{get, "/openapi.json", access.Public, "This API as OpenAPI 3.1", raw((*API).getOpenAPI)},
+		{get, "/docs", access.Public, "This API for people", raw((*API).getDocs)},
+		{get, "/healthz", access.Public, "The process answers", raw((*API).getHealth)},
+		{get, "/readyz", access.Public, "The process can work", raw((*API).getReady)},
+		{get, "/metrics", access.MetricsRead, "Numbers for Prometheus", raw((*API).getMetrics)},
+	}
+}

@@ -1,0 +1,63 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/limpet-security/limpet/internal/tenant"
+)
+
+// Bucket is the number of events of one verdict in one span of time.
+type Bucket struct {
+	Start   int64
+	Verdict string
+	N       int64
+}
+
+// EventTimeline counts events by verdict in spans of `width` between from and
+// to. Spans without events are left out.
+func (r Reader) EventTimeline(ctx context.Context, t tenant.ID, group string, from, to time.Time, width time.Duration) ([]Bucket, error) {
+	w := max(int64(width), minute)
+	var rows []Bucket
+	q := r.db.NewSelect().TableExpr("event_counts").
+		ColumnExpr("minute - minute % ? AS start, verdict, SUM(n) AS n", w).
+		Where("tenant = ? AND minute >= ? AND minute < ?", t, ns(from)-ns(from)%minute, ns(to)).
+		GroupExpr("1, 2").OrderExpr("1, 2").Limit(maxBuckets)
+	if group != "" {
+		q = q.Where("group_name = ?", group)
+	}
+	if err := q.Scan(ctx, &rows); err != nil {
+		return nil, fmt.Errorf("cannot count events: %w", err)
+	}
+	return rows, nil
+}
+
+// maxBuckets bounds a timeline.
+const maxBuckets = 5000
+
+// Top is one name and its number of events.
+type Top struct {
+	Name string
+	N    int64
+}
+
+// EventTop counts events by "control" or "image" (audit and deny only) and
+// gives the first few.
+func (r Reader) EventTop(ctx context.Context, t tenant.ID, group, by string, from, to time.Time, limit int) ([]Top, error) {
+	if by != "control" && by != "image" {
+		return nil, fmt.Errorf("cannot count events by %q: not a column", by)
+	}
+	var rows []Top
+	q := r.db.NewSelect().TableExpr("event_counts").ColumnExpr("? AS name, SUM(n) AS n", bunIdent(by)).
+		Where("tenant = ? AND minute >= ? AND minute < ?", t, ns(from)-ns(from)%minute, ns(to)).
+		Where("verdict IN ('audit', 'deny')").Where("? <> ''", bunIdent(by)).
+		GroupExpr("1").OrderExpr("2 DESC, 1").Limit(int64(limit))
+	if group != "" {
+		q = q.Where("group_name = ?", group)
+	}
+	if err := q.Scan(ctx, &rows); err != nil {
+		return nil, fmt.Errorf("cannot count events: %w", err)
+	}
+	return rows, nil
+}
