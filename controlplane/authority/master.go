@@ -13,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 )
 
 // Master is the master key in a file: the default Wrapper.
@@ -57,7 +56,7 @@ func LoadMaster(path string) (*Master, error) {
 }
 
 func readMaster(path string) (*Master, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open master key: %w", err)
 	}
