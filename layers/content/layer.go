@@ -132,48 +132,59 @@ func readLayer(ctx context.Context, l image.Layer, b *budget, progress func(int)
 	return list, nil
 }
 
+// lister lists one layer's tar.
+type lister struct {
+	tr     *tar.Reader
+	in     storedCounter // bytes of the tar read so far
+	hashed int64         // bytes of files given to the hash so far
+	buf    []byte
+	b      *budget
+}
+
 // readTar lists a layer's tar. It is the fuzzed entry point.
 func readTar(r io.Reader, b *budget) (*listing, error) {
-	tr := tar.NewReader(r)
+	in := &lister{in: storedCounter{r: r}, buf: make([]byte, 64<<10), b: b}
+	in.tr = tar.NewReader(&in.in)
 	list := &listing{}
-	buf := make([]byte, 64<<10)
 	for {
-		h, err := tr.Next()
+		h, err := in.tr.Next()
 		if err == io.EOF {
 			return list, nil
 		}
 		if err != nil {
 			return nil, tarError(err)
 		}
-		if err := b.name(h.Name + h.Linkname); err != nil {
+		if err := in.entry(h, list); err != nil {
 			return nil, err
-		}
-		name, err := clean(h.Name)
-		if err != nil {
-			return nil, err
-		}
-		if name == "" {
-			continue
-		}
-		target, opaque, ignored, isWhiteout, err := whiteout(name)
-		switch {
-		case err != nil:
-			return nil, err
-		case ignored:
-		case opaque:
-			list.opaques = append(list.opaques, target)
-		case isWhiteout:
-			list.whiteouts = append(list.whiteouts, target)
-		default:
-			e := entry{path: name, typ: h.Typeflag}
-			if err := e.fill(h, tr, buf, b); err != nil {
-				return nil, err
-			}
-			if e.typ != tar.TypeXGlobalHeader {
-				list.entries = append(list.entries, e)
-			}
 		}
 	}
+}
+
+func (in *lister) entry(h *tar.Header, list *listing) error {
+	if err := in.b.name(h.Name + h.Linkname); err != nil {
+		return err
+	}
+	name, err := clean(h.Name)
+	if err != nil || name == "" {
+		return err
+	}
+	target, opaque, ignored, isWhiteout, err := whiteout(name)
+	switch {
+	case err != nil:
+		return err
+	case ignored || h.Typeflag == tar.TypeXGlobalHeader:
+	case opaque:
+		list.opaques = append(list.opaques, target)
+	case isWhiteout:
+		list.whiteouts = append(list.whiteouts, target)
+	default:
+		e := entry{path: name, typ: h.Typeflag}
+		if err := in.fill(&e, h); err != nil {
+			return fmt.Errorf("%.200q: %w", h.Name, err)
+		}
+		list.entries = append(list.entries, e)
+	}
+	return nil
 }
 
 // tarError keeps our own errors and marks those of the tar format.
@@ -184,15 +195,12 @@ func tarError(err error) error {
 	return err
 }
 
-func (e *entry) fill(h *tar.Header, r io.Reader, buf []byte, b *budget) error {
+func (in *lister) fill(e *entry, h *tar.Header) error {
 	switch h.Typeflag {
 	case tar.TypeReg, tar.TypeGNUSparse, tar.TypeCont:
 		e.typ = tar.TypeReg
-		if h.Size > MaxLayerBytes {
-			return fmt.Errorf("file of %d bytes: %w", h.Size, ErrTooLarge)
-		}
 		e.file = &file{mode: modeRegular | uint32(h.Mode)&0o7777, caps: h.PAXRecords[xattrCaps]}
-		return e.file.read(r, h.Size, "/"+e.path, buf, b)
+		return in.read(e.file, "/"+e.path)
 	case tar.TypeLink:
 		target, err := clean(h.Linkname)
 		if err != nil {
@@ -210,24 +218,29 @@ func (e *entry) fill(h *tar.Header, r io.Reader, buf []byte, b *budget) error {
 
 // read tells what the file is by its first bytes and, when it can run,
 // hashes it.
-func (f *file) read(r io.Reader, size int64, path string, buf []byte, b *budget) error {
-	n, err := io.ReadFull(r, buf[:min(drift.HeaderSize, size)])
-	if err != nil {
+func (in *lister) read(f *file, path string) error {
+	n, err := io.ReadFull(in.tr, in.buf[:drift.HeaderSize])
+	if err != nil && err != io.EOF && (err != io.ErrUnexpectedEOF || n == 0) {
 		return tarError(err)
 	}
-	f.kind, f.runs = drift.Classify(buf[:n], f.mode, path)
+	f.kind, f.runs = drift.Classify(in.buf[:n], f.mode, path)
 	if !f.runs {
 		return nil
 	}
-	// A sparse file costs its whole length here but next to nothing in the
-	// layer, so that its length is held against the image's budget too.
-	if b.bytes.Add(size) > MaxImageBytes {
-		return fmt.Errorf("image of more than %d bytes: %w", int64(MaxImageBytes), ErrTooLarge)
-	}
 	h := sha256.New()
-	h.Write(buf[:n])
-	if _, err := io.CopyBuffer(h, struct{ io.Reader }{r}, buf); err != nil {
-		return tarError(err)
+	for {
+		h.Write(in.buf[:n])
+		// The holes of a sparse file are in no layer, but cost time here.
+		if in.hashed += int64(n); in.hashed-in.in.n > MaxHoles {
+			return fmt.Errorf("sparse programs of more than %d bytes: %w", MaxHoles, ErrBomb)
+		}
+		n, err = in.tr.Read(in.buf)
+		if n == 0 && err == io.EOF {
+			break
+		}
+		if err != nil && err != io.EOF {
+			return tarError(err)
+		}
 	}
 	h.Sum(f.digest[:0])
 	return nil

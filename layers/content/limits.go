@@ -16,6 +16,7 @@ const (
 	// compression bomb. DEFLATE cannot do better than 1032.
 	MaxRatio     = 400
 	MinBombBytes = 1 << 30
+	MaxHoles     = 1 << 30 // bytes of holes in one layer's sparse programs
 )
 
 // What can be wrong with a layer. Match with errors.Is.

@@ -129,6 +129,9 @@ func (a *archive) scan(size int64) error {
 			if err != nil {
 				return err
 			}
+			if h.Size > size-at { // sparse: no layer is
+				return fmt.Errorf("%.200q does not lie in the archive: %w", h.Name, ErrMalformed)
+			}
 			a.files[name] = span{offset: at, size: h.Size}
 		case tar.TypeSymlink:
 			a.files[name] = span{link: path.Join(path.Dir(name), h.Linkname)}

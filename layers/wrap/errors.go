@@ -5,8 +5,8 @@ import "errors"
 // Bounds on what a layer that claims to be ours may hold, and on the answer
 // of a control plane.
 const (
-	MaxOwnLayerBytes = 512 << 20 // uncompressed
-	MaxOwnFileBytes  = 256 << 20 // as a drift manifest
+	MaxOwnLayerBytes = 192 << 20 // uncompressed
+	MaxOwnFileBytes  = 128 << 20
 	MaxEmbedBytes    = 16 << 20
 )
 

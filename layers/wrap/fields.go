@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // fields is a JSON object of which we change a few keys and keep all others
@@ -24,13 +25,25 @@ func parseFields(raw []byte) (fields, error) {
 	}
 	seen := make(map[string]string, len(f))
 	for k := range f {
-		low := strings.ToLower(k)
+		low := strings.Map(fold, k)
 		if other, ok := seen[low]; ok {
 			return nil, fmt.Errorf("keys %.50q and %.50q differ by case only: %w", k, other, ErrConfig)
 		}
 		seen[low] = k
 	}
 	return f, nil
+}
+
+// fold is the smallest rune that equals r but for case, as encoding/json
+// compares keys: it takes the Kelvin sign for a k and the long s for an s.
+func fold(r rune) rune {
+	for {
+		next := unicode.SimpleFold(r)
+		if next <= r {
+			return next
+		}
+		r = next
+	}
 }
 
 // key is the object's own spelling of name.

@@ -50,6 +50,11 @@ func (f layerFiles) build(mt types.MediaType, opaque bool) (image.Layer, error) 
 	names := slices.Concat(slices.Collect(maps.Keys(files)), slices.Collect(maps.Keys(dirs)))
 	slices.Sort(names)
 	var plain bytes.Buffer
+	for name, data := range files {
+		if len(data) > MaxOwnFileBytes {
+			return image.Layer{}, fmt.Errorf("cannot build the layer: %s has %d bytes: %w", name, len(data), image.ErrTooLarge)
+		}
+	}
 	tw := tar.NewWriter(&plain)
 	for _, name := range names {
 		h := &tar.Header{Name: strings.TrimPrefix(name, "/"), Typeflag: tar.TypeReg, Mode: 0o444, Size: int64(len(files[name])), ModTime: epoch, Format: tar.FormatUSTAR}
@@ -68,6 +73,9 @@ func (f layerFiles) build(mt types.MediaType, opaque bool) (image.Layer, error) 
 	}
 	if err := tw.Close(); err != nil {
 		return image.Layer{}, fmt.Errorf("cannot build the layer: %w", err)
+	}
+	if plain.Len() > MaxOwnLayerBytes {
+		return image.Layer{}, fmt.Errorf("cannot build the layer: %d bytes: %w", plain.Len(), image.ErrTooLarge)
 	}
 	var packed bytes.Buffer
 	z, err := gzip.NewWriterLevel(&packed, gzip.DefaultCompression)
@@ -135,9 +143,13 @@ func parseOwnLayer(plain []byte) (layerFiles, error) {
 		if _, twice := files[name]; twice || h.Typeflag != tar.TypeReg || h.Size > MaxOwnFileBytes {
 			return nil, fmt.Errorf("the Limpet layer holds %.100q twice, or not as a small regular file: %w", h.Name, ErrForged)
 		}
-		data, err := io.ReadAll(io.LimitReader(tr, MaxOwnFileBytes))
+		// A sparse file could claim more than the layer has.
+		data, err := io.ReadAll(io.LimitReader(tr, int64(len(plain))+1))
 		if err != nil {
 			return nil, fmt.Errorf("cannot read the Limpet layer: %w: %w", ErrForged, err)
+		}
+		if len(data) > len(plain) {
+			return nil, fmt.Errorf("the Limpet layer holds %.100q as a sparse file: %w", h.Name, ErrForged)
 		}
 		files[name] = data
 	}
