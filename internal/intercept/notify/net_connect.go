@@ -34,8 +34,7 @@ func handleConnect(s *Supervisor, c *Call) Response {
 	if k == nil {
 		return s.foreignConnect(c, inode, addr)
 	}
-	r := s.connectOwned(c, k, addr)
-	return r
+	return s.connectOwned(c, k, addr)
 }
 
 // readAddr copies a socket address as the kernel would.
@@ -105,7 +104,7 @@ func (s *Supervisor) connectOwned(c *Call, k *sock, addr []byte) (r Response) {
 	if linux.IsNonblock(fd) {
 		return s.connectNonblock(k, fd, addr)
 	}
-	e := connectPatiently(k, fd, addr)
+	first, e := connectPatiently(k, fd, addr)
 	switch e {
 	case 0:
 		s.settle(k, addr, connected)
@@ -114,7 +113,7 @@ func (s *Supervisor) connectOwned(c *Call, k *sock, addr []byte) (r Response) {
 	default:
 		return fail(e)
 	}
-	held = !s.connectWait(c, k, fd, addr)
+	held = !s.connectWait(c, k, fd, addr, first)
 	if held {
 		return fail(syscall.ENOBUFS)
 	}
@@ -148,7 +147,7 @@ func (s *Supervisor) connectNonblock(k *sock, fd int, addr []byte) Response {
 		if linux.TCPState(fd) == linux.TCPEstablished {
 			s.net.letGo(k, settled)
 		} else {
-			s.watchSettling(k, fd)
+			s.watchSettling(k)
 		}
 	}
 	return fail(e)
@@ -162,14 +161,12 @@ func (s *Supervisor) settle(k *sock, addr []byte, p phase) {
 }
 
 // watchSettling lets the duplicate go once a connect that nobody waits for is
-// through. One that fails is tried again by its owner, or swept.
-func (s *Supervisor) watchSettling(k *sock, fd int) {
-	s.net.mu.Lock()
-	k.users++
-	s.net.mu.Unlock()
+// through. It does not keep the socket: one that its owner closed is swept,
+// and with it the attempt ends.
+func (s *Supervisor) watchSettling(k *sock) {
 	op := &waitOp{k: k, until: time.Now().Add(settleLimit)}
 	op.retry = func() (Response, bool) {
-		switch linux.TCPState(fd) {
+		switch linux.TCPState(op.fd) {
 		case linux.TCPSynSent, linux.TCPSynRecv:
 			return Response{}, true
 		case linux.TCPEstablished:
@@ -177,9 +174,7 @@ func (s *Supervisor) watchSettling(k *sock, fd int) {
 		}
 		return Response{}, false
 	}
-	if !s.wait(op) {
-		s.net.put(k)
-	}
+	s.wait(op)
 }
 
 // settleLimit is longer than the kernel tries (tcp_syn_retries 6: 127 s).
@@ -187,27 +182,28 @@ const settleLimit = 150 * time.Second
 
 // connectPatiently connects a blocking socket without blocking: O_NONBLOCK,
 // which the descriptions share, is set for the microseconds of the call. A
-// second connect collects what came of it. EALREADY: not yet.
-func connectPatiently(k *sock, fd int, addr []byte) syscall.Errno {
+// second connect collects what came of it. EALREADY: not yet; first is then
+// what a caller gets that waits no longer.
+func connectPatiently(k *sock, fd int, addr []byte) (first, e syscall.Errno) {
 	k.op.Lock()
 	defer k.op.Unlock()
 	linux.SetNonblock(fd, true)
 	defer linux.SetNonblock(fd, false)
-	e := linux.ConnectNow(fd, addr)
-	if e == syscall.EINPROGRESS {
-		e = linux.ConnectNow(fd, addr)
+	first = linux.ConnectNow(fd, addr)
+	if first == syscall.EINPROGRESS {
+		return first, linux.ConnectNow(fd, addr)
 	}
-	return e
+	return first, first
 }
 
 // connectWait waits in the caller's place. It takes over the hold on k.
-func (s *Supervisor) connectWait(c *Call, k *sock, fd int, addr []byte) bool {
-	op := &waitOp{k: k, call: c, late: fail(syscall.EINPROGRESS), broken: fail(errRestart)}
+func (s *Supervisor) connectWait(c *Call, k *sock, fd int, addr []byte, first syscall.Errno) bool {
+	op := &waitOp{k: k, call: c, late: fail(first), broken: fail(errRestart)}
 	if d := linux.SendTimeout(fd); d > 0 {
 		op.until, op.broken = time.Now().Add(d), fail(syscall.EINTR)
 	}
 	op.retry = func() (Response, bool) {
-		switch e := connectPatiently(k, fd, addr); e {
+		switch _, e := connectPatiently(k, fd, addr); e {
 		case 0:
 			s.settle(k, addr, connected)
 			return value(0), false

@@ -147,6 +147,12 @@ func (n *netState) state(k *sock) (fd int, p phase) {
 	return k.fd, k.phase
 }
 
+func (n *netState) isGone(k *sock) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return k.gone
+}
+
 func (n *netState) setPhase(k *sock, p phase) {
 	n.mu.Lock()
 	k.phase = p

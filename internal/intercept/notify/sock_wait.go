@@ -38,7 +38,7 @@ const maxWaits = 16384
 // waitOp is one operation under way.
 type waitOp struct {
 	id    uint64
-	fd    int // a duplicate of the socket for epoll alone
+	fd    int // a duplicate of the socket for the waiter alone
 	k     *sock
 	call  *Call // nil: nobody waits
 	until time.Time
@@ -52,8 +52,8 @@ type waitOp struct {
 	broken Response
 }
 
-// wait takes k over (it was held by the caller of wait and is put at the end).
-// false: too many are under way; nothing was taken.
+// wait takes op over, and with it, if somebody waits, the hold on op.k. false:
+// too many are under way; nothing was taken.
 func (s *Supervisor) wait(op *waitOp) bool {
 	w := &s.net.waiter
 	w.mu.Lock()
@@ -185,7 +185,9 @@ func (s *Supervisor) end(w *waiter, op *waitOp, r Response) {
 	w.mu.Unlock()
 	linux.EpollDel(w.ep, op.fd)
 	linux.Close(op.fd)
-	s.net.put(op.k)
+	if op.call != nil {
+		s.net.put(op.k)
+	}
 	if op.finish != nil {
 		op.finish()
 	}
@@ -206,7 +208,7 @@ func (s *Supervisor) lookAround(w *waiter, now time.Time) {
 	for _, op := range ops {
 		switch {
 		case op.call == nil:
-			if now.After(op.until) {
+			if now.After(op.until) || s.net.isGone(op.k) {
 				s.end(w, op, Response{})
 			}
 		case !op.call.Valid():

@@ -1,0 +1,28 @@
+//go:build kernel
+
+package notify
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// What a program sees is what it sees without us, corner by corner.
+func TestNetworkCorners(t *testing.T) {
+	if !enterWorld(t) {
+		return
+	}
+	if err := buildWorld(); err != nil {
+		t.Fatal(err)
+	}
+	p := program(t, "netcorners")
+	want := unsupervised(t, p)
+	got, st := supervised(t, newNetJudge(), nil, p)
+	if st.ExitStatus() != 0 {
+		t.Errorf("status %v", st)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("supervised differs from plain (-plain +supervised):\n%s", d)
+	}
+}
