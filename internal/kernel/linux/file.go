@@ -95,3 +95,13 @@ func OpenAt2(dir int, path string, flags int, resolve uint64) (int, error) {
 		}
 	}
 }
+
+// PidfdGetfd duplicates a descriptor of another process.
+func PidfdGetfd(pid, fd int) (int, error) {
+	p, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer Close(p)
+	return unix.PidfdGetfd(p, fd, 0)
+}

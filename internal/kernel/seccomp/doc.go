@@ -19,4 +19,4 @@
 // for a longer table; a call with argument conditions pays its compares.
 package seccomp
 
-//go:generate go run ./gen -o .
+//go:generate go run -tags generate ./gen -o .

@@ -1,5 +1,7 @@
+//go:build cgo && generate
+
 // Command gen writes the filter programs and system call numbers of package
-// seccomp. It needs cgo and libseccomp-dev; run it by `go generate`.
+// seccomp. It needs cgo and libseccomp-dev; `go generate` runs it.
 package main
 
 import (

@@ -1,8 +1,5 @@
-//go:build cgo
+//go:build cgo && (kernel || generate)
 
-// Package generate turns the rule table of package seccomp into programs with
-// libseccomp. It is linked by the generator and by the test that holds the
-// embedded programs against a fresh generation, never by anything that ships.
 package generate
 
 import (
@@ -53,6 +50,10 @@ func Filter(arch string) ([]byte, map[string]int, error) {
 			continue // this architecture has no such call
 		}
 		numbers[r.Syscall] = int(nr)
+		// AddRule takes the number that the call has here and translates it.
+		if nr, err = lib.GetSyscallFromName(r.Syscall); err != nil {
+			return nil, nil, fmt.Errorf("cannot find %s: %w", r.Syscall, err)
+		}
 		act := lib.ActNotify
 		if r.Action == rules.Refuse {
 			act = lib.ActErrno.SetReturnCode(int16(r.Errno))
@@ -78,6 +79,10 @@ func Filter(arch string) ([]byte, map[string]int, error) {
 	for _, r := range rules.TargetRules {
 		if nr, err := lib.GetSyscallFromNameByArch(r.Syscall, a); err == nil && nr >= 0 {
 			numbers[r.Syscall] = int(nr)
+		// AddRule takes the number that the call has here and translates it.
+		if nr, err = lib.GetSyscallFromName(r.Syscall); err != nil {
+			return nil, nil, fmt.Errorf("cannot find %s: %w", r.Syscall, err)
+		}
 		}
 	}
 	prog, err := export(f)

@@ -1,0 +1,217 @@
+package seccomp
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+	"github.com/limpet-security/limpet/internal/kernel/seccomp/rules"
+)
+
+// data is struct seccomp_data.
+type data struct {
+	nr   uint32
+	arch uint32
+	args [6]uint64
+}
+
+func (d *data) load(off uint32) (uint32, error) {
+	switch {
+	case off == 0:
+		return d.nr, nil
+	case off == 4:
+		return d.arch, nil
+	case off >= 16 && off < 64 && off%4 == 0:
+		a := d.args[(off-16)/8]
+		if off%8 == 4 {
+			return uint32(a >> 32), nil
+		}
+		return uint32(a), nil
+	}
+	return 0, fmt.Errorf("load of offset %d", off)
+}
+
+// run interprets a program as the kernel does.
+func run(prog []linux.SockFilter, d *data) (uint32, error) {
+	var a, x uint32
+	for pc, steps := 0, 0; ; pc, steps = pc+1, steps+1 {
+		if pc < 0 || pc >= len(prog) || steps > len(prog) {
+			return 0, fmt.Errorf("left the program at %d", pc)
+		}
+		i := prog[pc]
+		jump := func(yes bool) {
+			if yes {
+				pc += int(i.JT)
+			} else {
+				pc += int(i.JF)
+			}
+		}
+		var err error
+		switch i.Code {
+		case 0x20:
+			if a, err = d.load(i.K); err != nil {
+				return 0, err
+			}
+		case 0x05:
+			pc += int(i.K)
+		case 0x15:
+			jump(a == i.K)
+		case 0x25:
+			jump(a > i.K)
+		case 0x35:
+			jump(a >= i.K)
+		case 0x45:
+			jump(a&i.K != 0)
+		case 0x54:
+			a &= i.K
+		case 0x07:
+			x = a
+		case 0x87:
+			a = x
+		case 0x06:
+			return i.K, nil
+		default:
+			return 0, fmt.Errorf("instruction %#x", i.Code)
+		}
+	}
+}
+
+const (
+	allow  = 0x7fff0000
+	notify = 0x7fc00000
+	errno  = 0x00050000
+)
+
+var machines = []struct {
+	name    string
+	arch    uint32
+	program []byte
+	numbers map[string]int
+}{
+	{"amd64", 0xc000003e, filterAMD64, numbers_amd64},
+	{"arm64", 0xc00000b7, filterARM64, numbers_arm64},
+}
+
+// want is the table's own answer: the oracle.
+func want(numbers map[string]int, d *data, protect []int) uint32 {
+	for _, t := range rules.TargetRules {
+		if nr, ok := numbers[t.Syscall]; ok && uint32(nr) == d.nr {
+			for _, p := range protect {
+				if uint32(d.args[t.Arg]) == uint32(p) {
+					return notify
+				}
+			}
+		}
+	}
+	for _, r := range rules.Rules {
+		nr, ok := numbers[r.Syscall]
+		if !ok || uint32(nr) != d.nr || !holds(r.Conds, d) {
+			continue
+		}
+		if r.Action == rules.Refuse {
+			return errno | uint32(r.Errno)
+		}
+		return notify
+	}
+	return allow
+}
+
+func holds(conds []rules.Cond, d *data) bool {
+	for _, c := range conds {
+		v := d.args[c.Arg]
+		if c.Low {
+			v &= 0xffffffff
+		}
+		ok := false
+		switch c.Op {
+		case rules.Equal:
+			ok = v == c.Value
+		case rules.NotEqual:
+			ok = v != c.Value
+		case rules.Masked:
+			ok = v&c.Mask == c.Value
+		}
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// samples are argument values around everything that the tables compare.
+func samples() []uint64 {
+	out := []uint64{0, 1, 2, ^uint64(0), 1 << 32, 1<<32 | 4}
+	for _, r := range rules.Rules {
+		for _, c := range r.Conds {
+			out = append(out, c.Value, c.Value+1, c.Value|1<<32, c.Value|1<<63, c.Mask)
+		}
+	}
+	return append(out, 1234, 1234|1<<32, 77)
+}
+
+// Every call number of both architectures, with arguments around every
+// constant, gets from the embedded program what the table says.
+func TestEmbeddedProgramsSayWhatTheTableSays(t *testing.T) {
+	protect := []int{1234, 77}
+	for _, m := range machines {
+		base, err := decode(m.program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		prog := append(targets(m.numbers, m.arch, protect), base...)
+		for nr := uint32(0); nr < 1024; nr++ {
+			for arg := range 6 {
+				for _, v := range samples() {
+					d := data{nr: nr, arch: m.arch}
+					d.args[arg] = v
+					if arg != 1 {
+						d.args[1] = 0
+					}
+					got, err := run(prog, &d)
+					if err != nil {
+						t.Fatalf("%s, call %d: %v", m.name, nr, err)
+					}
+					if w := want(m.numbers, &d, protect); got != w {
+						t.Fatalf("%s, call %d, argument %d = %#x: got %#x, want %#x", m.name, nr, arg, v, got, w)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestForeignCallsAreRefused(t *testing.T) {
+	const i386, aarch32 = 0x40000003, 0x40000028
+	for _, m := range machines {
+		base, err := decode(m.program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		prog := append(targets(m.numbers, m.arch, []int{1}), base...)
+		refused := errno | uint32(rules.ForeignErrno)
+		for nr := uint32(0); nr < 600; nr++ {
+			for _, arch := range []uint32{i386, aarch32, 0} {
+				if got, err := run(prog, &data{nr: nr, arch: arch, args: [6]uint64{1, 1}}); err != nil || got != refused {
+					t.Fatalf("%s, call %d of %#x: %#x, %v", m.name, nr, arch, got, err)
+				}
+			}
+			if m.name != "amd64" {
+				continue
+			}
+			// x32 is the native architecture with a bit in the number.
+			if got, err := run(prog, &data{nr: nr | 0x40000000, arch: m.arch}); err != nil || got != refused {
+				t.Fatalf("x32 call %d: %#x, %v", nr, got, err)
+			}
+		}
+	}
+}
+
+func TestProgramFits(t *testing.T) {
+	p, err := Program([]int{1, 2, 3, 4})
+	if err != nil || len(p) == 0 || len(p) > 1024 {
+		t.Errorf("%d instructions, %v", len(p), err)
+	}
+	if nr, ok := Number("execve"); !ok || nr == 0 {
+		t.Error("execve has no number")
+	}
+}
