@@ -58,6 +58,11 @@ func ChildMain() {
 	os.Exit(127)
 }
 
+type listening struct {
+	fd       int
+	killable byte
+}
+
 func becomeCommand() (step byte, err error) {
 	f := os.NewFile(childOrder, "order")
 	b, err := io.ReadAll(f)
@@ -80,11 +85,11 @@ func becomeCommand() (step byte, err error) {
 	}
 	// The filter binds this thread alone until the exec replaces the process,
 	// so another thread can still send the listener away.
-	ask, told := make(chan int), make(chan struct{})
+	ask, told := make(chan listening), make(chan struct{})
 	go func() {
 		runtime.LockOSThread()
-		fd := <-ask
-		_ = syscall.Sendmsg(childSock, []byte{stepListener}, syscall.UnixRights(fd), nil, 0)
+		l := <-ask
+		_ = syscall.Sendmsg(childSock, []byte{stepListener, l.killable}, syscall.UnixRights(l.fd), nil, 0)
 		close(told)
 	}()
 	runtime.Gosched()
@@ -100,10 +105,18 @@ func becomeCommand() (step byte, err error) {
 		}
 	}
 	fd, err := linux.InstallFilter(o.Filter, o.Flags)
+	if err == syscall.EINVAL && o.Flags&linux.FilterKillable != 0 {
+		o.Flags &^= linux.FilterKillable // before Linux 5.19
+		fd, err = linux.InstallFilter(o.Filter, o.Flags)
+	}
 	if err != nil {
 		return stepFilter, err
 	}
-	ask <- fd
+	l := listening{fd: fd}
+	if o.Flags&linux.FilterKillable != 0 {
+		l.killable = 1
+	}
+	ask <- l
 	<-told
 	err = syscall.Exec(o.Path, o.Args, o.Env)
 	return stepExec, err

@@ -115,7 +115,7 @@ func (s *Supervisor) keepOpen(c *Call) Response {
 		s.cfg.Logger.Warn("cannot keep a process open to verification", "pid", pid, "error", err)
 		return cont()
 	}
-	if s.killable() {
+	if s.killable {
 		// INTERRUPT does not disturb the wait for the answer: the stop is at
 		// the call's own return. Else it is where the thread got to.
 		_ = linux.Interrupt(tid)

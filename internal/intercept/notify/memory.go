@@ -52,8 +52,8 @@ func (c *Call) readSome(addr uint64, b []byte) (int, error) {
 			return n, nil
 		case err == syscall.EFAULT:
 			return 0, err
-		case err == syscall.ENOSYS:
-			c.s.power.vmRead.Store(false)
+		case err == syscall.ENOSYS, err == syscall.EPERM && !c.s.power.sysPtrace:
+			c.s.power.vmRead.Store(false) // Docker's profile refuses it without the capability
 		}
 	}
 	if err := c.openMem(); err != nil {

@@ -74,7 +74,9 @@ func start(ctx context.Context, cfg Config, cmd Command, table *[maxSyscall]rout
 	}
 
 	o := order{Path: cmd.Path, Args: cmd.Args, Env: cmd.Env, Filter: filter, Flags: linux.FilterListener, DropCaps: cmd.DropCaps}
-	o.Flags |= cfg.FilterFlags
+	if !cfg.noKillable {
+		o.Flags |= linux.FilterKillable
+	}
 	o.Scope = true
 	s.net.gated = linux.LandlockVersion() >= 4 && !cfg.noGate
 	o.Gate = s.net.gated
@@ -132,9 +134,10 @@ func (s *Supervisor) handshake(sock int) error {
 	if err != nil {
 		return fmt.Errorf("cannot hear from the child helper: %w", err)
 	}
-	if n == 0 || b[0] != 'L' {
+	if n != 2 || b[0] != stepListener {
 		return helperError(b[:n])
 	}
+	s.killable = b[1] != 0
 	msgs, err := syscall.ParseSocketControlMessage(oob[:oobn])
 	if err != nil || len(msgs) != 1 {
 		return errors.New("cannot take the listener: no descriptor was sent")

@@ -19,24 +19,23 @@ type Config struct {
 	// Protect lists pids besides our own that nobody in the tree may signal,
 	// as the tree's pid namespace numbers them.
 	Protect []int
-	// FilterFlags are added to the filter's: linux.FilterKillable where the
-	// probe found that it behaves.
-	FilterFlags uintptr
 	// Reaped receives the status of a child of ours that a tracer thread had
 	// to take. nil: dropped.
 	Reaped func(pid int, st syscall.WaitStatus)
 	// Fault receives a panic of a handler, after the call was refused.
 	Fault func(syscallName string, v any)
 
-	noGate bool // tests: do as if there were no Landlock
+	noGate     bool // tests: do as if there were no Landlock
+	noKillable bool // tests: do as if there were no WAIT_KILLABLE_RECV
 }
 
 // Supervisor answers the calls of one process tree.
 type Supervisor struct {
 	cfg      Config
 	listener int
-	self     int // our own pid
-	pid      int // the first child
+	self     int  // our own pid
+	pid      int  // the first child
+	killable bool // a call that was received is interrupted by fatal signals only
 	routes   *[maxSyscall]route
 	tasks    taskTable
 	count    taskCount
@@ -72,10 +71,6 @@ func (s *Supervisor) PID() int { return s.pid }
 
 // Done is closed when no task uses the filter any more, or after Close.
 func (s *Supervisor) Done() <-chan struct{} { return s.done }
-
-// killable says that a caller whose call was received cannot be interrupted
-// by anything but a fatal signal.
-func (s *Supervisor) killable() bool { return s.cfg.FilterFlags&linux.FilterKillable != 0 }
 
 // Faults counts handler panics so far.
 func (s *Supervisor) Faults() uint64 { return s.faults.Load() }
