@@ -29,7 +29,7 @@ func (u *Uplink) heartbeats(ctx context.Context) {
 	b := backoff{min: time.Second, max: time.Minute}
 	refused := 0
 	wait := time.Duration(0)
-	for u.sleep(ctx, wait) {
+	for u.sleep(ctx, wait, refused < refusedTries) {
 		interval, err := u.beat(ctx)
 		switch {
 		case err == nil:
@@ -145,10 +145,15 @@ func (u *Uplink) poke() {
 	}
 }
 
-// sleep waits for d, or until poked, but then at least a second. False: ctx ended.
-func (u *Uplink) sleep(ctx context.Context, d time.Duration) bool {
+// sleep waits for d or, if it may be woken, until poked, but then about a second
+// at least. False: ctx ended.
+func (u *Uplink) sleep(ctx context.Context, d time.Duration, wake bool) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
+	}
+	nudge := u.nudge
+	if !wake {
+		nudge = nil
 	}
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -157,7 +162,7 @@ func (u *Uplink) sleep(ctx context.Context, d time.Duration) bool {
 		return false
 	case <-t.C:
 		return true
-	case <-u.nudge:
+	case <-nudge:
 		return pause(ctx, jitter(time.Second))
 	}
 }

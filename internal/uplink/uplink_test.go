@@ -98,6 +98,7 @@ func exact(t *testing.T, dir string, seed uint64) {
 	if s.Generated != writers*each || s.Acked != got || s.Dropped != dropped || s.Queued != 0 || s.Spooled != 0 {
 		t.Errorf("stats %+v, arrived %d, dropped %d", s, got, dropped)
 	}
+	t.Logf("%d arrived, %d dropped, %d pushes", got, dropped, f.pushes)
 	if f.poison != nil && dropped == 0 {
 		t.Error("no event was refused: the test shows nothing")
 	}
@@ -250,15 +251,18 @@ func TestRenewal(t *testing.T) {
 		u := f.uplink(nil)
 		defer start(u)()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		first := u.ident.Load()
 		time.Sleep(12 * time.Hour)
+		synctest.Wait()
 		if u.ident.Load() == first || f.renewed != 1 {
 			t.Fatalf("renewed %d times in 12 h", f.renewed)
 		}
 		f.set(func() { f.fail = func(string) error { return wire.ErrUnavailable } })
 		time.Sleep(30 * time.Hour) // past expiry
-		f.set(func() { f.fail = nil })
-		beats := len(f.beats)
+		synctest.Wait()
+		beats := 0
+		f.set(func() { f.fail = nil; beats = len(f.beats) })
 		time.Sleep(5 * time.Minute)
 		synctest.Wait()
 		if f.renewed != 2 || len(f.beats) == beats {
@@ -274,6 +278,7 @@ func TestRefusedIdentity(t *testing.T) {
 		u := f.uplink(func(c *Config) { c.OnBundle = func([]byte) error { return nil } })
 		defer start(u)()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		calls := map[string]int{}
 		f.set(func() {
 			f.fail = func(call string) error { calls[call]++; return wire.Errorf(wire.ErrIdentity, "removed") }
@@ -328,6 +333,7 @@ func TestPull(t *testing.T) {
 			t.Fatalf("%d bundles after %v", count(), time.Since(begin))
 		}
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		if count() != 1 {
 			t.Errorf("the same bundle came %d times", count())
 		}
@@ -336,6 +342,7 @@ func TestPull(t *testing.T) {
 		mu.Unlock()
 		f.publish("two") // refused: asked for again, ever more seldom
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if n := count() - 1; n < 5 || n > 40 {
 			t.Errorf("a refused bundle came %d times in an hour", n)
 		}
@@ -344,9 +351,11 @@ func TestPull(t *testing.T) {
 		refuse = false
 		mu.Unlock()
 		time.Sleep(10 * time.Minute) // the last pause
+		synctest.Wait()
 		n := count()
 		f.publish("three")
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if count() != n {
 			t.Error("a bundle with another's freshness was handed over")
 		}
@@ -368,6 +377,7 @@ func TestClock(t *testing.T) {
 		}
 		defer start(u)()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if d := u.now().Sub(time.Now()); d < time.Hour-time.Second || d > time.Hour+time.Second {
 			t.Errorf("off by %v", d)
 		}
