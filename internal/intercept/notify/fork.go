@@ -33,12 +33,8 @@ func handleFork(s *Supervisor, c *Call) Response { return s.fork(c, uint64(sysca
 // fork asks with the number of tasks there would be. The arguments are
 // scalars, so the kernel may carry the call out.
 func (s *Supervisor) fork(c *Call, flags uint64) Response {
-	n := s.count.next()
+	n := s.count.oneMore()
 	return scalar(s.cfg.Judge.Fork(&action.Fork{
 		Proc: c.Process(), Thread: flags&cloneThread != 0, Tasks: n, Flags: flags,
 	}))
 }
-
-type taskCount struct{}
-
-func (t *taskCount) next() int { return 0 }

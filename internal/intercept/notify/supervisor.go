@@ -98,6 +98,7 @@ func (s *Supervisor) finish() {
 	s.once.Do(func() {
 		linux.Close(s.listener)
 		s.tasks.close()
+		s.count.close()
 		s.net.close()
 		close(s.done)
 	})
