@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -26,9 +27,12 @@ func TestMain(m *testing.M) {
 // helpers are programs that tests run under supervision, by the name in
 // LIMPET_TEST_HELPER: this test binary started again.
 var helpers = map[string]func(){
-	"hello": func() { fmt.Println("hello") },
-	"drop":  helperDrop,
-	"exec":  func() { helperExec(os.Getenv("HOW"), os.Getenv("TARGET")) },
+	"hello":  func() { fmt.Println("hello") },
+	"drop":   helperDrop,
+	"attack": helperAttack,
+	"sleep":  func() { time.Sleep(time.Minute) },
+	"calls":  helperCalls,
+	"exec":   func() { helperExec(os.Getenv("HOW"), os.Getenv("TARGET")) },
 }
 
 // helperExec becomes target in one of many ways, or prints the errno.
@@ -128,5 +132,18 @@ func helperDrop() {
 		if err != nil {
 			fmt.Println(err)
 		}
+	}
+}
+
+// helperCalls prints the errnos of governed calls, once a line arrives.
+func helperCalls() {
+	fmt.Println("ready")
+	var b [1]byte
+	for range 2 {
+		_, _ = os.Stdin.Read(b[:])
+		_, _, e1 := syscall.RawSyscall(syscall.SYS_EXECVE, 0, 0, 0)
+		_, _, e2 := syscall.RawSyscall(syscall.SYS_SOCKET, 2, 1, 0)
+		_, _, e3 := syscall.RawSyscall(syscall.SYS_TKILL, 0, 0, 0)
+		fmt.Println(int(e1), int(e2), int(e3))
 	}
 }
