@@ -1,0 +1,145 @@
+package enforcer
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+
+	"github.com/limpet-security/limpet/internal/bundle"
+	"github.com/limpet-security/limpet/internal/kernel/probe"
+	"github.com/limpet-security/limpet/internal/policy"
+	"github.com/limpet-security/limpet/internal/verdict"
+)
+
+// State is the truth about a control, in the words of heartbeats and status.
+type State string
+
+// States.
+const (
+	Enforced    State = "enforced"
+	Audited     State = "audit"
+	Off         State = "off"
+	Unavailable State = "unavailable"
+)
+
+// ControlStatus says what holds for one control now.
+type ControlStatus struct {
+	Control policy.ControlID
+	State   State
+	Reason  string        // why it is unavailable or weaker than the policy asks; "" otherwise
+	Errno   syscall.Errno // of the facility that is missing; 0 if none
+}
+
+// Support is what Status is measured against.
+type Support struct {
+	Report   probe.Report
+	Known    bool             // the probe has ended well
+	Manifest bool             // a drift manifest is there
+	Unknown  []bundle.Unknown // what the bundle in force says that this version does not know
+}
+
+// Status tells the truth about every control under an engine: what the policy
+// asks, reduced to what this enforcer and this kernel can do.
+func Status(e *verdict.Engine, s Support) (rung string, out []ControlStatus) {
+	rung = "unknown"
+	if s.Known {
+		rung = s.Report.Rung()
+	}
+	needs := map[policy.ControlID][]policy.Need{}
+	for _, c := range policy.Registry() {
+		needs[c.ID] = c.Needs
+	}
+	for _, c := range e.Effective() {
+		st := ControlStatus{Control: c.Control, Reason: strings.Join(c.Notes, "; ")}
+		for _, src := range c.Sources {
+			if src.Weakened != "" && st.Reason == "" {
+				st.Reason = src.Policy + ": " + src.Weakened
+			}
+		}
+		switch {
+		case c.Control == policy.SelfProtection:
+			st.State = Enforced
+		case c.Mode == policy.Off || c.Mode == "":
+			st.State = Off
+		case c.Mode == policy.Audit:
+			st.State = Audited
+		default:
+			st.State = Enforced
+		}
+		if st.State != Off {
+			reduce(&st, c.Available, needs[c.Control], s)
+		}
+		out = append(out, st)
+	}
+	return rung, addUnknown(out, s.Unknown)
+}
+
+// addUnknown tells what a newer control plane asks for and is not done.
+func addUnknown(out []ControlStatus, unknown []bundle.Unknown) []ControlStatus {
+	for _, u := range unknown {
+		why := fmt.Sprintf("policy %s uses %s, which this version does not know", u.Policy, u.Path)
+		id := u.Control()
+		if id == "" {
+			continue // of the bundle itself, not of a control
+		}
+		known := false
+		for i := range out {
+			if out[i].Control == id {
+				// A part of the control is not done, so the whole is not.
+				out[i].State, out[i].Reason, out[i].Errno = Unavailable, why, 0
+				known = true
+			}
+		}
+		if !known {
+			out = append(out, ControlStatus{Control: id, State: Unavailable, Reason: why})
+		}
+	}
+	return out
+}
+
+// reduce takes back what cannot be kept.
+func reduce(st *ControlStatus, available bool, needs []policy.Need, s Support) {
+	unavailable := func(why string, errno syscall.Errno) {
+		st.State, st.Reason, st.Errno = Unavailable, why, errno
+	}
+	switch {
+	case !available:
+		unavailable("this version does not have the control yet", 0)
+		return
+	case !s.Known:
+		unavailable("the kernel has not been probed yet", 0)
+		return
+	}
+	for _, n := range needs {
+		if n == policy.NeedManifest && !s.Manifest {
+			unavailable("there is no drift manifest: wrap the image, or give one with --manifest", 0)
+			return
+		}
+	}
+	for _, name := range facilitiesOf(st.Control) {
+		for _, f := range s.Report.Facilities {
+			if f.Name == name && !f.OK {
+				unavailable(fmt.Sprintf("the kernel or the container's seccomp profile does not give %s: %v", name, f.Errno), f.Errno)
+				return
+			}
+		}
+		if !s.Report.Has(name) && st.State != Unavailable {
+			unavailable(fmt.Sprintf("%s was not found", name), syscall.ENOSYS)
+			return
+		}
+	}
+}
+
+// facilitiesOf names what a control stands on.
+func facilitiesOf(c policy.ControlID) []probe.Name {
+	scalar := []probe.Name{probe.NoNewPrivs, probe.Listener, probe.Continue}
+	switch c {
+	case policy.AllowedExecutables, policy.DeniedExecutables, policy.Drift, policy.Fileless, policy.PackageManagers,
+		policy.ReverseShell, policy.SetuidBinaries:
+		// The second look at the exec stop is what makes these hold.
+		return append(scalar, probe.ProcMem, probe.Ptrace)
+	case policy.Outbound, policy.Metadata:
+		return append(scalar, probe.ProcMem, probe.AddFD)
+	}
+	return scalar
+}

@@ -1,0 +1,267 @@
+package microenforcer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/limpet-security/limpet/internal/enforcer"
+	"github.com/limpet-security/limpet/internal/intercept/notify"
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+	"github.com/limpet-security/limpet/internal/version"
+	"github.com/limpet-security/limpet/microenforcer/attach"
+	"github.com/limpet-security/limpet/microenforcer/guard"
+	"github.com/limpet-security/limpet/microenforcer/supervise"
+)
+
+// Limits of the enforcer's own appetite: it lives inside somebody else's
+// memory limit.
+const (
+	softMemory = 32 << 20 // the garbage collector works harder above this
+	gcPercent  = 50
+)
+
+// Run is the whole life of a MicroEnforcer: it starts cfg.Command and returns
+// the exit code when the command has ended. It may be called once in a
+// process, and takes the process's signals, environment and children for
+// itself. The error says why the code is not the command's own.
+func Run(cfg Config) (code int, err error) {
+	debug.SetMemoryLimit(softMemory)
+	debug.SetGCPercent(gcPercent)
+	if err := cfg.validate(); err != nil {
+		return ExitFailed, err
+	}
+	ours, appEnv, err := guard.TakeEnv()
+	if err != nil {
+		// Without /proc there is no environ to read either.
+		cfg.Logger.Warn("the enforcer's variables could not be wiped", "error", err)
+	}
+	if err := guard.Close(); err != nil {
+		return ExitFailed, err
+	}
+	if cfg.Token == "" {
+		cfg.Token = ours["JOIN_TOKEN"]
+	}
+	if cfg.Gateway == "" {
+		cfg.Gateway = ours["GATEWAY"]
+	}
+	sup, err := supervise.Take(supervise.Options{Logger: cfg.Logger})
+	if err != nil {
+		return ExitFailed, err
+	}
+	defer sup.Close()
+	m, err := prepare(&cfg, ours)
+	if err != nil {
+		return ExitFailed, err
+	}
+	return m.run(sup, appEnv)
+}
+
+// micro is one run.
+type micro struct {
+	cfg      *Config
+	started  time.Time
+	baggage  *attach.Baggage // nil outside a wrapped image
+	policies *policies
+	loop     *enforcer.Loop
+	out      *outlets
+	note     error // why the embedded bundle was not used
+
+	engine  *notify.Supervisor
+	pid     atomic.Int64 // of the application, once it exists
+	support *support
+	tasks   sync.WaitGroup
+	stop    context.CancelFunc
+}
+
+// prepare does everything that must be right before the application starts.
+func prepare(cfg *Config, ours map[string]string) (*micro, error) {
+	m := &micro{cfg: cfg, started: time.Now(), policies: &policies{}, support: &support{}}
+	baggage, err := attach.Load(cfg.Dir)
+	switch {
+	case err == nil:
+		m.baggage = baggage
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	default:
+		baggage = &attach.Baggage{}
+	}
+	if cfg.ManifestFile != "" {
+		if baggage.Manifest, err = attach.OpenManifest(cfg.ManifestFile); err != nil {
+			return nil, err
+		}
+	}
+	labels, err := parseLabels(ours["LABELS"])
+	if err != nil {
+		return nil, err
+	}
+	who := describeWorkload(baggage, labels)
+	m.policies.describeWorkload(m.baggage, who)
+	m.policies.current.Manifest = baggage.Manifest != nil
+	first, note, err := m.policies.load(cfg)
+	if err != nil {
+		return nil, err
+	}
+	m.note = note
+	if m.out, err = m.open(cfg, who); err != nil {
+		return nil, err
+	}
+	m.loop, err = enforcer.New(enforcer.Config{
+		Recorder: m.out, Manifest: baggage.Manifest, Workload: who, Logger: cfg.Logger, Stop: m.stopWorkload,
+	}, first)
+	return m, err
+}
+
+// run starts the application and stays until it has ended.
+func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
+	path, err := lookPath(m.cfg.Command[0], env)
+	if err != nil {
+		m.end(startCode(err), err.Error())
+		return startCode(err), err
+	}
+	m.engine, err = notify.Start(context.Background(), notify.Config{
+		Judge: m.loop, Logger: m.cfg.Logger, Reaped: sup.Reaped, Fault: m.fault,
+	}, notify.Command{
+		Path: path, Args: m.cfg.Command, Env: env,
+		DropCaps: []int{linux.CapSysPtrace}, Forked: func(pid int) {
+			m.pid.Store(int64(pid))
+			sup.Adopt(pid)
+		},
+	})
+	if err != nil {
+		err = fmt.Errorf("cannot start %s under the enforcer: %w", path, err)
+		m.end(startCode(err), err.Error())
+		return startCode(err), err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	m.stop = cancel
+	m.background(ctx)
+	exit := sup.Wait(m.engine.PID())
+	sup.EndRest(m.cfg.FlushLimit)
+	m.engine.Close()
+	attributes := map[string]string{"exit_code": strconv.Itoa(exit.Code()), "orphans": strconv.FormatUint(sup.Orphans(), 10)}
+	if exit.Signal != 0 {
+		attributes["signal"] = exit.Signal.String()
+	}
+	m.loop.Flush()
+	m.lifecycle("The workload ended: "+exit.String()+".", attributes)
+	m.finish(cancel)
+	return exit.Code(), nil
+}
+
+// background starts what must not delay the application.
+func (m *micro) background(ctx context.Context) {
+	p := m.policies.describe()
+	m.lifecycle("The enforcer started the workload.", map[string]string{
+		"version": version.Version, "command": m.cfg.Command[0], "policy_source": p.Source, "pid": strconv.Itoa(m.engine.PID()),
+	})
+	if m.note != nil {
+		m.cfg.Logger.Warn("the embedded bundle is not used", "error", m.note)
+		m.lifecycle("The embedded policy bundle was refused.", map[string]string{"error": m.note.Error()})
+	}
+	m.tasks.Go(func() { m.loop.Run(ctx) })
+	if m.cfg.HealthCheck {
+		return
+	}
+	m.tasks.Go(func() { m.probe(ctx) })
+	m.tasks.Go(func() { m.serveStatus(ctx) })
+	m.tasks.Go(func() { m.recompile(ctx) })
+	m.out.start()
+}
+
+// recompile follows the clock: enforceAfterDays pass, exceptions expire.
+func (m *micro) recompile(ctx context.Context) {
+	for {
+		next := m.loop.Policies().Engine.NextChange()
+		wait := time.Hour // also the pace at which a bundle's change of it is noticed
+		if !next.IsZero() {
+			wait = min(wait, max(time.Until(next), time.Second))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		if next.IsZero() || time.Now().Before(next) {
+			continue
+		}
+		if p, err := m.policies.again(); err != nil {
+			m.cfg.Logger.Error("the policy could not be compiled again", "error", err)
+		} else {
+			m.loop.SetEngine(p)
+			m.lifecycle("The policy changed with time: a grace period or an exception ended.", nil)
+		}
+	}
+}
+
+// apply takes a bundle from the control plane.
+func (m *micro) apply(data []byte) error {
+	p, err := m.policies.accept(data, time.Now())
+	if err != nil {
+		m.cfg.Logger.Warn("a policy bundle was refused", "error", err)
+		m.lifecycle("A policy bundle was refused.", map[string]string{"error": err.Error()})
+		return err
+	}
+	m.loop.SetEngine(p)
+	m.lifecycle("A policy bundle was applied.", map[string]string{
+		"epoch": strconv.FormatUint(p.Epoch, 10), "number": strconv.FormatUint(p.Number, 10),
+	})
+	return nil
+}
+
+// stopWorkload ends the application because a rule says so: SIGKILL to the
+// main child; what it leaves behind ends as at every exit.
+func (m *micro) stopWorkload(reason string) {
+	m.cfg.Logger.Error("the policy stops the workload", "reason", reason)
+	m.lifecycle("The policy stopped the workload: "+reason+".", nil)
+	if pid := int(m.pid.Load()); pid > 1 {
+		syscall.Kill(pid, syscall.SIGKILL)
+	}
+}
+
+// fault reports a failure inside the mechanism; the call was refused.
+func (m *micro) fault(call string, v any) {
+	m.lifecycle("A call could not be handled and was refused.", map[string]string{"syscall": call, "fault": fmt.Sprintf("%.300v", v)})
+}
+
+func (m *micro) lifecycle(reason string, attributes map[string]string) {
+	if !m.cfg.HealthCheck {
+		m.loop.Lifecycle(reason, attributes)
+	}
+}
+
+// end is finish for an application that never started.
+func (m *micro) end(code int, why string) {
+	m.lifecycle("The workload could not be started.", map[string]string{"exit_code": strconv.Itoa(code), "error": why})
+	m.out.start()
+	m.finish(func() {})
+}
+
+// finish hands in what is left, within the limit.
+func (m *micro) finish(cancel func()) {
+	ctx, done := context.WithTimeout(context.Background(), m.cfg.FlushLimit)
+	defer done()
+	cancel()
+	m.loop.Flush()
+	m.out.close(ctx)
+	ended := make(chan struct{})
+	go func() { m.tasks.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
+}
+
+// hostname of the container; "" if unknown.
+func hostname() string {
+	h, _ := os.Hostname()
+	return h
+}

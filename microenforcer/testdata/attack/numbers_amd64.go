@@ -1,0 +1,4 @@
+package main
+
+const memfdCreate = 319
+const bpfCall = 321

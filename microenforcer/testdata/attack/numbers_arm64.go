@@ -1,0 +1,4 @@
+package main
+
+const memfdCreate = 279
+const bpfCall = 280
