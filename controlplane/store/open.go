@@ -85,8 +85,8 @@ func connectSQLite(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open database %s: %w", path, err)
 	}
-	open := func(conns int, pragmas ...string) (*bun.DB, error) {
-		q := url.Values{"_txlock": {"immediate"}}
+	open := func(conns int, lock string, pragmas ...string) (*bun.DB, error) {
+		q := url.Values{"_txlock": {lock}}
 		for _, p := range append(pragmas, fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds())) {
 			q.Add("_pragma", p)
 		}
@@ -102,11 +102,11 @@ func connectSQLite(ctx context.Context, path string) (*Store, error) {
 		}
 		return bun.NewDB(db, sqlitedialect.New()), nil
 	}
-	w, err := open(1, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "cache_size(-32768)", "auto_vacuum(INCREMENTAL)")
+	w, err := open(1, "immediate", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "cache_size(-32768)", "auto_vacuum(INCREMENTAL)")
 	if err != nil {
 		return nil, err
 	}
-	r, err := open(sqliteReaders, "query_only(ON)", "cache_size(-16384)")
+	r, err := open(sqliteReaders, "deferred", "query_only(ON)", "cache_size(-16384)")
 	if err != nil {
 		_ = w.Close()
 		return nil, err
