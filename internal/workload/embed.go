@@ -38,6 +38,7 @@ type Embedded struct {
 	OnNoPolicy   string            `json:"onNoPolicy"`             // NoPolicyAudit or NoPolicyRefuse
 	SourceImage  string            `json:"sourceImage,omitempty"`  // name the image was wrapped from
 	SourceDigest string            `json:"sourceDigest,omitempty"` // manifest digest of the source image; identity is "claimed"
+	SourceID     string            `json:"sourceID,omitempty"`     // configuration digest of the source image (a Docker daemon's image ID): known even where there is no manifest
 	Labels       map[string]string `json:"labels,omitempty"`
 	// What the original image said, so that unwrap can give it back.
 	OriginalEntrypoint []string `json:"originalEntrypoint,omitempty"`

@@ -47,7 +47,15 @@ func Seal(ctx context.Context, img *Image, dir string) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	out.Manifest = raw
+	// With sorted keys, as wrapping writes manifests: the same image sealed
+	// before and after has the same digest.
+	var sorted map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &sorted); err != nil {
+		return nil, err
+	}
+	if out.Manifest, err = json.Marshal(sorted); err != nil {
+		return nil, err
+	}
 	return out, nil
 }
 

@@ -115,6 +115,7 @@ func (id Identity) embedded(src sourceFacts, entrypoint []string) workload.Embed
 	e.Labels = maps.Clone(e.Labels)
 	e.SourceImage = src.name
 	e.SourceDigest = src.digest
+	e.SourceID = src.id
 	e.OriginalEntrypoint = entrypoint
 	return e
 }
