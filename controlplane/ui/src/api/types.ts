@@ -253,7 +253,7 @@ export interface Explain {
   policy?: string
   mode?: Mode
   groupMode?: Mode
-  controlMode?: Mode
+  asked?: Mode // what the policy asks for now
   why?: string
 }
 

@@ -4,6 +4,7 @@ import { QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
 import { onSessionEnd } from '../api/client'
 import { queryClient, sessionQuery } from '../api/queries'
+import { nonce } from './nonce'
 import { colorSchemeManager } from './preferences'
 import { router } from './router'
 import { theme } from './theme'
@@ -16,9 +17,6 @@ onSessionEnd(() => {
   queryClient.setQueryData(sessionQuery.queryKey, null)
   void router.navigate({ to: '/login', search: { return: router.state.location.href, ended: true } })
 })
-
-// The server may put a nonce for style elements into the page.
-const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content
 
 export function App() {
   return (

@@ -12,7 +12,7 @@ export const mono = 'ui-monospace, SFMono-Regular, "SF Mono", Menlo, Consolas, "
 
 export const theme = createTheme({
   primaryColor: 'limpet',
-  primaryShade: { light: 7, dark: 6 },
+  primaryShade: { light: 7, dark: 7 },
   colors: { limpet },
   fontFamily: sans,
   fontFamilyMonospace: mono,

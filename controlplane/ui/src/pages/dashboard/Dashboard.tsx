@@ -79,7 +79,7 @@ function Overview({ data: d }: { data: Dashboard }) {
       <Card
         title={t('dashboard.recent')}
         aside={
-          <AnchorLink to="/events" search={{ verdict: 'deny' }} size="sm">
+          <AnchorLink to="/events" size="sm">
             {t('dashboard.allEvents')}
           </AnchorLink>
         }

@@ -19,7 +19,7 @@ export function AllowThis({ event, onClose }: { event: SecurityEvent; onClose: (
     queryFn: async () => {
       const p = await post<Proposal>(`/events/${encodeURIComponent(event.id)}/propose`)
       const current = await getVersioned<Policy>(`/policies/${encodeURIComponent(p.policy)}`)
-      return { ...p, etag: current.etag, current: current.value }
+      return { ...p, etag: p.etag ?? current.etag, current: current.value }
     },
     staleTime: 0,
     gcTime: 0,

@@ -2,7 +2,7 @@ import { Button, Group, Indicator, Menu, Text } from '@mantine/core'
 import { IconActivity, IconDownload, IconPlayerPause, IconPlayerPlay } from '@tabler/icons-react'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
-import { useCallback, useMemo, useState } from 'react'
+import { useCallback, useEffect, useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { address } from '../../api/client'
 import { eventsQuery, type EventFilter } from '../../api/queries'
@@ -75,6 +75,13 @@ function EventsBody({ search, filter: current, onSearch, onOpen }: BodyProps) {
     return all
   }, [live, query.data])
 
+  // A page may be empty although more follow: the server stops looking after
+  // so many rows. Go on until something is found or nothing is left.
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = query
+  useEffect(() => {
+    if (events.length === 0 && hasNextPage && !isFetchingNextPage) void fetchNextPage()
+  }, [events.length, hasNextPage, isFetchingNextPage, fetchNextPage])
+
   const toggle = () => {
     if (paused) {
       setLive((l) => [...waiting, ...l].slice(0, maxLive))
@@ -136,7 +143,7 @@ function EventsBody({ search, filter: current, onSearch, onOpen }: BodyProps) {
       />
       <EventFilters search={search} onSearch={onSearch} />
       <ProblemAlert error={query.error} onRetry={() => void query.refetch()} mb="md" />
-      {query.isPending ? (
+      {query.isPending || (events.length === 0 && hasNextPage) ? (
         <Loading rows={10} />
       ) : events.length > 0 ? (
         <EventTable

@@ -35,8 +35,8 @@ export function Explanation({ event: e }: { event: SecurityEvent }) {
       )}
       {mode && x?.groupMode && (
         <List.Item>
-          {x.controlMode
-            ? t('explain.modes', { control: t(`mode.${x.controlMode}`), group: t(`mode.${x.groupMode}`), mode: t(`mode.${mode}`) })
+          {x.asked
+            ? t('explain.modes', { control: t(`mode.${x.asked}`), group: t(`mode.${x.groupMode}`), mode: t(`mode.${mode}`) })
             : t('explain.groupMode', { group: t(`mode.${x.groupMode}`), mode: t(`mode.${mode}`) })}
         </List.Item>
       )}

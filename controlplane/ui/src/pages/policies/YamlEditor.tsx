@@ -8,6 +8,7 @@ import { drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutt
 import { tags } from '@lezer/highlight'
 import { useEffect, useImperativeHandle, useRef, type Ref } from 'react'
 import type { PolicyError } from '../../api/types'
+import { nonce } from '../../app/nonce'
 
 export interface EditorHandle {
   goTo: (line: number, column?: number) => void
@@ -68,7 +69,7 @@ export function YamlEditor({ value, onChange, errors, label, readOnly, height, r
       state: EditorState.create({
         doc: initial.current.value,
         extensions: [
-          lineNumbers(), highlightActiveLine(), highlightActiveLineGutter(), history(), drawSelection(), indentOnInput(),
+          EditorView.cspNonce.of(nonce), lineNumbers(), highlightActiveLine(), highlightActiveLineGutter(), history(), drawSelection(), indentOnInput(),
           bracketMatching(), highlightSelectionMatches(), yaml(), syntaxHighlighting(colours), lintGutter(), look,
           keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, indentWithTab]),
           editable.current.of(EditorState.readOnly.of(initial.current.readOnly === true)),

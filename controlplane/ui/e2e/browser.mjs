@@ -1,0 +1,74 @@
+// Starts Chromium and watches a page: every error of the console, every
+// exception and every breach of the Content-Security-Policy is kept, so that
+// a test can say that there was none.
+import { chromium } from 'playwright-core'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+const flags = [
+  '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+  '--disable-background-networking', '--disable-component-update', '--disable-sync',
+]
+
+export async function startBrowser() {
+  return chromium.launch({ executablePath: process.env.LIMPET_CHROMIUM ?? '/usr/bin/chromium', args: flags })
+}
+
+// What the browser itself says of an answer that is not 2xx. Tests that
+// expect such an answer name its status; any other is an error.
+const notLoaded = /Failed to load resource: .* status of (\d+)/
+
+export async function openPage(browser, url, { expected = [401], ...options } = {}) {
+  const context = await browser.newContext({
+    baseURL: url,
+    ignoreHTTPSErrors: true, // the server's certificate comes from the install's own CA
+    viewport: { width: 1440, height: 900 },
+    locale: 'en-GB',
+    timezoneId: 'UTC',
+    ...options,
+  })
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: new URL(url).origin })
+  const page = await context.newPage()
+  page.setDefaultTimeout(15_000)
+  const faults = []
+  page.on('console', (m) => {
+    if (m.type() !== 'error' && m.type() !== 'warning') return
+    const status = notLoaded.exec(m.text())?.[1]
+    if (status && expected.includes(Number(status))) return
+    faults.push(`${m.type()}: ${m.text()} (${m.location().url})`)
+  })
+  page.on('pageerror', (e) => faults.push(`exception: ${e.message}`))
+  page.on('request', (r) => {
+    if (!r.url().startsWith(url) && !r.url().startsWith('data:') && !r.url().startsWith('blob:')) faults.push(`request to another place: ${r.url()}`)
+  })
+  await page.addInitScript(() => {
+    window.addEventListener('securitypolicyviolation', (e) => {
+      console.error(`CSP: ${e.violatedDirective} ${e.blockedURI} ${e.sample}`)
+    })
+  })
+  return { context, page, faults }
+}
+
+// shot takes a picture for people to look at, if LIMPET_SHOTS names a folder.
+export async function shot(page, name) {
+  const dir = process.env.LIMPET_SHOTS
+  if (!dir) return
+  mkdirSync(dir, { recursive: true })
+  await page.waitForTimeout(350) // transitions
+  await page.screenshot({ path: join(dir, `${name}.png`) })
+}
+
+// quiet waits until skeletons are gone.
+export async function settled(page) {
+  await page.waitForFunction(() => document.querySelector('.mantine-Skeleton-root') === null)
+}
+
+export async function setScheme(page, scheme) {
+  await page.evaluate((s) => localStorage.setItem('limpet-color-scheme', s), scheme)
+  await page.reload()
+}
+
+export async function setLanguage(page, language) {
+  await page.evaluate((l) => localStorage.setItem('limpet-language', l), language)
+  await page.reload()
+}
