@@ -49,7 +49,13 @@ func Status(e *verdict.Engine, s Support) (rung string, out []ControlStatus) {
 	for _, c := range policy.Registry() {
 		needs[c.ID] = c.Needs
 	}
+	self := ControlStatus{Control: policy.SelfProtection, State: Enforced}
+	reduce(&self, true, nil, s)
+	out = append(out, self)
 	for _, c := range e.Effective() {
+		if c.Control == policy.SelfProtection {
+			continue
+		}
 		st := ControlStatus{Control: c.Control, Reason: strings.Join(c.Notes, "; ")}
 		for _, src := range c.Sources {
 			if src.Weakened != "" && st.Reason == "" {
@@ -57,8 +63,6 @@ func Status(e *verdict.Engine, s Support) (rung string, out []ControlStatus) {
 			}
 		}
 		switch {
-		case c.Control == policy.SelfProtection:
-			st.State = Enforced
 		case c.Mode == policy.Off || c.Mode == "":
 			st.State = Off
 		case c.Mode == policy.Audit:

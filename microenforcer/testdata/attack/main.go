@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -237,9 +238,12 @@ func kill(args []string) error {
 	return nil
 }
 
-// steal looks for a secret wherever a process may find one of another.
+// steal looks for a secret wherever a process may find one of another. The
+// secret is given backwards, because it is looked for in arguments too.
 func steal(args []string) error {
-	secret := args[0]
+	b := []byte(args[0])
+	slices.Reverse(b)
+	secret := string(b)
 	found := false
 	look := func(what string, b []byte) {
 		if strings.Contains(string(b), secret) {
