@@ -13,7 +13,18 @@ const Redacted = "[redacted]"
 
 // Value is a secret. The zero value is empty. Copies of a Value share its
 // bytes, so Wipe wipes them all.
-type Value struct{ box *box }
+type Value struct {
+	// A function, because package fmt follows pointers in fields that are not
+	// exported, where it cannot call the methods below.
+	get func() *box
+}
+
+func (v Value) box() *box {
+	if v.get == nil {
+		return nil
+	}
+	return v.get()
+}
 
 type box struct {
 	mu    sync.Mutex
@@ -21,39 +32,45 @@ type box struct {
 }
 
 // New takes over b: the caller must not use it again.
-func New(b []byte) Value { return Value{&box{bytes: b}} }
+func New(b []byte) Value {
+	held := &box{bytes: b}
+	return Value{func() *box { return held }}
+}
 
 // FromString copies s. The string itself cannot be wiped.
 func FromString(s string) Value { return New([]byte(s)) }
 
 // Bytes gives a copy of the secret, which the caller should wipe with Clear.
 func (v Value) Bytes() []byte {
-	if v.box == nil {
+	held := v.box()
+	if held == nil {
 		return nil
 	}
-	v.box.mu.Lock()
-	defer v.box.mu.Unlock()
-	return append([]byte(nil), v.box.bytes...)
+	held.mu.Lock()
+	defer held.mu.Unlock()
+	return append([]byte(nil), held.bytes...)
 }
 
 // Use calls f with the secret itself, which f must neither keep nor change.
 func (v Value) Use(f func([]byte) error) error {
-	if v.box == nil {
+	held := v.box()
+	if held == nil {
 		return f(nil)
 	}
-	v.box.mu.Lock()
-	defer v.box.mu.Unlock()
-	return f(v.box.bytes)
+	held.mu.Lock()
+	defer held.mu.Unlock()
+	return f(held.bytes)
 }
 
 // Len gives the number of bytes.
 func (v Value) Len() int {
-	if v.box == nil {
+	held := v.box()
+	if held == nil {
 		return 0
 	}
-	v.box.mu.Lock()
-	defer v.box.mu.Unlock()
-	return len(v.box.bytes)
+	held.mu.Lock()
+	defer held.mu.Unlock()
+	return len(held.bytes)
 }
 
 // IsZero says that there is no secret, or none any more.
@@ -71,13 +88,14 @@ func (v Value) Equal(b []byte) bool {
 
 // Wipe overwrites the secret; afterwards it is empty.
 func (v Value) Wipe() {
-	if v.box == nil {
+	held := v.box()
+	if held == nil {
 		return
 	}
-	v.box.mu.Lock()
-	defer v.box.mu.Unlock()
-	Clear(v.box.bytes)
-	v.box.bytes = nil
+	held.mu.Lock()
+	defer held.mu.Unlock()
+	Clear(held.bytes)
+	held.bytes = nil
 }
 
 // Clear overwrites b with zeros.
