@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/limpet-security/limpet/controlplane/access"
 	"github.com/limpet-security/limpet/controlplane/audit"
 	"github.com/limpet-security/limpet/controlplane/store"
@@ -135,7 +137,11 @@ func (a *API) putPassword(ctx context.Context, in *passwordInput) (*sessionOutpu
 	if err != nil {
 		return nil, err
 	}
-	if err := access.CheckPassword(u.PasswordHash, in.Body.Current); err != nil {
+	if err := access.CheckPassword(u.PasswordHash, in.Body.Current); errors.Is(err, access.ErrPassword) {
+		// Not 401: the session is good, only this field is wrong.
+		return nil, huma.NewError(http.StatusUnprocessableEntity, "the current password is wrong",
+			&huma.ErrorDetail{Location: "body.current", Message: "is wrong"})
+	} else if err != nil {
 		return nil, err
 	}
 	if err := access.CheckPasswordForm(u.Username, in.Body.New); err != nil {
