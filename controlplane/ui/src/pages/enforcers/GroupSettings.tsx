@@ -1,11 +1,11 @@
 import { Button, Group as Row, Stack } from '@mantine/core'
-import { notifications } from '@mantine/notifications'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { isProblem, put, type Versioned } from '../../api/client'
 import { groupQuery } from '../../api/queries'
 import type { Group } from '../../api/types'
+import { done } from '../../parts/notify'
 import { ProblemAlert } from '../../parts/states'
 import { GroupFields, type GroupValues } from './GroupFields'
 
@@ -22,7 +22,7 @@ export function GroupSettings({ loaded, readOnly }: Props) {
   const save = useMutation({
     mutationFn: () => put<Group>(`/groups/${encodeURIComponent(loaded.value.name)}`, { ...values, name: loaded.value.name }, loaded.etag),
     onSuccess: async () => {
-      notifications.show({ message: t('enforcers.saved', { name: loaded.value.name }), color: 'limpet' })
+      done(t('enforcers.saved', { name: loaded.value.name }))
       await client.invalidateQueries({ queryKey: ['groups'] })
     },
   })

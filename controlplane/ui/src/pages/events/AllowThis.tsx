@@ -1,10 +1,10 @@
 import { Alert, Button, Group, Modal, Stack, Text } from '@mantine/core'
-import { notifications } from '@mantine/notifications'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 import { getVersioned, isProblem, post, put } from '../../api/client'
 import type { Policy, Proposal, SecurityEvent } from '../../api/types'
 import { DiffView } from '../../parts/DiffView'
+import { done } from '../../parts/notify'
 import { Loading, ProblemAlert } from '../../parts/states'
 
 // AllowThis shows the exception that would let an event of this kind pass,
@@ -32,7 +32,7 @@ export function AllowThis({ event, onClose }: { event: SecurityEvent; onClose: (
       await put(`/policies/${encodeURIComponent(p.policy)}`, p.yaml ? { yaml: p.yaml } : { document: p.document }, p.etag)
     },
     onSuccess: async () => {
-      notifications.show({ message: t('events.allow.done', { policy: proposal.data?.policy ?? '' }), color: 'limpet' })
+      done(t('events.allow.done', { policy: proposal.data?.policy ?? '' }))
       await client.invalidateQueries({ queryKey: ['policies'] })
       onClose()
     },

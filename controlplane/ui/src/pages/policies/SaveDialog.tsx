@@ -1,11 +1,11 @@
 import { Alert, Button, Group, Modal, Stack, Text } from '@mantine/core'
-import { notifications } from '@mantine/notifications'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { getVersioned, isProblem, post, put, type Versioned } from '../../api/client'
 import type { Policy } from '../../api/types'
 import { DiffView } from '../../parts/DiffView'
+import { done } from '../../parts/notify'
 import { ProblemAlert } from '../../parts/states'
 
 interface Props {
@@ -30,7 +30,7 @@ export function SaveDialog({ name, base, text, onClose, onSaved, onNewBase }: Pr
       return getVersioned<Policy>(`/policies/${encodeURIComponent(p.name)}`)
     },
     onSuccess: (p) => {
-      notifications.show({ message: t('policies.saved', { name: p.value.name, n: p.value.revision }), color: 'limpet' })
+      done(t('policies.saved', { name: p.value.name, n: p.value.revision }))
       onSaved(p)
     },
     onError: async (e) => {

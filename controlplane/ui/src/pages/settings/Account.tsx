@@ -1,12 +1,12 @@
 import { Alert, Button, PasswordInput, Stack } from '@mantine/core'
 import { useForm } from '@mantine/form'
-import { notifications } from '@mantine/notifications'
 import { useMutation } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 import { address, isProblem, Problem, setCSRF } from '../../api/client'
 import { queryClient, sessionQuery } from '../../api/queries'
 import type { ProblemBody, Session } from '../../api/types'
 import { useSession } from '../../app/session'
+import { done } from '../../parts/notify'
 import { ProblemAlert } from '../../parts/states'
 import { passwordOK } from '../entry/password'
 import { PasswordRules } from '../entry/PasswordRules'
@@ -29,7 +29,7 @@ export function Account() {
       // The server ends every session and opens a new one for this browser.
       setCSRF(s.csrfToken)
       queryClient.setQueryData(sessionQuery.queryKey, s)
-      notifications.show({ message: t('settings.account.changed'), color: 'limpet' })
+      done(t('settings.account.changed'))
       form.reset()
     },
   })
