@@ -86,19 +86,6 @@ int main(int argc, char **argv) {
 		msg.msg_name = &bad;
 		pthread_create(&t, 0, flip_fd, 0);
 		for (long i = 0; i < rounds; i++) ok += sendmsg(slot, &msg, 0) == 1;
-	} else if (!strcmp(mode, "birth")) { /* the UDP socket is born under a send that was let through */
-		msg.msg_name = &bad; safe = socket(AF_UNIX, SOCK_DGRAM, 0);
-		cpu_set_t one; CPU_ZERO(&one); CPU_SET(0, &one); sched_setaffinity(0, sizeof one, &one);
-		if (fork() == 0) { for (;;) ; }
-		slot = dup(safe); risky = -1;
-		extern void *sender(void *); pthread_create(&t, 0, sender, 0);
-		struct sched_param z = {0}; pthread_setschedparam(t, SCHED_IDLE, &z);
-		for (long i = 0; i < rounds; i++) {
-			dup2(safe, slot); s = socket(AF_INET, SOCK_DGRAM, 0); if (s < 0) continue;
-			dup2(s, slot); ok++; sched_yield(); dup2(safe, slot); close(s);
-		}
-		stop = 1; printf("%ld\n", ok); fflush(stdout); kill(0, 9);
 	} else return 2;
 	stop = 1; pthread_join(t, 0); printf("%ld\n", ok); return 0;
 }
-void *sender(void *p) { (void)p; while (!stop) sendmsg(slot, &msg, 0); return 0; }
