@@ -32,11 +32,12 @@ type Origin uint8
 
 // Origins. OriginUnknown means that there is no manifest to ask.
 const (
-	OriginUnknown  Origin = iota
-	OriginImage           // path and digest are in the manifest
-	OriginModified        // the path is in the manifest with another digest
-	OriginDrifted         // neither path nor digest is in the manifest
-	OriginMoved           // the digest is in the manifest under another path
+	OriginUnknown    Origin = iota
+	OriginImage             // path and digest are in the manifest
+	OriginModified          // the path is in the manifest with another digest
+	OriginDrifted           // neither path nor digest is in the manifest
+	OriginMoved             // the digest is in the manifest under another path
+	OriginUnreadable        // the path is in the manifest, but the content could not be read
 )
 
 // Exec is one execve or execveat, before it (intercept.Judge.Exec) and again

@@ -17,7 +17,9 @@ const (
 
 // Classify says whether a file belongs into a manifest and as what, from its
 // first HeaderSize bytes, its st_mode and its path. Scripts belong whatever
-// their mode is, because they can be given to an interpreter.
+// their mode is, because they can be given to an interpreter. Files with an
+// execute bit belong whatever they hold, because the shell runs what the
+// kernel does not know as a script without "#!".
 func Classify(header []byte, mode uint32, name string) (Kind, bool) {
 	const typeMask, regular = 0o170000, 0o100000
 	if t := mode & typeMask; t != 0 && t != regular {
@@ -26,14 +28,14 @@ func Classify(header []byte, mode uint32, name string) (Kind, bool) {
 	if len(header) >= 2 && header[0] == '#' && header[1] == '!' {
 		return Script, true
 	}
+	executable := mode&0o111 != 0
 	if len(header) < 20 || string(header[:4]) != "\x7fELF" {
-		return 0, false
+		return Other, executable && len(header) > 0
 	}
 	var order binary.ByteOrder = binary.LittleEndian
 	if header[5] == 2 {
 		order = binary.BigEndian
 	}
-	executable := mode&0o111 != 0
 	switch order.Uint16(header[16:]) {
 	case etExec:
 		return ELF, true
@@ -43,7 +45,7 @@ func Classify(header []byte, mode uint32, name string) (Kind, bool) {
 		}
 		return ELF, true
 	}
-	return 0, false // object files, kernel modules, core dumps
+	return Other, executable // object files, kernel modules, core dumps
 }
 
 // named says that a file name is a shared object's: x.so, x.so.1.2.

@@ -38,9 +38,10 @@ const (
 	ELF     Kind = 1 // program
 	Script  Kind = 2 // starts with "#!"
 	Library Kind = 3 // shared object
+	Other   Kind = 4 // has an execute bit and another form: a shell may run it as a script
 )
 
-// String gives "elf", "script" or "library".
+// String gives "elf", "script", "library" or "other".
 func (k Kind) String() string {
 	switch k {
 	case ELF:
@@ -49,6 +50,8 @@ func (k Kind) String() string {
 		return "script"
 	case Library:
 		return "library"
+	case Other:
+		return "other"
 	}
 	return "unknown"
 }
@@ -96,7 +99,7 @@ func Write(w io.Writer, entries []Entry) error {
 			return fmt.Errorf("cannot write drift manifest: path %.80q stands twice", e.Path)
 		case e.Digest.IsZero():
 			return fmt.Errorf("cannot write drift manifest: path %.80q has no digest", e.Path)
-		case e.Kind < ELF || e.Kind > Library:
+		case e.Kind < ELF || e.Kind > Other:
 			return fmt.Errorf("cannot write drift manifest: path %.80q has kind %d", e.Path, e.Kind)
 		}
 		var b [entrySize]byte
@@ -209,7 +212,7 @@ func (m *Manifest) check() error {
 	for i := range m.n {
 		b := m.entries[i*entrySize:]
 		off, n := uint64(le.Uint32(b)), uint64(le.Uint16(b[4:]))
-		if off+n > uint64(len(m.text)) || n == 0 || n > MaxPath || b[6] < byte(ELF) || b[6] > byte(Library) {
+		if off+n > uint64(len(m.text)) || n == 0 || n > MaxPath || b[6] < byte(ELF) || b[6] > byte(Other) {
 			return fmt.Errorf("%w: entry %d", ErrDamaged, i)
 		}
 		path := m.text[off : off+n]
@@ -303,16 +306,20 @@ func (m *Manifest) findDigest(d workload.Digest) (int, bool) {
 	return 0, false
 }
 
-// Origin says how a file relates to the image. It is OriginUnknown if there
-// is no manifest or the digest is not known.
+// Origin says how a file relates to the image. It is OriginUnknown if there is
+// no manifest. A digest that is not known proves nothing: the file then is
+// OriginUnreadable under a path of the image, and OriginDrifted elsewhere.
 func (m *Manifest) Origin(path string, d workload.Digest) action.Origin {
-	if m == nil || d.IsZero() {
+	if m == nil {
 		return action.OriginUnknown
 	}
-	if i, ok := m.find(path); ok {
-		if [32]byte(m.digest(i)) == d {
-			return action.OriginImage
-		}
+	i, ok := m.find(path)
+	switch {
+	case ok && d.IsZero():
+		return action.OriginUnreadable
+	case ok && [32]byte(m.digest(i)) == d:
+		return action.OriginImage
+	case ok:
 		return action.OriginModified
 	}
 	if _, ok := m.findDigest(d); ok {

@@ -90,7 +90,8 @@ func TestOrigin(t *testing.T) {
 		{"/tmp/a", a, action.OriginMoved},
 		{"", a, action.OriginMoved},
 		{"/tmp/c", c, action.OriginDrifted},
-		{"/bin/a", workload.Digest{}, action.OriginUnknown},
+		{"/bin/a", workload.Digest{}, action.OriginUnreadable},
+		{"/tmp/c", workload.Digest{}, action.OriginDrifted},
 	} {
 		if got := m.Origin(tt.path, tt.digest); got != tt.want {
 			t.Errorf("Origin(%q, %v) = %d, want %d", tt.path, tt.digest, got, tt.want)
@@ -195,6 +196,12 @@ func TestClassify(t *testing.T) {
 		Kind Kind
 		OK   bool
 	}
+	got := func(k Kind, ok bool) answer {
+		if !ok {
+			k = 0
+		}
+		return answer{k, ok}
+	}
 	for _, tt := range []struct {
 		name   string
 		header []byte
@@ -210,17 +217,19 @@ func TestClassify(t *testing.T) {
 		{"module without suffix", elf(3, false), 0o100644, "/lib/mod", answer{Library, true}},
 		{"big-endian program", elf(2, true), 0o100755, "/bin/a", answer{ELF, true}},
 		{"object file", elf(1, false), 0o100644, "/a.o", answer{}},
+		{"object file with x", elf(1, false), 0o100755, "/a.o", answer{Other, true}},
 		{"core dump", elf(4, false), 0o100644, "/core", answer{}},
 		{"script", []byte("#!/bin/sh\n"), 0o100755, "/a.sh", answer{Script, true}},
 		{"script without x", []byte("#!/bin/sh\n"), 0o100644, "/a.sh", answer{Script, true}},
-		{"text", []byte("hello"), 0o100755, "/a", answer{}},
+		{"text with x", []byte("echo hello"), 0o100755, "/a", answer{Other, true}},
+		{"text", []byte("hello"), 0o100644, "/a", answer{}},
 		{"empty", nil, 0o100755, "/a", answer{}},
-		{"short ELF", []byte("\x7fELF"), 0o100755, "/a", answer{}},
+		{"short ELF", []byte("\x7fELF"), 0o100644, "/a", answer{}},
 		{"folder", []byte("#!"), 0o040755, "/a", answer{}},
 		{"permissions only", []byte("#!"), 0o755, "/a", answer{Script, true}},
 	} {
 		k, ok := Classify(tt.header, tt.mode, tt.path)
-		if diff := cmp.Diff(tt.want, answer{k, ok}); diff != "" {
+		if diff := cmp.Diff(tt.want, got(k, ok)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
 	}

@@ -120,7 +120,7 @@ func (d *drifts) match(a *action.Exec) policy.RuleID {
 	if rule == "" || d.paths.has(a.Path) {
 		return ""
 	}
-	if a.Script && rule != RuleLoader && rule != RuleUnverified && (d.AllowScripts || d.scripts.has(a.Path)) {
+	if a.Script && rule != RuleLoader && !a.Unverified && (d.AllowScripts || d.scripts.has(a.Path)) {
 		return ""
 	}
 	return rule
@@ -130,7 +130,12 @@ func (d *drifts) rule(a *action.Exec) policy.RuleID {
 	if a.Unverified {
 		return RuleUnverified
 	}
+	if refused(a.File.Mode) {
+		return ""
+	}
 	switch a.Origin {
+	case action.OriginUnreadable:
+		return RuleUnverified
 	case action.OriginModified:
 		return RuleModified
 	case action.OriginDrifted:
@@ -146,6 +151,14 @@ func (d *drifts) rule(a *action.Exec) policy.RuleID {
 		}
 	}
 	return ""
+}
+
+// refused says that the kernel itself refuses to run an object of this mode:
+// it is no regular file, or has no execute bit. A change of the object is seen
+// when the program is looked at again before its first instruction.
+func refused(mode uint32) bool {
+	const typeMask, regular = 0o170000, 0o100000
+	return mode&typeMask != 0 && (mode&typeMask != regular || mode&0o111 == 0)
 }
 
 // shells judges a program by what its standard descriptors are.
@@ -177,6 +190,7 @@ type execList struct {
 	digests                     map[workload.Digest]int
 	rules                       []execRule
 	pathIDs, nameIDs, digestIDs []policy.RuleID
+	byDigest                    bool // some entry is a digest
 }
 
 type execRule struct {
@@ -201,6 +215,7 @@ func (c *compiler) execList(k *policy.ExecutableControl) *execList {
 		})
 		needDigest = needDigest || len(r.Digests) > 0
 	}
+	l.byDigest = needDigest
 	c.e.needs.Digest = c.e.needs.Digest || needDigest
 	return l
 }
@@ -249,7 +264,7 @@ func (l *execList) deny(a *action.Exec) policy.RuleID {
 	if r := l.find(a, a.Requested, base(a.Requested), workload.Digest{}); r != "" {
 		return r
 	}
-	if a.Unverified {
+	if a.Unverified || l.byDigest && a.Digest.IsZero() && !refused(a.File.Mode) {
 		return RuleUnverified
 	}
 	return ""

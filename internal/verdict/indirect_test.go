@@ -80,6 +80,9 @@ func TestIndirectExecution(t *testing.T) {
 		{"unverified", action.Exec{Path: "/usr/sbin/nginx", Unverified: true}, RuleUnverified, RuleUnverified, RuleUnverified},
 		{"in the image", action.Exec{Path: "/usr/sbin/nginx", Origin: action.OriginImage}, "", "", ""},
 		{"copied", action.Exec{Path: "/tmp/nginx", Origin: action.OriginMoved}, "", "", RuleMoved},
+		{"unreadable", action.Exec{Path: "/usr/sbin/nginx", Origin: action.OriginUnreadable}, "", "", RuleUnverified},
+		{"not executable", action.Exec{Path: "/tmp/x", Origin: action.OriginDrifted, File: action.File{Mode: 0o100644}}, "", RuleNotListed, ""},
+		{"a folder", action.Exec{Path: "/tmp", Origin: action.OriginDrifted, File: action.File{Mode: 0o040755}}, "", RuleNotListed, ""},
 		{"overwritten", action.Exec{Path: "/usr/sbin/nginx", Origin: action.OriginModified}, "", "", RuleModified},
 	} {
 		tt.a.Proc = &action.Process{Exe: "/bin/sh"}

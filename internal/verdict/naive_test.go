@@ -234,14 +234,18 @@ func naiveExec(ps []*policy.RuntimePolicy, w *Workload, a *action.Exec) Decision
 			if rule == "" {
 				rule = naiveListed(k, w, a, a.Requested, lastPart(a.Requested), "")
 			}
-			if rule == "" && a.Unverified {
+			digests := len(k.Digests) > 0 || slices.ContainsFunc(k.Rules, func(r policy.ExecutableRule) bool { return len(r.Digests) > 0 })
+			if rule == "" && (a.Unverified || digests && a.Digest.IsZero() && runnable(a)) {
 				rule = "unverified"
 			}
 			add(policy.DeniedExecutables, k.Setting, rule)
 		}
 		if k := c.Drift; k != nil && !anyGlob(k.AllowedPaths, a.Path) {
-			rule := map[action.Origin]string{action.OriginModified: "modified", action.OriginDrifted: "drifted", action.OriginMoved: "moved"}[a.Origin]
+			rule := map[action.Origin]string{action.OriginModified: "modified", action.OriginDrifted: "drifted", action.OriginMoved: "moved", action.OriginUnreadable: "unverified"}[a.Origin]
 			if rule == "moved" && k.AllowMoved || a.Script && (k.AllowScripts || anyGlob(k.AllowedScripts, a.Path)) {
+				rule = ""
+			}
+			if !runnable(a) {
 				rule = ""
 			}
 			if a.Unverified {
@@ -278,6 +282,11 @@ func naiveExec(ps []*policy.RuntimePolicy, w *Workload, a *action.Exec) Decision
 		}
 	}
 	return naiveDecide(vs, facts{proc: a.Proc, path: a.Path, digest: a.Digest.String()}, w)
+}
+
+// runnable says that the kernel would try to run the object.
+func runnable(a *action.Exec) bool {
+	return a.File.Mode == 0 || a.File.Mode>>12 == 8 && a.File.Mode&0o111 != 0
 }
 
 func lastPart(p string) string {

@@ -179,7 +179,7 @@ func (r random) peer() netip.AddrPort {
 }
 
 func (r random) exec() *action.Exec {
-	a := &action.Exec{Proc: r.proc(), Path: pick(r, paths...), Requested: pick(r, paths...), Origin: action.Origin(r.IntN(5)), Script: r.IntN(3) == 0,
+	a := &action.Exec{Proc: r.proc(), Path: pick(r, paths...), Requested: pick(r, paths...), Origin: action.Origin(r.IntN(6)), Script: r.IntN(3) == 0,
 		Fileless: r.IntN(5) == 0, SocketFDs: uint8(pick(r, 0, 0, 0, 1, 3, 7, 4)), SocketPeer: r.peer(), Unverified: r.IntN(12) == 0, Args: []string{pick(r, "a", "zz")}}
 	if r.IntN(4) > 0 {
 		a.Digest = digest(byte(1 + r.IntN(4)))
@@ -188,6 +188,9 @@ func (r random) exec() *action.Exec {
 		a.Interpreter = pick(r, paths...)
 	}
 	a.File.Mode = 0o100755 | pick[uint32](r, 0, 0, 0, 0o4000, 0o2000, 0o6000)
+	if r.IntN(8) == 0 {
+		a.File.Mode = pick[uint32](r, 0, 0o100644, 0o040755, 0o102010)
+	}
 	return a
 }
 
