@@ -14,26 +14,28 @@ import (
 // Config says how to run. The zero value of a field takes the default in
 // brackets; Data is required.
 type Config struct {
-	Data          string        // folder of database and master key
-	Database      string        // postgres://... or a SQLite file [Data/limpet.db]
-	MasterKey     string        // file of the master key [Data/master.key]
-	Listen        string        // address of API and console [:8443]
-	GatewayListen string        // address of the gateway [:8444]; "none": no gateway in this process
-	Names         []string      // host names and IP addresses in the servers' certificate, beyond this host's own; the first is what enforcers and people are told
-	GatewayURL    string        // what enforcers are told to call [https://NAME:PORT of GatewayListen]
-	ServerURL     string        // what people are told to open [https://NAME:PORT of Listen]
-	TLSCert       string        // certificate of the console (PEM) instead of one of the install's own CA
-	TLSKey        string        // its key
-	RetentionAge  time.Duration // events are removed when they are older [30 days]; negative: never
-	RetentionSize int64         // the oldest events are removed beyond so many bytes [20 GiB]; negative: no limit
-	EnforcerTTL   time.Duration // enforcers are forgotten when silent for so long [24 h]
-	StoppedTTL    time.Duration // the same for those that said they were stopping [10 min]
-	Heartbeat     time.Duration // between heartbeats of an enforcer [30 s]
-	SetupCodeFile string        // the setup code is written there as well, mode 0600
-	Log           *slog.Logger  // [slog.Default]
-	Out           io.Writer     // where addresses and setup code are shown [os.Stdout]
-	JSON          bool          // show them as one JSON object a line
-	Version       string        // of this build
+	Data           string        // folder of database and master key
+	Database       string        // postgres://... or a SQLite file [Data/limpet.db]
+	MasterKey      string        // file of the master key [Data/master.key]
+	Listen         string        // address of API and console [:8443]
+	GatewayListen  string        // address of the gateway [:8444]; "none": no gateway in this process
+	ControlListen  string        // address for gateways that run elsewhere [none]
+	RemoteGateways []string      // those gateways, each NAME=HOST[,HOST...]: their certificates are written to Data/gateways/NAME
+	Names          []string      // host names and IP addresses in the servers' certificate, beyond this host's own; the first is what enforcers and people are told
+	GatewayURL     string        // what enforcers are told to call [https://NAME:PORT of GatewayListen]
+	ServerURL      string        // what people are told to open [https://NAME:PORT of Listen]
+	TLSCert        string        // certificate of the console (PEM) instead of one of the install's own CA
+	TLSKey         string        // its key
+	RetentionAge   time.Duration // events are removed when they are older [30 days]; negative: never
+	RetentionSize  int64         // the oldest events are removed beyond so many bytes [20 GiB]; negative: no limit
+	EnforcerTTL    time.Duration // enforcers are forgotten when silent for so long [24 h]
+	StoppedTTL     time.Duration // the same for those that said they were stopping [10 min]
+	Heartbeat      time.Duration // between heartbeats of an enforcer [30 s]
+	SetupCodeFile  string        // the setup code is written there as well, mode 0600
+	Log            *slog.Logger  // [slog.Default]
+	Out            io.Writer     // where addresses and setup code are shown [os.Stdout]
+	JSON           bool          // show them as one JSON object a line
+	Version        string        // of this build
 
 	// Ready is called once with the addresses, when everything answers.
 	Ready func(Started)

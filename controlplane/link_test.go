@@ -10,11 +10,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,6 +24,7 @@ import (
 	"time"
 
 	"github.com/limpet-security/limpet/controlplane"
+	"github.com/limpet-security/limpet/controlplane/gateway"
 	"github.com/limpet-security/limpet/internal/bundle"
 	"github.com/limpet-security/limpet/internal/event/eventpb"
 	"github.com/limpet-security/limpet/internal/uplink"
@@ -69,10 +72,12 @@ func freePort(t *testing.T) string {
 	return ln.Addr().String()
 }
 
-func startProcess(t *testing.T) *process {
-	cfg, err := json.Marshal(map[string]any{
+func startProcess(t *testing.T, more map[string]any) *process {
+	settings := map[string]any{
 		"Data": t.TempDir(), "Listen": freePort(t), "GatewayListen": freePort(t), "Names": []string{"127.0.0.1"}, "Heartbeat": 5 * time.Second,
-	})
+	}
+	maps.Copy(settings, more)
+	cfg, err := json.Marshal(settings)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +214,7 @@ func (c *console) stored() (numbers map[int64]int, dropped int) {
 // database exactly once although the server is killed twice in the middle of
 // the stream.
 func TestLink(t *testing.T) {
-	p := startProcess(t)
+	p := startProcess(t, nil)
 	c := p.signIn()
 	c.call("POST", "/groups", map[string]any{"name": "web", "mode": "audit"}, nil)
 	var join struct{ Secret string }
@@ -380,5 +385,75 @@ func TestLink(t *testing.T) {
 	}
 	if err := again.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "join token refused") {
 		t.Errorf("a token that was used up: %v", err)
+	}
+}
+
+// TestRemoteGateway runs a gateway apart from the server, with the files that
+// the server wrote for it, and kills the server under it.
+func TestRemoteGateway(t *testing.T) {
+	control := freePort(t)
+	data := t.TempDir()
+	p := startProcess(t, map[string]any{"Data": data, "GatewayListen": "none", "ControlListen": control, "RemoteGateways": []string{"gw-1=127.0.0.1,gw.test"}})
+	c := p.signIn()
+	c.call("POST", "/groups", map[string]any{"name": "web", "mode": "audit"}, nil)
+	var join struct{ Secret string }
+	c.call("POST", "/groups/web/join-tokens", map[string]any{"ttlSeconds": 600}, &join)
+
+	files := filepath.Join(data, "gateways", "gw-1")
+	ctx, cancel := context.WithCancel(context.Background())
+	var run sync.WaitGroup
+	defer run.Wait()
+	defer cancel()
+	ready := make(chan net.Addr, 1)
+	run.Go(func() {
+		if err := gateway.Run(ctx, gateway.RemoteConfig{
+			Listen: "127.0.0.1:0", Upstream: "https://" + control, CAFile: filepath.Join(files, "ca.pem"),
+			CertFile: filepath.Join(files, "tls.crt"), KeyFile: filepath.Join(files, "tls.key"),
+			Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Ready: func(a net.Addr) { ready <- a },
+		}); err != nil {
+			t.Errorf("gateway: %v", err)
+			close(ready)
+		}
+	})
+	at, ok := <-ready
+	if !ok {
+		t.FailNow()
+	}
+	ca, err := os.ReadFile(filepath.Join(files, "ca.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := uplink.New(uplink.Config{Gateway: at.String(), CAPEM: string(ca), Token: join.Secret, Kind: wire.KindMicro})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run.Go(func() {
+		if err := u.Run(ctx); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	record := func(n int) {
+		for range n {
+			u.Record(&eventpb.Event{Kind: eventpb.Kind_KIND_EXEC, Control: "drift"})
+		}
+	}
+	flush := func() {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+		defer cancel()
+		if err := u.Flush(ctx); err != nil {
+			t.Fatalf("%v: %+v", err, u.Stats())
+		}
+	}
+	record(1000)
+	flush()
+	p.kill()
+	record(1000)
+	time.Sleep(300 * time.Millisecond) // a call fails
+	p.start()
+	flush()
+	numbers, _ := c.stored()
+	if len(numbers) != 2000 {
+		t.Errorf("%d events are stored, want 2000", len(numbers))
 	}
 }

@@ -120,6 +120,9 @@ func (s *server) serve(ctx context.Context) error {
 	if s.GatewayURL == "" && gate != nil {
 		s.GatewayURL = s.url(gate.Addr())
 	}
+	if err := s.gatewayCertificates(time.Now()); err != nil {
+		return err
+	}
 	serverTLS, err := s.authority.ServerTLS(s.Names...)
 	if err != nil {
 		return err
@@ -169,6 +172,14 @@ func (s *server) serve(ctx context.Context) error {
 			broken <- fmt.Errorf("console ended: %w", err)
 		}
 	})
+	if s.ControlListen != "" {
+		calls.Go(func() {
+			if err := s.serveGateways(callsCtx, serverTLS); err != nil && callsCtx.Err() == nil {
+				broken <- err
+			}
+		})
+	}
+	background.Go(func() { s.keepGatewayCertificates(callsCtx) })
 	if err = s.announce(ctx, console, gate); err == nil {
 		select {
 		case <-ctx.Done():

@@ -37,12 +37,12 @@ func (a *API) getInstall(ctx context.Context, in *installInput) (*bodyOutput[ins
 	}
 	v := installView{Format: in.Format}
 	wrapped := protectedName(image)
-	wrap := fmt.Sprintf("limpet wrap --server %s --group %s", a.ServerURL, g.Name)
+	wrap := fmt.Sprintf("limpet wrap --server %s --ca-file ca.pem --api-token-file token --group %s", a.ServerURL, g.Name)
 	switch in.Format {
 	case "dockerfile":
-		v.Command = fmt.Sprintf("%s --dockerfile %s", wrap, image)
+		v.Command = fmt.Sprintf("%s --dockerfile --context . docker://%s", wrap, image)
 		v.Notes = []string{
-			"The command prints the lines to add at the end of your Dockerfile. They repeat CMD, because ENTRYPOINT resets it.",
+			"The command prints the lines to add at the end of your Dockerfile, and puts the files they copy into the build context. They repeat CMD, because ENTRYPOINT resets it.",
 		}
 	case "ecs":
 		if v.Command, err = ecsFragment(g, wrapped); err != nil {
@@ -54,13 +54,14 @@ func (a *API) getInstall(ctx context.Context, in *installInput) (*bodyOutput[ins
 			"No capability is asked for: Fargate's default is enough for engine rung A1. SYS_PTRACE in linuxParameters.capabilities.add, where you may add it, lets the enforcer follow processes that drop privileges.",
 		}
 	default:
-		v.Command = fmt.Sprintf("%s daemon://%s -o daemon://%s\ndocker run -d -e %s=\"$%s\" %s", wrap, image, wrapped,
+		v.Command = fmt.Sprintf("%s docker://%s -o docker://%s\ndocker run -d -e %s=\"$%s\" %s", wrap, image, wrapped,
 			workload.EnvJoinToken, workload.EnvJoinToken, wrapped)
 		v.Notes = []string{
 			"The container needs no extra privileges: Docker's default seccomp profile and capabilities are enough.",
 		}
 	}
 	v.Notes = append(v.Notes,
+		"ca.pem is the server's CA, written to its data folder; token is a file with an API token of a role that may read groups.",
 		"Set "+workload.EnvJoinToken+" to a join token of this group. The enforcer takes it out of the environment before your program starts.",
 		"Enforcers call "+a.GatewayURL+": the workload must be able to reach it.")
 	return &bodyOutput[installView]{Body: v}, nil

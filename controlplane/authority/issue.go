@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
@@ -180,4 +181,34 @@ func requestKey(der []byte) (crypto.PublicKey, error) {
 		return nil, refuse("certificate request is not signed with its key")
 	}
 	return req.PublicKey, nil
+}
+
+// GatewayPair is a gateway's certificate and key for its files.
+type GatewayPair struct {
+	CertificatePEM, KeyPEM []byte
+}
+
+// IssueGateway makes a key and a gateway's certificate (see SignGatewayCSR).
+func (a *Authority) IssueGateway(name string, names []string) (*GatewayPair, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("cannot make gateway key: %w", err)
+	}
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
+	if err != nil {
+		return nil, fmt.Errorf("cannot make certificate request: %w", err)
+	}
+	c, err := a.SignGatewayCSR(csr, name, names, 0)
+	if err != nil {
+		return nil, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("cannot encode gateway key: %w", err)
+	}
+	defer clear(der)
+	return &GatewayPair{
+		CertificatePEM: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}),
+		KeyPEM:         pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}),
+	}, nil
 }

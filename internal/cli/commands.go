@@ -6,6 +6,12 @@ import "github.com/spf13/cobra"
 func commands() []*cobra.Command {
 	return []*cobra.Command{
 		ServerCommand(),
+		ApplyCommand(),
+		DiffCommand(),
+		GetCommand(),
+		BackupCommand(),
+		RestoreCommand(),
+		TokenCommand(),
 		WrapCommand(),
 		UnwrapCommand(),
 	}

@@ -23,7 +23,7 @@ func main() {
 	flag.StringVar(&cfg.MetricsListen, "metrics-listen", "", "address for /metrics, /healthz and /readyz without TLS, e.g. 127.0.0.1:9444; empty: none")
 	flag.StringVar(&cfg.Upstream, "upstream", "", "the control plane, e.g. https://server:8445 (required)")
 	flag.StringVar(&cfg.CAFile, "ca", "", "the install's CA certificate, PEM (required)")
-	flag.StringVar(&cfg.CertFile, "cert", "", "this gateway's certificate, PEM, made by `limpet gateway certificate` (required; read again when it changes)")
+	flag.StringVar(&cfg.CertFile, "cert", "", "this gateway's certificate, PEM, written by `limpet server --remote-gateway` (required; read again when it changes)")
 	flag.StringVar(&cfg.KeyFile, "key", "", "its key, PEM (required)")
 	flag.StringVar(&proxies, "trusted-proxies", "", "addresses or prefixes, comma-separated, whose X-Forwarded-For is believed")
 	flag.Parse()

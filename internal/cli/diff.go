@@ -1,0 +1,51 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/limpet-security/limpet/controlplane/client"
+)
+
+// ErrDiffers is diff's answer that something would change: exit code 1, as
+// diff(1) has it.
+var ErrDiffers = errors.New("files and server differ")
+
+// DiffCommand shows what apply would change.
+func DiffCommand() *cobra.Command {
+	var conn connection
+	var files []string
+	cmd := &cobra.Command{
+		Use:     "diff -f FILE|FOLDER|-",
+		Short:   "Show what apply would change",
+		Long:    `Show what apply would change. The exit code is 0 if nothing would, 1 if something would.`,
+		Example: `  limpet diff -f policies/`,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			docs, c, err := documents(cmd, &conn, files)
+			if err != nil {
+				return err
+			}
+			differs := false
+			for _, d := range docs {
+				r, err := c.Apply(cmd.Context(), d, true)
+				if err != nil {
+					return err
+				}
+				if r.Outcome != client.Unchanged {
+					differs = true
+					fmt.Fprint(cmd.OutOrStdout(), r.Diff)
+				}
+			}
+			if differs {
+				return ErrDiffers
+			}
+			return nil
+		},
+	}
+	conn.flags(cmd)
+	cmd.Flags().StringArrayVarP(&files, "file", "f", nil, "`FILE`, folder, or - for standard input (repeatable)")
+	return cmd
+}

@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/limpet-security/limpet/controlplane/client"
+)
+
+// GetCommand writes objects as documents that apply takes.
+func GetCommand() *cobra.Command {
+	var conn connection
+	var output string
+	cmd := &cobra.Command{
+		Use:   "get KIND [NAME]",
+		Short: "Write policies or enforcer groups as documents that apply takes",
+		Example: `  limpet get policies
+  limpet get policy default -o yaml > default.yaml
+  limpet get groups -o yaml`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) < 1 || len(args) > 2 {
+				return &UsageError{errors.New("want a kind (policy or group) and perhaps a name")}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			kind, err := client.Kind(strings.ToLower(args[0]))
+			if err != nil {
+				return &UsageError{err}
+			}
+			name := ""
+			if len(args) == 2 {
+				name = args[1]
+			}
+			if output == "" {
+				output = "name"
+				if name != "" {
+					output = "yaml"
+				}
+			}
+			if output != "yaml" && output != "name" {
+				return &UsageError{fmt.Errorf("output %q is not known; want yaml or name", output)}
+			}
+			c, err := conn.client()
+			if err != nil {
+				return err
+			}
+			docs, err := c.Get(cmd.Context(), kind, name)
+			if err != nil {
+				return err
+			}
+			return writeDocuments(cmd, docs, output)
+		},
+	}
+	conn.flags(cmd)
+	cmd.Flags().StringVarP(&output, "output", "o", "", "yaml or name (default: yaml for one object, name for all)")
+	return cmd
+}
+
+func writeDocuments(cmd *cobra.Command, docs []client.Document, output string) error {
+	if output == "name" {
+		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
+		for _, d := range docs {
+			fmt.Fprintf(w, "%s\t%s\n", d.Kind, d.Name)
+		}
+		return w.Flush()
+	}
+	for i, d := range docs {
+		if i > 0 {
+			fmt.Fprintln(cmd.OutOrStdout(), "---")
+		}
+		fmt.Fprintln(cmd.OutOrStdout(), strings.TrimRight(d.Text, "\n"))
+	}
+	return nil
+}
