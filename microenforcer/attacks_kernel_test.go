@@ -6,10 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
-
-	"github.com/limpet-security/limpet/internal/event/eventpb"
 )
 
 // cell runs the enforcer as PID 1 of namespaces of its own: processes,
@@ -25,9 +22,6 @@ const (
 	cellMetadata = "169.254.169.254"
 )
 
-// names under which the attacker lies in /tmp.
-var attackNames = []string{"attack", "other", "apt-get", "sh"}
-
 func newCell(t testing.TB) *cell {
 	t.Helper()
 	enforcer, attack := programs(t)
@@ -42,17 +36,6 @@ func newCell(t testing.TB) *cell {
 		filepath.Join(c.dir, "apt-get"): "/tmp/apt-get", filepath.Join(c.dir, "sh"): "/tmp/sh",
 	})
 	return c
-}
-
-func copyFile(t testing.TB, from, to string) {
-	t.Helper()
-	b, err := os.ReadFile(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(to, b, 0o755); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // command is microenforcer with flags, as PID 1 of the cell.
@@ -87,54 +70,16 @@ func (c *cell) run(t testing.TB, flags []string, command ...string) result {
 	return r
 }
 
-func fill(s, mode string) string {
-	return strings.NewReplacer("MODE", mode, "PEERIP", cellPeer, "PEERPORT", "80", "PEER", cellPeer+":80").Replace(s)
-}
-
 func TestAttacks(t *testing.T) {
 	c := newCell(t)
 	for _, tt := range attackCases {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, mode := range []string{"audit", "enforce"} {
-				attackOnce(t, tt, mode, func(flags []string, command ...string) result {
-					writePolicy(t, filepath.Join(c.dir, "p.yaml"), fill(tt.controls, mode))
+				attackOnce(t, tt.at(cellPeer, mode), mode, func(flags []string, command ...string) result {
+					writePolicy(t, filepath.Join(c.dir, "p.yaml"), tt.at(cellPeer, mode).controls)
 					return c.run(t, append(flags, "--policy", "/tmp/p.yaml", "--manifest", "/tmp/manifest"), command...)
 				})
 			}
 		})
-	}
-}
-
-// attackOnce runs one attack below a parent, and holds what happened and what
-// was reported to the case.
-func attackOnce(t *testing.T, tt attackCase, mode string, run func(flags []string, command ...string) result) {
-	t.Helper()
-	command := []string{"/tmp/attack", "child", "/tmp/attack"}
-	for _, a := range tt.attack {
-		command = append(command, fill(a, mode))
-	}
-	r := run(nil, command...)
-	events := r.of(tt.control)
-	if len(events) == 0 {
-		t.Errorf("%s: no event of %s\n%s", mode, tt.control, r.brief())
-		return
-	}
-	want := eventpb.Verdict_VERDICT_AUDIT
-	if mode == "enforce" {
-		want = eventpb.Verdict_VERDICT_DENY
-		if !r.has(tt.denied) || tt.worked != "" && r.has(tt.worked) {
-			t.Errorf("enforce: want %q and not %q\n%s", tt.denied, tt.worked, r.brief())
-		}
-	} else if tt.worked != "" && !r.has(tt.worked) {
-		t.Errorf("audit: want %q\n%s", tt.worked, r.brief())
-	}
-	for _, e := range events {
-		checkEvent(t, e, want)
-		if tt.rule != "" && e.Rule != tt.rule {
-			t.Errorf("rule %q, want %q", e.Rule, tt.rule)
-		}
-		if len(e.Ancestors) == 0 {
-			t.Errorf("%s: no ancestors\n%s", mode, r.brief())
-		}
 	}
 }

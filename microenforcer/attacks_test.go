@@ -2,6 +2,14 @@
 
 package microenforcer_test
 
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/limpet-security/limpet/internal/event/eventpb"
+)
+
 // attackCase is one attack, in the words of testdata/attack, and what must
 // come of it. It runs directly (kernel) and in containers (docker).
 type attackCase struct {
@@ -31,4 +39,62 @@ var attackCases = []attackCase{
 	{"ptrace", "    injection: {mode: MODE}\n", []string{"ptrace"}, "injection", "", "", "errno 1 "},
 	{"fork limit", "    processLimit: {mode: MODE, maxTasks: 40}\n", []string{"fork", "30"}, "processLimit", "", "forked 30", "errno 11"},
 	{"setuid", "    privilegeChange: {mode: MODE, changes: any}\n", []string{"setuid", "1000"}, "privilegeChange", "", "worked setuid", "errno 1 "},
+}
+
+// names under which the attacker lies in /tmp.
+var attackNames = []string{"attack", "other", "apt-get", "sh"}
+
+// at is the case with its peer's address and its mode filled in.
+func (tt attackCase) at(peer, mode string) attackCase {
+	put := strings.NewReplacer("MODE", mode, "PEERIP", peer, "PEERPORT", "80", "PEER", peer+":80")
+	tt.controls = put.Replace(tt.controls)
+	attack := make([]string, len(tt.attack))
+	for i, a := range tt.attack {
+		attack[i] = put.Replace(a)
+	}
+	tt.attack = attack
+	return tt
+}
+
+func copyFile(t testing.TB, from, to string) {
+	t.Helper()
+	b, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, b, 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// attackOnce runs one attack below a parent, and holds what happened and what
+// was reported to the case.
+func attackOnce(t *testing.T, tt attackCase, mode string, run func(flags []string, command ...string) result) {
+	t.Helper()
+	command := []string{"/tmp/attack", "child", "/tmp/attack"}
+	command = append(command, tt.attack...)
+	r := run(nil, command...)
+	events := r.of(tt.control)
+	if len(events) == 0 {
+		t.Errorf("%s: no event of %s\n%s", mode, tt.control, r.brief())
+		return
+	}
+	want := eventpb.Verdict_VERDICT_AUDIT
+	if mode == "enforce" {
+		want = eventpb.Verdict_VERDICT_DENY
+		if !r.has(tt.denied) || tt.worked != "" && r.has(tt.worked) {
+			t.Errorf("enforce: want %q and not %q\n%s", tt.denied, tt.worked, r.brief())
+		}
+	} else if tt.worked != "" && !r.has(tt.worked) {
+		t.Errorf("audit: want %q\n%s", tt.worked, r.brief())
+	}
+	for _, e := range events {
+		checkEvent(t, e, want)
+		if tt.rule != "" && e.Rule != tt.rule {
+			t.Errorf("rule %q, want %q", e.Rule, tt.rule)
+		}
+		if len(e.Ancestors) == 0 {
+			t.Errorf("%s: no ancestors\n%s", mode, r.brief())
+		}
+	}
 }

@@ -79,12 +79,12 @@ type micro struct {
 	pid     atomic.Int64 // of the application, once it exists
 	support *support
 	tasks   sync.WaitGroup
-	stop    context.CancelFunc
+	probing context.CancelFunc // ends the probe
 }
 
 // prepare does everything that must be right before the application starts.
 func prepare(cfg *Config, ours map[string]string) (*micro, error) {
-	m := &micro{cfg: cfg, started: time.Now(), policies: &policies{}, support: &support{}}
+	m := &micro{cfg: cfg, started: time.Now(), policies: &policies{}, support: &support{}, probing: func() {}}
 	baggage, err := attach.Load(cfg.Dir)
 	switch {
 	case err == nil:
@@ -142,9 +142,9 @@ func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
 		return startCode(err), err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	m.stop = cancel
 	m.background(ctx)
 	exit := sup.Wait(m.engine.PID())
+	m.probing() // its child is one of the rest
 	sup.EndRest(m.cfg.FlushLimit)
 	m.engine.Close()
 	attributes := map[string]string{"exit_code": strconv.Itoa(exit.Code()), "orphans": strconv.FormatUint(sup.Orphans(), 10)}
@@ -171,7 +171,9 @@ func (m *micro) background(ctx context.Context) {
 	if m.cfg.HealthCheck {
 		return
 	}
-	m.tasks.Go(func() { m.probe(ctx) })
+	var try context.Context
+	try, m.probing = context.WithCancel(ctx)
+	m.tasks.Go(func() { m.probe(try) })
 	m.tasks.Go(func() { m.serveStatus(ctx) })
 	m.tasks.Go(func() { m.recompile(ctx) })
 	m.out.start()

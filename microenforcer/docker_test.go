@@ -1,0 +1,182 @@
+//go:build docker
+
+package microenforcer_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// The network in which everything attacked exists: the metadata address and
+// a peer are containers of ours, and the network has no way out.
+const (
+	dockerNet      = "limpet-micro-e2e"
+	dockerSubnet   = "169.254.169.240/28"
+	dockerGateway  = "169.254.169.241"
+	dockerMetadata = "169.254.169.254"
+	dockerPeer     = "169.254.169.250"
+)
+
+// docker runs one docker command.
+func docker(t testing.TB, args ...string) (string, error) {
+	t.Helper()
+	cmd := exec.Command("docker", args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if err != nil {
+		err = fmt.Errorf("docker %s: %w: %s", args[0], err, errs.String())
+	}
+	return strings.TrimSpace(out.String()), err
+}
+
+func must(t testing.TB, args ...string) string {
+	t.Helper()
+	out, err := docker(t, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+var images struct {
+	once sync.Once
+	err  error
+}
+
+const (
+	scratchImage = "limpet-micro-e2e:scratch" // the attacker and the enforcer, nothing else
+	busyImage    = "limpet-micro-e2e:busybox" // with a shell and users
+)
+
+// buildImages makes both images by docker import: no registry is asked.
+func buildImages(t testing.TB) {
+	t.Helper()
+	images.once.Do(func() {
+		enforcer, attack := programs(t)
+		for _, image := range []string{scratchImage, busyImage} {
+			root := t.TempDir()
+			for _, d := range []string{"tmp", ".limpet", "proc", "dev", "sys", "etc", "bin"} {
+				os.MkdirAll(filepath.Join(root, d), 0o755)
+			}
+			os.Chmod(filepath.Join(root, "tmp"), 0o1777)
+			files := map[string]string{}
+			for _, n := range attackNames {
+				copyFile(t, attack, filepath.Join(root, "tmp", n))
+				files[filepath.Join(root, "tmp", n)] = "/tmp/" + n
+			}
+			copyFile(t, enforcer, filepath.Join(root, ".limpet/microenforcer"))
+			if image == busyImage {
+				copyFile(t, "/bin/busybox", filepath.Join(root, "bin/busybox"))
+				files[filepath.Join(root, "bin/busybox")] = "/bin/busybox"
+				for _, applet := range []string{"sh", "sleep", "cat", "kill", "seq", "grep", "id", "tty", "stty", "ps", "true"} {
+					os.Symlink("busybox", filepath.Join(root, "bin", applet))
+				}
+				os.WriteFile(filepath.Join(root, "etc/passwd"), []byte("root:x:0:0::/:/bin/sh\nweb:x:1000:1000::/:/bin/sh\n"), 0o644)
+			}
+			writeManifest(t, filepath.Join(root, ".limpet/manifest"), files)
+			tar := exec.Command("tar", "-C", root, "-cf", filepath.Join(built.dir, "image.tar"), ".")
+			if b, err := tar.CombinedOutput(); err != nil {
+				images.err = fmt.Errorf("%w: %s", err, b)
+				return
+			}
+			if _, images.err = docker(t, "import", "--change", `ENV PATH=/bin:/tmp`, filepath.Join(built.dir, "image.tar"), image); images.err != nil {
+				return
+			}
+		}
+		images.err = network(t)
+	})
+	if images.err != nil {
+		t.Fatal(images.err)
+	}
+}
+
+// network makes the closed network and the two servers in it.
+func network(t testing.TB) error {
+	cleanDocker()
+	if _, err := docker(t, "network", "create", "--internal", "--subnet", dockerSubnet, "--gateway", dockerGateway, dockerNet); err != nil {
+		return err
+	}
+	for name, ip := range map[string]string{"metadata": dockerMetadata, "peer": dockerPeer} {
+		if _, err := docker(t, "run", "-d", "--name", dockerNet+"-"+name, "--network", dockerNet, "--ip", ip, scratchImage, "/tmp/attack", "serve", ip+":80"); err != nil {
+			return err
+		}
+	}
+	time.Sleep(300 * time.Millisecond) // both say "serving" at once
+	return nil
+}
+
+func cleanDocker() {
+	exec.Command("docker", "rm", "-f", dockerNet+"-metadata", dockerNet+"-peer").Run()
+	exec.Command("docker", "network", "rm", dockerNet).Run()
+}
+
+// shape is one way of running a container.
+type shape struct {
+	name  string
+	flags []string
+}
+
+var shapes = []shape{
+	{"root", nil},
+	{"root with SYS_PTRACE", []string{"--cap-add", "SYS_PTRACE"}},
+	{"uid 1000, read-only, no capabilities", []string{"--user", "1000:1000", "--cap-drop", "ALL", "--read-only", "--tmpfs", "/scratch:exec"}},
+	{"docker init", []string{"--init"}},
+}
+
+// container runs a command under the enforcer; events come on stderr.
+func container(t testing.TB, image string, s shape, policy string, flags []string, command ...string) result {
+	t.Helper()
+	args := append([]string{"run", "--rm", "--network", dockerNet, "-v", policy + ":/policy.yaml:ro"}, s.flags...)
+	args = append(append(args, image, "/.limpet/microenforcer", "run", "--policy", "/policy.yaml", "--manifest", "/.limpet/manifest"), flags...)
+	r := finish(t, exec.Command("docker", append(append(args, "--"), command...)...), "")
+	r.events = parseEvents(t, r.err)
+	return r
+}
+
+func TestDockerAttacks(t *testing.T) {
+	buildImages(t)
+	t.Cleanup(cleanDocker)
+	policyFile := filepath.Join(t.TempDir(), "p.yaml")
+	for _, s := range shapes {
+		t.Run(s.name, func(t *testing.T) {
+			for _, tt := range attackCases {
+				t.Run(tt.name, func(t *testing.T) {
+					for _, mode := range []string{"audit", "enforce"} {
+						if s.name != "root" && mode == "audit" && tt.control != "drift" && tt.control != "outbound" {
+							continue // the modes differ nowhere else by the way the container runs
+						}
+						attackIn(t, s, tt, mode, policyFile)
+					}
+				})
+			}
+		})
+	}
+}
+
+func attackIn(t *testing.T, s shape, tt attackCase, mode, policyFile string) {
+	tt = tt.at(dockerPeer, mode)
+	if strings.HasPrefix(s.name, "uid 1000") {
+		for i, a := range tt.attack {
+			tt.attack[i] = strings.Replace(a, "/tmp/dropped", "/scratch/dropped", 1)
+		}
+		if tt.control == "privilegeChange" || tt.name == "raw socket" {
+			tt.worked = "" // the kernel itself says no in audit mode
+		}
+	}
+	attackOnce(t, tt, mode, func(flags []string, command ...string) result {
+		writePolicy(t, policyFile, tt.controls)
+		r := container(t, scratchImage, s, policyFile, flags, command...)
+		if tt.control == "reverseShell" && mode == "audit" {
+			r.out += must(t, "logs", dockerNet+"-peer")
+		}
+		return r
+	})
+}
