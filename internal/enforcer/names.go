@@ -44,6 +44,8 @@ func originName(o action.Origin) string {
 		return "drifted"
 	case action.OriginMoved:
 		return "moved"
+	case action.OriginUnreadable:
+		return "unreadable"
 	}
 	return "unknown"
 }

@@ -59,6 +59,7 @@ func (l *Loop) report(f found) {
 	f.fill(e)
 	e.Technique = event.Technique(f.d.Control)
 	e.Reason = event.Reason(e)
+	event.Bound(e) // what an application says may be long, and no UTF-8, which protobuf refuses
 	l.events.add(k, e, now)
 }
 

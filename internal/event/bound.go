@@ -127,15 +127,32 @@ func boundProcess(p *eventpb.Process, maxPath, maxArgs int) {
 	p.Comm = Text(p.Comm, 64)
 	p.User = Text(p.User, 256)
 	p.Digest = Text(p.Digest, 80)
-	room := maxArgs
-	for i := range p.Args {
+	args, cut := boundArgs(p.Args, maxArgs)
+	p.Args, p.ArgsTruncated = args, p.ArgsTruncated || cut
+}
+
+// boundArgs leaves args as they are and copies them if it has to cut, because
+// several events may share them.
+func boundArgs(args []string, room int) (out []string, cut bool) {
+	out = args
+	copied := false
+	for i, a := range args {
 		if i == MaxArgs || room < len(ellipsis) {
-			p.Args, p.ArgsTruncated = p.Args[:i], true
-			return
+			return out[:i], true
 		}
-		p.Args[i] = Text(p.Args[i], min(MaxArg, room))
-		room -= len(p.Args[i])
+		max := min(MaxArg, room)
+		t := Text(a, max)
+		room -= len(t)
+		if t == a {
+			continue
+		}
+		if !copied {
+			out, copied = slices.Clone(args), true
+		}
+		out[i] = t
+		cut = cut || len(a) > max
 	}
+	return out, cut
 }
 
 // boundMap cuts keys and values, and leaves out what is beyond the bound.

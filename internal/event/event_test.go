@@ -108,6 +108,17 @@ func TestBoundHoldsHostileEvent(t *testing.T) {
 	}
 }
 
+// TestBoundLeavesSharedArguments holds that what several events share is not
+// written to.
+func TestBoundLeavesSharedArguments(t *testing.T) {
+	shared := []string{"ok", "bad\xff", strings.Repeat("a", 2*MaxArg)}
+	e := &eventpb.Event{Process: &eventpb.Process{Args: shared}}
+	Bound(e)
+	if shared[1] != "bad\xff" || len(shared[2]) != 2*MaxArg || e.Process.Args[1] != "bad\uFFFD" || !e.Process.ArgsTruncated {
+		t.Errorf("%q", shared[:2])
+	}
+}
+
 func TestText(t *testing.T) {
 	for _, s := range []string{"", "abc", "\xff\xff\xff\xff", strings.Repeat("\u20ac", 10), "ab\xe2\x82"} {
 		for max := 3; max < 12; max++ {
