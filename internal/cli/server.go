@@ -60,6 +60,8 @@ A flag wins over the environment, the environment over the file.`,
 	fl.StringVar(&f.MasterKey, "master-key", "", "file of the master key (default DATA/master.key)")
 	fl.StringVar(&f.Listen, "listen", ":8443", "address of API and console")
 	fl.StringVar(&f.GatewayListen, "gateway-listen", ":8444", `address of the gateway; "none" if gateways run elsewhere`)
+	fl.StringVar(&f.ControlListen, "control-listen", "", "address for gateways that run elsewhere (limpet-gateway), e.g. :8445 (default: none)")
+	fl.StringArrayVar(&f.RemoteGateways, "remote-gateway", nil, "`NAME=HOST[,HOST...]` of a gateway that runs elsewhere; its files are written to DATA/gateways/NAME (repeatable)")
 	fl.StringArrayVar(&f.Names, "name", nil, "host name or IP address of this server, for its certificate; the first is what enforcers are told (repeatable)")
 	fl.StringVar(&f.GatewayURL, "gateway-url", "", "what enforcers are told to call (default https://NAME:PORT)")
 	fl.StringVar(&f.ServerURL, "server-url", "", "what people are told to open (default https://NAME:PORT)")

@@ -104,13 +104,10 @@ func Reason(err error) string {
 // become ErrUnavailable without their text: it may hold what callers must not see.
 func ToConnect(err error) *connect.Error {
 	var ce *connect.Error
-	if errors.As(err, &ce) {
-		return ce
-	}
 	e := &Error{Kind: ErrUnavailable, Message: "internal error"}
 	if !errors.As(err, &e) {
 		for _, r := range reasons {
-			if errors.Is(err, r.err) {
+			if errors.Is(err, r.err) && r.err != ErrUnavailable {
 				e = &Error{Kind: r.err, Message: err.Error()}
 				break
 			}

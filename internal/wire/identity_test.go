@@ -60,6 +60,10 @@ func TestErrorsCross(t *testing.T) {
 			t.Errorf("%s: retry after became %v", r.name, d)
 		}
 	}
+	far := fromConnect(connect.NewError(connect.CodeUnavailable, errors.New("dial tcp 10.0.0.7:8445: connection refused")))
+	if got := fromConnect(ToConnect(far)); got.Error() != "control plane is away: internal error" {
+		t.Errorf("a gateway's own failure became %v", got)
+	}
 	secret := errors.New("pq: password authentication failed for user limpet")
 	if got := fromConnect(ToConnect(secret)); !errors.Is(got, ErrUnavailable) || errors.Is(got, secret) || got.Error() != "control plane is away: internal error" {
 		t.Errorf("an internal error became %v", got)
