@@ -21,6 +21,16 @@ import (
 func compile(t testing.TB, dir, name string) string {
 	t.Helper()
 	out := filepath.Join(dir, name)
+	if ready := os.Getenv("LIMPET_TEST_PROGRAMS"); ready != "" { // in a container without a compiler
+		b, err := os.ReadFile(filepath.Join(ready, name))
+		if err == nil {
+			err = os.WriteFile(out, b, 0o755)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
 	cmd := exec.Command("gcc", "-O2", "-static", "-pthread", "-o", out, filepath.Join("testdata", name+".c"))
 	if b, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("cannot compile %s: %v\n%s", name, err, b)
@@ -65,6 +75,10 @@ func TestExecRace(t *testing.T) {
 				return intercept.Allow
 			},
 		}
+	}
+	wantWins := int64(wantWins)
+	if testing.Short() {
+		wantWins = 20
 	}
 	var sum tally
 	for deadline := time.Now().Add(40 * time.Second); wins.Load() < wantWins && time.Now().Before(deadline); {

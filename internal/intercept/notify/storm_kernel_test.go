@@ -3,6 +3,7 @@
 package notify
 
 import (
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,7 +20,11 @@ func TestSpawnStorm(t *testing.T) {
 	for _, old := range []bool{false, true} {
 		withoutKillable = old
 		j := &judge{}
-		out, st := supervised(t, j, nil, spawn, "5000", "200", good)
+		want := 5000
+		if old || testing.Short() {
+			want = 500
+		}
+		out, st := supervised(t, j, nil, spawn, strconv.Itoa(want), "200", good)
 		withoutKillable = false
 		n := 0
 		for _, p := range j.started {
@@ -28,7 +33,7 @@ func TestSpawnStorm(t *testing.T) {
 			}
 		}
 		t.Log(strings.TrimSpace(out))
-		if !strings.HasSuffix(out, " 0 bad\n") || st.ExitStatus() != 0 || n != 5000 {
+		if !strings.HasSuffix(out, " 0 bad\n") || st.ExitStatus() != 0 || n != want {
 			t.Errorf("without killable %v: got %q, %v; %d verified", old, out, st, n)
 		}
 	}
@@ -45,8 +50,50 @@ func TestSpawnStormDenied(t *testing.T) {
 		}
 		return intercept.Allow
 	}}
-	out, _ := supervised(t, j, nil, spawn, "1000", "50", good)
-	if !strings.HasSuffix(out, " 1000 bad\n") {
+	out, _ := supervised(t, j, nil, spawn, "300", "50", good)
+	if !strings.HasSuffix(out, " 300 bad\n") {
 		t.Errorf("got %q", out)
+	}
+}
+
+// A timer at 2 kHz interrupts everything; with and without WAIT_KILLABLE.
+func TestSignals(t *testing.T) {
+	dir := scratch(t)
+	signals := compile(t, dir, "signals")
+	good := compile(t, dir, "good")
+	for _, old := range []bool{false, true} {
+		withoutKillable = old
+		out, st := supervised(t, &judge{}, nil, signals, "2", good)
+		withoutKillable = false
+		t.Log(strings.TrimSpace(out))
+		if !strings.Contains(out, "0 bad\n") || st.ExitStatus() != 0 {
+			t.Errorf("without killable %v: got %q, %v", old, out, st)
+		}
+	}
+}
+
+// An exec from a thread beside 50 others, 25 of them in governed calls.
+func TestExecBesideThreads(t *testing.T) {
+	dir := scratch(t)
+	threads := compile(t, dir, "threads")
+	good := compile(t, dir, "good")
+	evil := compile(t, dir, "evil")
+	for _, old := range []bool{false, true} {
+		withoutKillable = old
+		for range 5 {
+			j := &judge{execStarted: func(e *action.Exec) intercept.Answer {
+				if e.Path == evil {
+					return intercept.Answer{Errno: syscall.EACCES}
+				}
+				return intercept.Allow
+			}}
+			if out, st := supervised(t, j, nil, threads, good); out != "" || st != 0 {
+				t.Errorf("allowed: got %q, %v", out, st)
+			}
+			if out, st := supervised(t, j, nil, threads, evil); out != "" || st.Signal() != syscall.SIGKILL {
+				t.Errorf("denied: got %q, %v", out, st)
+			}
+		}
+		withoutKillable = false
 	}
 }
