@@ -65,7 +65,8 @@ digest once. Of an index, every linux/amd64 and linux/arm64 image is wrapped.
 Without --server the policy travels in the image alone: the default policy or
 --policy, signed with a key that is made for this image and thrown away (or
 --signing-key). With --server the identity and policy of an enforcer group are
-fetched from the control plane.`,
+fetched from the control plane; LIMPET_SERVER, LIMPET_API_TOKEN_FILE and
+LIMPET_CA_FILE stand in for flags that are not given.`,
 		Example: `  # An image in a registry, every platform, in audit mode with the default policy
   limpet wrap registry.example.com/shop/web:1.4 -o registry.example.com/shop/web:1.4-limpet
 
@@ -110,6 +111,7 @@ fetched from the control plane.`,
 // check refuses command lines that cannot mean anything.
 func (f *wrapFlags) check(args []string) error {
 	usage := func(format string, a ...any) error { return &UsageError{fmt.Errorf(format, a...)} }
+	f.fromEnvironment()
 	switch {
 	case f.dockerfile && len(args) > 1, !f.dockerfile && len(args) != 1:
 		return usage("want one SOURCE, got %d arguments", len(args))
@@ -125,8 +127,10 @@ func (f *wrapFlags) check(args []string) error {
 		return usage("--mode %q: want audit or enforce", f.mode)
 	case f.onNoPolicy != workload.NoPolicyAudit && f.onNoPolicy != workload.NoPolicyRefuse:
 		return usage("--on-no-policy %q: want audit or refuse", f.onNoPolicy)
-	case f.server != "" && (f.tokenFile == "" || f.group == ""):
-		return usage("--server needs --api-token-file and --group")
+	case f.server != "" && f.group == "":
+		return usage("--server needs --group")
+	case f.server != "" && f.tokenFile == "" && (!f.dockerfile || f.context != ""):
+		return usage("--server needs --api-token-file (or %s)", envName("api-token-file"))
 	case f.server == "" && (f.tokenFile != "" || f.group != "" || f.caFile != ""):
 		return usage("--api-token-file, --group and --ca-file belong to --server")
 	case f.server != "" && (len(f.policies) > 0 || f.signingKey != ""):
@@ -137,6 +141,23 @@ func (f *wrapFlags) check(args []string) error {
 		return &UsageError{err}
 	}
 	return f.placeFlags.check(args)
+}
+
+// fromEnvironment fills what says how to reach a control plane, once the
+// command line says that one is meant.
+func (f *wrapFlags) fromEnvironment() {
+	fill := func(into *string, flag string) {
+		if *into == "" {
+			*into = os.Getenv(envName(flag))
+		}
+	}
+	if f.group != "" {
+		fill(&f.server, "server")
+	}
+	if f.server != "" {
+		fill(&f.tokenFile, "api-token-file")
+		fill(&f.caFile, "ca-file")
+	}
 }
 
 func (f *wrapFlags) run(cmd *cobra.Command, source string) error {

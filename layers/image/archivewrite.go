@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -38,11 +39,11 @@ func writeArchive(w io.Writer, img *Image, tags []string) error {
 			continue
 		}
 		written[l.DiffID] = true
-		rc, err := l.Stored()
+		rc, size, err := loadable(l)
 		if err != nil {
 			return err
 		}
-		err = put(name, l.Size, rc)
+		err = put(name, size, rc)
 		if e := rc.Close(); err == nil {
 			err = e
 		}
@@ -61,6 +62,26 @@ func writeArchive(w io.Writer, img *Image, tags []string) error {
 		return err
 	}
 	return tw.Close()
+}
+
+// loadable gives a layer's bytes as every docker load reads them: zstd, which
+// old ones do not know, is unpacked, at the price of reading it twice.
+func loadable(l Layer) (io.ReadCloser, int64, error) {
+	if !strings.HasSuffix(string(l.MediaType), "+zstd") {
+		rc, err := l.Stored()
+		return rc, l.Size, err
+	}
+	rc, err := l.Uncompressed()
+	if err != nil {
+		return nil, 0, err
+	}
+	size, err := io.Copy(io.Discard, rc)
+	rc.Close()
+	if err != nil {
+		return nil, 0, err
+	}
+	rc, err = l.Uncompressed()
+	return rc, size, err
 }
 
 func writeArchiveFile(p Place, img *Image, index *Index) (err error) {

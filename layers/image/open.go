@@ -77,6 +77,7 @@ func Open(ctx context.Context, p Place, o Options) (*Source, error) {
 // Write puts the image or index (exactly one is not nil) at p. On error
 // nothing of it can be seen at p.
 func Write(ctx context.Context, p Place, img *Image, index *Index, o Options) error {
+	img, index = withContext(ctx, img), index.withContext(ctx)
 	var err error
 	switch p.Kind {
 	case Registry:

@@ -50,11 +50,14 @@ func (f layerFiles) build(mt types.MediaType, opaque bool) (image.Layer, error) 
 	names := slices.Concat(slices.Collect(maps.Keys(files)), slices.Collect(maps.Keys(dirs)))
 	slices.Sort(names)
 	var plain bytes.Buffer
+	room := 1024 * (len(names) + 2)
 	for name, data := range files {
 		if len(data) > MaxOwnFileBytes {
 			return image.Layer{}, fmt.Errorf("cannot build the layer: %s has %d bytes: %w", name, len(data), image.ErrTooLarge)
 		}
+		room += len(data)
 	}
+	plain.Grow(room)
 	tw := tar.NewWriter(&plain)
 	for _, name := range names {
 		h := &tar.Header{Name: strings.TrimPrefix(name, "/"), Typeflag: tar.TypeReg, Mode: 0o444, Size: int64(len(files[name])), ModTime: epoch, Format: tar.FormatUSTAR}
