@@ -91,7 +91,7 @@ func TestNetworkPrograms(t *testing.T) {
 	}()
 	defer l.Close()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
-	redis := exec.Command("redis-server", "--port", "7379", "--bind", "10.9.0.1", "--save", "", "--unixsocket", filepath.Join(t.TempDir(), "r.sock"))
+	redis := exec.Command("redis-server", "--port", "7379", "--bind", "10.9.0.1", "--save", "", "--protected-mode", "no", "--unixsocket", filepath.Join(t.TempDir(), "r.sock"))
 	if err := redis.Start(); err != nil {
 		t.Fatal(err)
 	}

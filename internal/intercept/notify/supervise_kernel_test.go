@@ -79,6 +79,9 @@ type death struct {
 // withoutKillable runs tests as on Linux 5.10.
 var withoutKillable bool
 
+// withoutGate does as if the kernel had no Landlock.
+var withoutGate bool
+
 // replace holds handlers that a test puts in the place of the real ones.
 var replace []entry
 
@@ -115,7 +118,7 @@ func trySupervised(t testing.TB, j intercept.Judge, env []string, argv ...string
 		table[nr] = route{e.syscall, e.handle}
 	}
 	s, err := start(context.Background(), Config{
-		Judge: j, noKillable: withoutKillable,
+		Judge: j, noKillable: withoutKillable, noGate: withoutGate,
 		Logger: slog.New(slog.NewTextHandler(os.NewFile(uintptr(old2), "stderr"), &slog.HandlerOptions{Level: level})),
 		Reaped: func(pid int, st syscall.WaitStatus) { ended <- death{pid, st} },
 		Fault:  func(n string, v any) { t.Errorf("fault in %s: %v", n, v) },
