@@ -35,6 +35,8 @@ export async function openPage(browser, url, { expected = [401], ...options } = 
     if (m.type() !== 'error' && m.type() !== 'warning') return
     const status = notLoaded.exec(m.text())?.[1]
     if (status && expected.includes(Number(status))) return
+    // Networks that come and go on this machine (Docker's) cut connections.
+    if (m.text().includes('net::ERR_NETWORK_CHANGED')) return
     faults.push(`${m.type()}: ${m.text()} (${m.location().url})`)
   })
   page.on('pageerror', (e) => faults.push(`exception: ${e.message}`))

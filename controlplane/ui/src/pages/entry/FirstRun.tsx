@@ -43,9 +43,8 @@ export function FirstRun() {
           <TextInput
             label={t('entry.code')}
             description={t('entry.codeWhere')}
-            ff="monospace"
+            styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)' } }}
             autoComplete="one-time-code"
-            data-autofocus
             autoFocus
             {...form.getInputProps('code')}
           />

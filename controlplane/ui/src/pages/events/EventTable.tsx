@@ -6,7 +6,7 @@ import type { SecurityEvent } from '../../api/types'
 import { Clock } from '../../parts/When'
 import { VerdictBadge } from '../../parts/badges'
 import { useControlText } from '../../parts/control'
-import { object, what, who } from './what'
+import { object, shortImage, what, who } from './what'
 
 interface Props {
   events: SecurityEvent[]
@@ -101,7 +101,7 @@ export function EventTable({ events, freshFrom, selected, onOpen, more, loadingM
                   </Text>
                 </span>
                 <span role="cell" className="ev-cell" title={e.workload?.image}>
-                  {e.workload?.image || e.workload?.hostname || '–'}
+                  {shortImage(e.workload?.image) || e.workload?.hostname || '–'}
                 </span>
                 <span role="cell" className="ev-cell">
                   {e.group}

@@ -62,3 +62,9 @@ export function what(e: SecurityEvent, t: TFunction): string {
 export function attack(technique: string): string {
   return `https://attack.mitre.org/techniques/${technique.replace('.', '/')}/`
 }
+
+// shortImage leaves the registry's address out, which is the same for most.
+export function shortImage(image?: string): string {
+  const [first, ...rest] = (image ?? '').split('/')
+  return rest.length > 0 && /[.:]|^localhost$/.test(first ?? '') ? rest.join('/') : (image ?? '')
+}

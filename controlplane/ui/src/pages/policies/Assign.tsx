@@ -49,7 +49,7 @@ export function Assign({ policy }: { policy: string }) {
               <Checkbox
                 label={g.name}
                 description={g.description}
-                checked={g.policies?.includes(policy) ?? false}
+                checked={change.isPending && change.variables.group === g.name ? change.variables.on : (g.policies?.includes(policy) ?? false)}
                 disabled={!mayWrite || (change.isPending && change.variables.group === g.name)}
                 onChange={(e) => change.mutate({ group: g.name, on: e.currentTarget.checked })}
               />

@@ -141,7 +141,7 @@ interface RowProps {
   put: (path: Path, value: unknown) => void
 }
 
-const colour: Record<Mode, string> = { off: 'gray', audit: 'yellow', enforce: 'limpet' }
+const colour: Record<Mode, string | undefined> = { off: undefined, audit: 'yellow', enforce: 'limpet' }
 
 function ControlRow({ info, mode, values, errors, readOnly, opened, onToggle, onMode, put }: RowProps) {
   const { t } = useTranslation()
@@ -155,7 +155,7 @@ function ControlRow({ info, mode, values, errors, readOnly, opened, onToggle, on
   const now = mode ?? 'off'
   const fields = (info.fields ?? []).filter((f: ControlField) => f.name !== 'mode')
   return (
-    <div className="control-row" ref={row} data-control={info.id} data-dim={info.available ? undefined : true}>
+    <div className="control-row" ref={row} data-control={info.id}>
       <Group justify="space-between" wrap="nowrap" align="flex-start" gap="sm">
         <UnstyledButton onClick={onToggle} aria-expanded={opened} flex={1} miw={0} disabled={fields.length === 0}>
           <Group gap={6} wrap="nowrap" align="flex-start">
