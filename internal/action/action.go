@@ -56,6 +56,7 @@ type Exec struct {
 	Script        bool            // the object starts with "#!"
 	Interpreter   string          // canonical path of the script's interpreter, "" if none
 	InterpFile    File
+	InterpOrigin  Origin         // filled in by the judge
 	Fileless      bool           // memfd, deleted file, or a tmpfs without the image's mount such as /dev/shm
 	SocketFDs     uint8          // bit i set: descriptor i (0..2) is a connected INET or INET6 socket
 	SocketPeer    netip.AddrPort // peer of the first of them

@@ -35,6 +35,8 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 			return fmt.Sprintf("%s was changed since the image was built (drift).", object)
 		case "moved":
 			return fmt.Sprintf("%s is a copy of a program of the image under a path that the image does not have (drift).", object)
+		case "interpreter":
+			return fmt.Sprintf("The interpreter %s of script %s was not part of the image, or was changed since (drift).", orElse(Text(e.GetFile().GetInterpreter(), 300), "(not known)"), object)
 		case "loader":
 			return fmt.Sprintf("%s asked the dynamic loader %s to run a file, which hides what is run (drift).", who, object)
 		case "unverified":

@@ -60,6 +60,8 @@ func TestDefaultPolicy(t *testing.T) {
 	su.File.Mode |= 0o4000
 	hook := run("/docker-entrypoint-initdb.d/10-x.sh")
 	hook.Script, hook.Origin = true, action.OriginDrifted
+	hookRunsDropped := run("/docker-entrypoint-initdb.d/10-y.sh")
+	hookRunsDropped.Script, hookRunsDropped.Origin, hookRunsDropped.InterpOrigin = true, action.OriginDrifted, action.OriginDrifted
 	hookELF := run("/docker-entrypoint-initdb.d/evil")
 	hookELF.Origin = action.OriginDrifted
 	user := &action.Process{Exe: "/usr/sbin/nginx", UID: 33, GID: 33}
@@ -79,6 +81,7 @@ func TestDefaultPolicy(t *testing.T) {
 	want("reverse shell", e.Exec(shell), Deny, policy.ReverseShell, "stdin+stdout+stderr")
 	want("su", e.Exec(su), Audit, policy.SetuidBinaries, RuleSetuid)
 	want("hook script", e.Exec(hook), Allow, "", "")
+	want("hook script of a dropped interpreter", e.Exec(hookRunsDropped), Deny, policy.Drift, RuleInterp)
 	want("hook program", e.Exec(hookELF), Deny, policy.Drift, RuleDrifted)
 	want("metadata", e.Connect(tcp("169.254.169.254:80")), Deny, policy.Metadata, "instance")
 	want("metadata, mapped", e.Connect(tcp("[::ffff:169.254.169.254]:80")), Deny, policy.Metadata, "instance")

@@ -8,14 +8,15 @@ import (
 
 // Rules that have no name of their own in a policy.
 const (
-	RuleNotListed  policy.RuleID = "not-listed" // an allow list holds nothing that matches
-	RuleUnverified policy.RuleID = "unverified" // what would really run could not be looked at
-	RuleModified   policy.RuleID = "modified"   // drift: the path is the image's, the content is not
-	RuleDrifted    policy.RuleID = "drifted"    // drift: neither is the image's
-	RuleMoved      policy.RuleID = "moved"      // drift: the content is the image's, the path is not
-	RuleLoader     policy.RuleID = "loader"     // drift: ld.so was asked to run a file
-	RuleMemory     policy.RuleID = "memory"     // fileless: memfd or deleted file
-	RuleTmpfs      policy.RuleID = "tmpfs"      // fileless: a memory file system
+	RuleNotListed  policy.RuleID = "not-listed"  // an allow list holds nothing that matches
+	RuleUnverified policy.RuleID = "unverified"  // what would really run could not be looked at
+	RuleModified   policy.RuleID = "modified"    // drift: the path is the image's, the content is not
+	RuleDrifted    policy.RuleID = "drifted"     // drift: neither is the image's
+	RuleMoved      policy.RuleID = "moved"       // drift: the content is the image's, the path is not
+	RuleLoader     policy.RuleID = "loader"      // drift: ld.so was asked to run a file
+	RuleInterp     policy.RuleID = "interpreter" // drift: the script's interpreter is not the image's
+	RuleMemory     policy.RuleID = "memory"      // fileless: memfd or deleted file
+	RuleTmpfs      policy.RuleID = "tmpfs"       // fileless: a memory file system
 	RuleSetuid     policy.RuleID = "setuid"
 	RuleSetgid     policy.RuleID = "setgid"
 )
@@ -117,13 +118,25 @@ type drifts struct {
 
 func (d *drifts) match(a *action.Exec) policy.RuleID {
 	rule := d.rule(a)
-	if rule == "" || d.paths.has(a.Path) {
-		return ""
+	if rule != "" && !d.paths.has(a.Path) && !(a.Script && rule != RuleLoader && !a.Unverified && (d.AllowScripts || d.scripts.has(a.Path))) {
+		return rule
 	}
-	if a.Script && rule != RuleLoader && !a.Unverified && (d.AllowScripts || d.scripts.has(a.Path)) {
-		return ""
+	// An allowed script, or one of the image, still runs its interpreter.
+	if a.Script && d.foreign(a.InterpOrigin) && !refused(a.File.Mode) && !d.paths.has(a.Interpreter) {
+		return RuleInterp
 	}
-	return rule
+	return ""
+}
+
+// foreign says that a file of that origin is not the image's own.
+func (d *drifts) foreign(o action.Origin) bool {
+	switch o {
+	case action.OriginUnknown, action.OriginImage:
+		return false
+	case action.OriginMoved:
+		return !d.AllowMoved
+	}
+	return true
 }
 
 func (d *drifts) rule(a *action.Exec) policy.RuleID {

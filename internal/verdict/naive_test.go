@@ -240,7 +240,7 @@ func naiveExec(ps []*policy.RuntimePolicy, w *Workload, a *action.Exec) Decision
 			}
 			add(policy.DeniedExecutables, k.Setting, rule)
 		}
-		if k := c.Drift; k != nil && !anyGlob(k.AllowedPaths, a.Path) {
+		if k := c.Drift; k != nil {
 			rule := map[action.Origin]string{action.OriginModified: "modified", action.OriginDrifted: "drifted", action.OriginMoved: "moved", action.OriginUnreadable: "unverified"}[a.Origin]
 			if rule == "moved" && k.AllowMoved || a.Script && (k.AllowScripts || anyGlob(k.AllowedScripts, a.Path)) {
 				rule = ""
@@ -250,6 +250,16 @@ func naiveExec(ps []*policy.RuntimePolicy, w *Workload, a *action.Exec) Decision
 			}
 			if a.Unverified {
 				rule = "unverified"
+			}
+			if anyGlob(k.AllowedPaths, a.Path) {
+				rule = ""
+			}
+			image := []action.Origin{action.OriginUnknown, action.OriginImage}
+			if k.AllowMoved {
+				image = append(image, action.OriginMoved)
+			}
+			if rule == "" && a.Script && runnable(a) && !slices.Contains(image, a.InterpOrigin) && !anyGlob(k.AllowedPaths, a.Interpreter) {
+				rule = "interpreter"
 			}
 			add(policy.Drift, k.Setting, rule)
 		}

@@ -186,6 +186,7 @@ func (r random) exec() *action.Exec {
 	}
 	if a.Script {
 		a.Interpreter = pick(r, paths...)
+		a.InterpOrigin = pick(r, action.OriginUnknown, action.OriginImage, action.OriginImage, action.Origin(r.IntN(6)))
 	}
 	a.File.Mode = 0o100755 | pick[uint32](r, 0, 0, 0, 0o4000, 0o2000, 0o6000)
 	if r.IntN(8) == 0 {
