@@ -13,6 +13,7 @@ type limiter struct {
 
 	mu      sync.Mutex
 	buckets map[string]bucket // guarded by mu
+	swept   time.Time         // of the last forget; guarded by mu
 }
 
 type bucket struct {
@@ -38,7 +39,8 @@ func (l *limiter) take(now time.Time, key string, n int) error {
 	defer l.mu.Unlock()
 	b, ok := l.buckets[key]
 	if !ok {
-		if len(l.buckets) >= maxKeys {
+		if len(l.buckets) >= maxKeys && now.Sub(l.swept) >= time.Second {
+			l.swept = now
 			l.forget(now)
 		}
 		if len(l.buckets) >= maxKeys {
