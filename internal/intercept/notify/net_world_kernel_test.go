@@ -74,8 +74,11 @@ var buildWorld = sync.OnceValue(func() error {
 // program compiles testdata/name.c.
 func program(t testing.TB, name string) string {
 	t.Helper()
+	if dir := os.Getenv("LIMPET_TEST_PROGRAMS"); dir != "" {
+		return filepath.Join(dir, name)
+	}
 	out := filepath.Join(t.TempDir(), name)
-	if b, err := exec.Command("gcc", "-O1", "-Wall", "-pthread", "-o", out, filepath.Join("testdata", name+".c")).CombinedOutput(); err != nil {
+	if b, err := exec.Command("gcc", "-O1", "-Wall", "-pthread", "-static", "-o", out, filepath.Join("testdata", name+".c")).CombinedOutput(); err != nil {
 		t.Fatalf("gcc %s: %v\n%s", name, err, b)
 	}
 	return out
