@@ -13,6 +13,7 @@ import (
 
 	"github.com/limpet-security/limpet/internal/kernel/linux"
 	"github.com/limpet-security/limpet/internal/kernel/seccomp"
+	"github.com/limpet-security/limpet/internal/kernel/stage"
 )
 
 // Command is what to run as the first supervised process.
@@ -27,18 +28,6 @@ type Command struct {
 	// Forked is called with the child's pid before the command starts in it,
 	// for what belongs to a parent: the terminal. nil: nobody asks.
 	Forked func(pid int)
-}
-
-// order is what the child helper is told, as JSON in a memfd.
-type order struct {
-	Path     string             `json:"path"`
-	Args     []string           `json:"args"`
-	Env      []string           `json:"env"`
-	Filter   []linux.SockFilter `json:"filter"`
-	Flags    uintptr            `json:"flags"`
-	DropCaps []int              `json:"dropCaps"`
-	Scope    bool               `json:"scope"`
-	Gate     bool               `json:"gate"` // TCP connects are ours alone (netState.gated)
 }
 
 // Start runs cmd as a child in a process group of its own, with our standard
@@ -73,7 +62,7 @@ func start(ctx context.Context, cfg Config, cmd Command, table *[maxSyscall]rout
 		return nil, err
 	}
 
-	o := order{Path: cmd.Path, Args: cmd.Args, Env: cmd.Env, Filter: filter, Flags: linux.FilterListener, DropCaps: cmd.DropCaps}
+	o := stage.Order{Path: cmd.Path, Args: cmd.Args, Env: cmd.Env, Filter: filter, Flags: linux.FilterListener, DropCaps: cmd.DropCaps}
 	if !cfg.noKillable {
 		o.Flags |= linux.FilterKillable
 	}
@@ -91,7 +80,7 @@ func start(ctx context.Context, cfg Config, cmd Command, table *[maxSyscall]rout
 	}
 	sock := os.NewFile(uintptr(pair[0]), "child")
 	defer sock.Close()
-	pid, err := syscall.ForkExec("/proc/self/exe", []string{childName}, &syscall.ProcAttr{
+	pid, err := syscall.ForkExec("/proc/self/exe", []string{stage.Name}, &syscall.ProcAttr{
 		Dir:   cmd.Dir,
 		Env:   []string{"GOMAXPROCS=2"},
 		Files: []uintptr{0, 1, 2, uintptr(pair[1]), spec.Fd()},
@@ -119,7 +108,7 @@ func start(ctx context.Context, cfg Config, cmd Command, table *[maxSyscall]rout
 	return s, nil
 }
 
-// handshake with child.go:
+// handshake with package stage:
 //
 //	helper                                supervisor
 //	no_new_privs, scope, filter
@@ -134,7 +123,7 @@ func (s *Supervisor) handshake(sock int) error {
 	if err != nil {
 		return fmt.Errorf("cannot hear from the child helper: %w", err)
 	}
-	if n != 2 || b[0] != stepListener {
+	if n != 2 || b[0] != stage.StepListener {
 		return helperError(b[:n])
 	}
 	s.killable = b[1] != 0
@@ -184,10 +173,10 @@ func helperError(b []byte) error {
 	if len(b) < 2 {
 		return errors.New("cannot start: the child helper ended early")
 	}
-	return &StartError{Step: steps[b[0]], Errno: syscall.Errno(b[1])}
+	return &StartError{Step: stage.Steps[b[0]], Errno: syscall.Errno(b[1])}
 }
 
-func orderFile(o *order) (*os.File, error) {
+func orderFile(o *stage.Order) (*os.File, error) {
 	b, err := json.Marshal(o)
 	if err != nil {
 		return nil, fmt.Errorf("cannot write the child's order: %w", err)
