@@ -61,15 +61,16 @@ func (d *demo) rootfs(ctx context.Context) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return "", err
 	}
+	part := strings.TrimSuffix(out, ".tar") + ".part.tar" // the ending says what mmdebstrap makes
 	suite, sources := hostDebian()
-	args := []string{"--quiet", "--variant=minbase", "--include=nginx-light,curl", "--dpkgopt=path-exclude=/usr/share/{doc,man,locale}/*", suite, out + ".part"}
+	args := []string{"--quiet", "--format=tar", "--variant=minbase", "--include=nginx-light,curl", "--dpkgopt=path-exclude=/usr/share/{doc,man,locale}/*", suite, part}
 	args = append(args, sources...)
 	d.step("building a Debian %s with nginx from its packages (once; about 30 s)", suite)
 	if b, err := exec.CommandContext(ctx, "mmdebstrap", args...).CombinedOutput(); err != nil {
-		_ = os.Remove(out + ".part")
+		_ = os.Remove(part)
 		return "", fmt.Errorf("cannot build the server image with mmdebstrap: %w\n%s", err, b)
 	}
-	return out, os.Rename(out+".part", out)
+	return out, os.Rename(part, out)
 }
 
 // hostDebian gives the suite and the package sources of this machine, if it
