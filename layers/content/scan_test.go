@@ -65,15 +65,7 @@ func tarOf(t testing.TB, items ...item) []byte {
 // layerOf makes a gzip layer with right digests.
 func layerOf(t testing.TB, plain []byte) image.Layer {
 	t.Helper()
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	if _, err := z.Write(plain); err != nil {
-		t.Fatal(err)
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return stored(plain, b.Bytes())
+	return stored(plain, packed(t, plain))
 }
 
 func stored(plain, data []byte) image.Layer {
@@ -275,25 +267,69 @@ func TestDigestsAreChecked(t *testing.T) {
 	}
 }
 
-// zeros is an endless, cheap layer.
-type zeros struct{}
+// endless gives the same bytes again and again.
+type endless struct {
+	data []byte
+	at   int
+}
 
-func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+func (e *endless) Read(p []byte) (int, error) {
+	n := copy(p, e.data[e.at:])
+	e.at = (e.at + n) % len(e.data)
+	return n, nil
+}
+
+func packed(t testing.TB, plain []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := z.Write(plain); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func unknownDigests(r io.Reader) image.Layer {
+	return image.Layer{
+		DiffID: v1.Hash{Algorithm: "sha256", Hex: strings.Repeat("0", 64)},
+		Open:   func() (io.ReadCloser, error) { return io.NopCloser(r), nil },
+	}
+}
 
 func TestCompressionBomb(t *testing.T) {
-	pr, pw := io.Pipe()
-	go func() {
-		z, _ := gzip.NewWriterLevel(pw, gzip.BestSpeed)
-		tw := tar.NewWriter(z)
-		const size = 3 << 30
-		_ = tw.WriteHeader(&tar.Header{Name: "zeros", Size: size, Mode: 0o644, Format: tar.FormatPAX})
-		_, err := io.CopyN(tw, zeros{}, size)
-		pw.CloseWithError(err)
-	}()
-	l := image.Layer{DiffID: v1.Hash{Algorithm: "sha256", Hex: strings.Repeat("0", 64)}, Open: func() (io.ReadCloser, error) { return pr, nil }}
-	_, err := Scan(context.Background(), []image.Layer{l}, Options{})
-	pr.Close()
-	if !errors.Is(err, ErrBomb) {
+	var head bytes.Buffer
+	if err := tar.NewWriter(&head).WriteHeader(&tar.Header{Name: "zeros", Size: 1 << 40, Mode: 0o644, Format: tar.FormatGNU}); err != nil {
+		t.Fatal(err)
+	}
+	r := io.MultiReader(bytes.NewReader(packed(t, head.Bytes())), &endless{data: packed(t, make([]byte, 16<<20))})
+	if _, err := Scan(context.Background(), []image.Layer{unknownDigests(r)}, Options{}); !errors.Is(err, ErrBomb) {
+		t.Fatalf("got %v, want ErrBomb", err)
+	}
+}
+
+// TestSparseBomb: an old GNU sparse program with 8 GiB of holes in a layer of
+// some kilobytes.
+func TestSparseBomb(t *testing.T) {
+	h := make([]byte, 512)
+	copy(h, "program")
+	copy(h[100:], "0000755\x000000000\x000000000\x0000000001000\x0000000000000\x00")
+	h[156] = tar.TypeGNUSparse
+	copy(h[257:], "ustar  \x00")
+	copy(h[386:], "00000000000\x0000000001000\x00") // 512 bytes at 0
+	copy(h[410:], "77777777777\x0000000000000\x00") // nothing at the end
+	copy(h[483:], "77777777777\x00")                // the size it claims
+	copy(h[148:], "        ")
+	sum := 0
+	for _, b := range h {
+		sum += int(b)
+	}
+	copy(h[148:], fmt.Sprintf("%06o\x00 ", sum))
+	data := append(h, []byte(elf(strings.Repeat("x", 512)))[:512]...)
+	data = append(data, make([]byte, 1024)...)
+	if _, err := Scan(context.Background(), []image.Layer{stored(data, data)}, Options{}); !errors.Is(err, ErrBomb) {
 		t.Fatalf("got %v, want ErrBomb", err)
 	}
 }
