@@ -132,6 +132,53 @@ func reduce(st *ControlStatus, available bool, needs []policy.Need, s Support) {
 			return
 		}
 	}
+	hide(st, s.Report)
+}
+
+// hide tells of calls that the container's own seccomp profile refuses before
+// we can see them: they fail, as enforce wants, but make no event, and audit
+// mode has nothing to show.
+func hide(st *ControlStatus, r probe.Report) {
+	calls := callsOf(st.Control)
+	var names []string
+	var errno syscall.Errno
+	for _, c := range calls {
+		if e, ok := r.Hidden[c]; ok {
+			names, errno = append(names, c), e
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	why := fmt.Sprintf("the container's own seccomp profile refuses %s (%v) before the enforcer can see it: no event", strings.Join(names, ", "), errno)
+	if st.State == Audited && len(names) == len(calls) {
+		st.State, st.Errno = Unavailable, errno
+	}
+	if st.Reason != "" {
+		why = st.Reason + "; " + why
+	}
+	st.Reason = why
+}
+
+// callsOf names the calls of a control that a container's profile may refuse.
+func callsOf(c policy.ControlID) []string {
+	switch c {
+	case policy.Namespaces:
+		return []string{"unshare", "setns"}
+	case policy.Mounts:
+		return []string{"mount", "umount2", "pivot_root", "move_mount", "fsopen", "open_tree"}
+	case policy.KernelInterfaces:
+		return []string{"bpf", "perf_event_open", "init_module", "finit_module", "keyctl", "userfaultfd", "kexec_load"}
+	case policy.Injection:
+		return []string{"ptrace", "process_vm_readv", "process_vm_writev", "kcmp", "pidfd_getfd"}
+	case policy.PrivilegeChange:
+		return []string{"setuid", "setresuid"}
+	case policy.SocketFamilies:
+		return []string{"socket"}
+	case policy.Outbound, policy.Metadata:
+		return []string{"connect", "sendto", "sendmsg"}
+	}
+	return nil
 }
 
 // facilitiesOf names what a control stands on.

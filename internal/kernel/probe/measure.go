@@ -54,6 +54,9 @@ func measure() Report {
 	n.add(SysPtrace, err)
 	n.reach()
 	n.listener()
+	if n.r.Has(Listener) {
+		n.r.Hidden, _ = hidden()
+	}
 	return n.r
 }
 

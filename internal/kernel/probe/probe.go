@@ -48,6 +48,9 @@ type Report struct {
 	Landlock   int        `json:"landlock"`  // ABI, 0: none
 	YamaScope  int        `json:"yamaScope"` // -1: no Yama
 	UID        int        `json:"uid"`
+	// Hidden are governed calls that the container's own seccomp profile
+	// answers with an errno before our filter can notify them.
+	Hidden map[string]syscall.Errno `json:"hidden,omitempty"`
 }
 
 // Has says whether a facility works.

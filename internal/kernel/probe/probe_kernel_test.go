@@ -30,6 +30,9 @@ func TestRunFindsEverything(t *testing.T) {
 	if os.Getuid() == 0 && !r.Has(OtherUID) {
 		t.Error("a child of another uid cannot be looked into")
 	}
+	if len(r.Hidden) != 0 {
+		t.Errorf("hidden calls without a container: %v", r.Hidden)
+	}
 	if r.Rung() != "A1" {
 		t.Errorf("rung %s", r.Rung())
 	}

@@ -1,0 +1,90 @@
+package enforcer
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/limpet-security/limpet/internal/bundle"
+	"github.com/limpet-security/limpet/internal/kernel/probe"
+	"github.com/limpet-security/limpet/internal/policy"
+)
+
+// everything is a report in which all works.
+func everything() probe.Report {
+	var r probe.Report
+	for _, n := range []probe.Name{probe.NoNewPrivs, probe.Listener, probe.Continue, probe.AddFD, probe.AddFDSend, probe.WaitKillable,
+		probe.SyncWakeUp, probe.Ptrace, probe.ProcMem, probe.LandlockSig} {
+		r.Facilities = append(r.Facilities, probe.Facility{Name: n, OK: true})
+	}
+	return r
+}
+
+func without(r probe.Report, n probe.Name, e syscall.Errno) probe.Report {
+	r.Facilities = append([]probe.Facility(nil), r.Facilities...)
+	for i := range r.Facilities {
+		if r.Facilities[i].Name == n {
+			r.Facilities[i] = probe.Facility{Name: n, Errno: e}
+		}
+	}
+	return r
+}
+
+// S10: when a facility is taken away, what stands on it says so.
+func TestStatusFollowsTheKernel(t *testing.T) {
+	e := compiled(t, `
+    deniedExecutables: {mode: enforce, paths: [/bad]}
+    outbound: {mode: audit, deny: [{cidrs: [10.0.0.0/8]}]}
+    drift: {mode: enforce}
+    dns: {mode: enforce, deny: [example.com]}
+    mounts: {mode: audit}
+    namespaces: {mode: enforce}
+`)
+	hidden := everything()
+	hidden.Hidden = map[string]syscall.Errno{"unshare": syscall.EPERM}
+	for _, c := range callsOf(policy.Mounts) {
+		hidden.Hidden[c] = syscall.EPERM
+	}
+	all := Support{Report: everything(), Known: true, Manifest: true}
+	for _, tt := range []struct {
+		name    string
+		support Support
+		want    map[policy.ControlID]State
+	}{
+		{"all", all, map[policy.ControlID]State{"deniedExecutables": Enforced, "outbound": Audited, "drift": Enforced, "dns": Unavailable, "fileless": Off, "selfProtection": Enforced, "mounts": Audited}},
+		{"no manifest", Support{Report: everything(), Known: true}, map[policy.ControlID]State{"drift": Unavailable, "deniedExecutables": Enforced}},
+		{"no ptrace", Support{Report: without(everything(), probe.Ptrace, syscall.EPERM), Known: true, Manifest: true},
+			map[policy.ControlID]State{"deniedExecutables": Unavailable, "drift": Unavailable, "outbound": Audited}},
+		{"no addfd", Support{Report: without(everything(), probe.AddFD, syscall.EINVAL), Known: true, Manifest: true},
+			map[policy.ControlID]State{"deniedExecutables": Enforced, "outbound": Unavailable}},
+		{"no listener", Support{Report: without(everything(), probe.Listener, syscall.EBUSY), Known: true, Manifest: true},
+			map[policy.ControlID]State{"deniedExecutables": Unavailable, "outbound": Unavailable, "selfProtection": Unavailable}},
+		{"not probed", Support{}, map[policy.ControlID]State{"deniedExecutables": Unavailable, "fileless": Off}},
+		{"Docker's profile", Support{Report: hidden, Known: true, Manifest: true},
+			map[policy.ControlID]State{"mounts": Unavailable, "namespaces": Enforced, "outbound": Audited}},
+		{"newer bundle", Support{Report: everything(), Known: true, Manifest: true, Unknown: []bundle.Unknown{{Policy: "p", Path: "spec.controls.telepathy.mode"}}},
+			map[policy.ControlID]State{"telepathy": Unavailable, "deniedExecutables": Enforced}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, got := Status(e, tt.support)
+			states := map[policy.ControlID]ControlStatus{}
+			for _, c := range got {
+				states[c.Control] = c
+			}
+			for c, want := range tt.want {
+				if states[c].State != want {
+					t.Errorf("%s is %q (%s), want %q", c, states[c].State, states[c].Reason, want)
+				}
+				if want == Unavailable && states[c].Reason == "" {
+					t.Errorf("%s is unavailable without a reason", c)
+				}
+			}
+		})
+	}
+	_, got := Status(e, Support{Report: hidden, Known: true})
+	for _, c := range got {
+		if c.Control == policy.Namespaces && !strings.Contains(c.Reason, "no event") {
+			t.Errorf("namespaces does not say that unshare is not seen: %q", c.Reason)
+		}
+	}
+}
