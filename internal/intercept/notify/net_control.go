@@ -37,26 +37,33 @@ const cmsgHeader = 16
 // checkControl refuses what is not in controls: EINVAL, as the kernel does
 // with what it does not know; EPERM for a mark without the right to it.
 func (s *Supervisor) checkControl(c *Call, b []byte) syscall.Errno {
+	e, mark := scanControl(b)
+	if e == 0 && mark && !s.callerHas(c, capNetRaw) && !s.callerHas(c, linux.CapNetAdmin) {
+		return syscall.EPERM
+	}
+	return e
+}
+
+// scanControl walks the messages as the kernel does. mark: one is SO_MARK.
+func scanControl(b []byte) (e syscall.Errno, mark bool) {
 	for len(b) >= cmsgHeader {
 		n := binary.NativeEndian.Uint64(b)
 		if n < cmsgHeader || n > uint64(len(b)) {
-			return syscall.EINVAL
+			return syscall.EINVAL, mark
 		}
 		kind := [2]int32{int32(binary.NativeEndian.Uint32(b[8:])), int32(binary.NativeEndian.Uint32(b[12:]))}
 		switch {
 		case controls[kind]:
 		case kind == controlMark:
-			if !s.callerHas(c, capNetRaw) && !s.callerHas(c, linux.CapNetAdmin) {
-				return syscall.EPERM
-			}
+			mark = true
 		default:
-			return syscall.EINVAL
+			return syscall.EINVAL, mark
 		}
 		step := (n + 7) &^ 7
 		if step >= uint64(len(b)) {
-			return 0
+			return 0, mark
 		}
 		b = b[step:]
 	}
-	return 0
+	return 0, mark
 }
