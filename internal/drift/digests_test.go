@@ -117,9 +117,11 @@ func TestManyAskAtOnce(t *testing.T) {
 	f, st := opened(t, bytes.Repeat([]byte("x"), 1<<20))
 	c := later(0)
 	var hashing atomic.Int32
-	gate := make(chan struct{})
+	started, gate := make(chan struct{}), make(chan struct{})
 	c.stat = func(fd int) (action.File, error) { // the last step of hashing
-		hashing.Add(1)
+		if hashing.Add(1) == 1 {
+			close(started)
+		}
 		<-gate
 		return fstat(fd)
 	}
@@ -131,9 +133,7 @@ func TestManyAskAtOnce(t *testing.T) {
 			}
 		})
 	}
-	for hashing.Load() == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	<-started
 	close(gate)
 	wg.Wait()
 	if n := hashing.Load(); n != 1 {

@@ -121,3 +121,13 @@ func BenchmarkCompile(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkCompileDefault is part of every start.
+func BenchmarkCompileDefault(b *testing.B) {
+	ps := []*policy.RuntimePolicy{policy.Default()}
+	for b.Loop() {
+		if _, err := Compile(ps, Workload{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -285,6 +285,30 @@ func compare(t *testing.T, r random, counts map[Verdict]int) {
 	}
 }
 
+// TestAnotherPolicyNeverWeakens holds the merge rules as a property: with one
+// policy more, no action is judged more mildly.
+func TestAnotherPolicyNeverWeakens(t *testing.T) {
+	r := random{rand.New(rand.NewPCG(7, 7))}
+	for range 300 {
+		w := r.workload()
+		few := []*policy.RuntimePolicy{r.policy("b")}
+		one, err := Compile(few, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		more, err := Compile(append(few, r.policy(pick(r, "a", "c"))), w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 20 {
+			x, c, p := r.exec(), r.connect(), r.privilege()
+			if more.Exec(x).Verdict < one.Exec(x).Verdict || more.Connect(c).Verdict < one.Connect(c).Verdict || more.Privilege(p).Verdict < one.Privilege(p).Verdict {
+				t.Fatalf("weaker with another policy: %+v %+v %+v", x, c, p)
+			}
+		}
+	}
+}
+
 // FuzzEngine compares the two for seeds that the fuzzer chooses.
 func FuzzEngine(f *testing.F) {
 	f.Add(uint64(1), uint64(2))
