@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/rogpeppe/go-internal/diff"
 
@@ -41,10 +42,21 @@ type groupJSON struct {
 	OnNoPolicy  string            `json:"onNoPolicy"`
 }
 
-// Apply makes the server's object what the document says. With dry set the
-// server checks it and keeps nothing. A document that says what stands
-// already is not sent.
-func (c *Client) Apply(ctx context.Context, d Document, dry bool) (Result, error) {
+// Apply makes the server's objects what the documents say, one by one, and
+// tells of each. With dry set the server checks them and keeps nothing. A
+// document that says what stands already is not sent.
+func (c *Client) Apply(ctx context.Context, docs []Document, dry bool, tell func(Result, error)) {
+	made := map[string]bool{} // policies that a dry run would have made
+	for _, d := range docs {
+		r, err := c.apply(ctx, d, dry, made)
+		if err == nil && dry && r.Outcome == Created && d.group == nil {
+			made[d.Name] = true
+		}
+		tell(r, err)
+	}
+}
+
+func (c *Client) apply(ctx context.Context, d Document, dry bool, made map[string]bool) (Result, error) {
 	have, etag, err := c.text(ctx, d.Kind, d.Name)
 	r := Result{Document: d, Outcome: Changed}
 	switch {
@@ -64,6 +76,9 @@ func (c *Client) Apply(ctx context.Context, d Document, dry bool) (Result, error
 		return r, nil
 	}
 	r.Diff = string(diff.Diff("server/"+d.Name, []byte(have), d.Source, []byte(wantText)))
+	if dry && d.group != nil && slices.ContainsFunc(d.group.Spec.Policies, func(p string) bool { return made[p] }) {
+		return r, nil // the server cannot check a group whose policy it has not kept
+	}
 	path, body := "/policies", any(map[string]string{"yaml": d.Text})
 	if d.group != nil {
 		g := groupJSON{

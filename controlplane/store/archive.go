@@ -110,6 +110,10 @@ func writeTable(ctx context.Context, tx *sql.Tx, enc *json.Encoder, table string
 	if err := enc.Encode(archiveTable{table, columns}); err != nil {
 		return 0, err
 	}
+	types, err := rows.ColumnTypes()
+	if err != nil {
+		return 0, err
+	}
 	values, into := make([]any, len(columns)), make([]any, len(columns))
 	for i := range values {
 		into[i] = &values[i]
@@ -119,8 +123,13 @@ func writeTable(ctx context.Context, tx *sql.Tx, enc *json.Encoder, table string
 			return n, err
 		}
 		for i, v := range values {
-			if b, ok := v.([]byte); ok {
-				values[i] = archiveBytes{b}
+			switch v := v.(type) {
+			case []byte:
+				values[i] = archiveBytes{v}
+			case int64:
+				if types[i].DatabaseTypeName() == "BOOLEAN" { // SQLite keeps 0 and 1
+					values[i] = v != 0
+				}
 			}
 		}
 		if err := enc.Encode(values); err != nil {

@@ -29,18 +29,17 @@ nothing. Objects that no file names are left alone as well.`,
 				return err
 			}
 			var failed []error
-			for _, d := range docs {
-				r, err := c.Apply(cmd.Context(), d, dry)
+			c.Apply(cmd.Context(), docs, dry, func(r client.Result, err error) {
 				if err != nil {
 					failed = append(failed, err)
-					continue
+					return
 				}
 				note := ""
 				if dry {
 					note = " (dry run)"
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s %s %s%s\n", d.Kind, d.Name, r.Outcome, note)
-			}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s %s %s%s\n", r.Document.Kind, r.Document.Name, r.Outcome, note)
+			})
 			return errors.Join(failed...)
 		},
 	}

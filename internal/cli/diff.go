@@ -29,20 +29,19 @@ func DiffCommand() *cobra.Command {
 				return err
 			}
 			differs := false
-			for _, d := range docs {
-				r, err := c.Apply(cmd.Context(), d, true)
+			var failed []error
+			c.Apply(cmd.Context(), docs, true, func(r client.Result, err error) {
 				if err != nil {
-					return err
-				}
-				if r.Outcome != client.Unchanged {
+					failed = append(failed, err)
+				} else if r.Outcome != client.Unchanged {
 					differs = true
 					fmt.Fprint(cmd.OutOrStdout(), r.Diff)
 				}
-			}
+			})
 			if differs {
-				return ErrDiffers
+				failed = append(failed, ErrDiffers)
 			}
-			return nil
+			return errors.Join(failed...)
 		},
 	}
 	conn.flags(cmd)
