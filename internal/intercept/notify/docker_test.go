@@ -35,7 +35,7 @@ func TestInDocker(t *testing.T) {
 	build := exec.CommandContext(ctx, "go", "test", "-c", "-tags", "kernel", "-o", filepath.Join(bin, "notify.test"), ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	run(t, build)
-	for _, p := range []string{"race", "good", "evil", "spawn", "signals", "threads"} {
+	for _, p := range []string{"race", "good", "evil", "spawn", "signals", "threads", "netdrop"} {
 		run(t, exec.CommandContext(ctx, "gcc", "-O2", "-static", "-pthread", "-o", filepath.Join(bin, p), filepath.Join("testdata", p+".c")))
 	}
 	image := rootfs(ctx, t, dir)

@@ -96,10 +96,10 @@ func (s *Supervisor) Close() {
 
 func (s *Supervisor) finish() {
 	s.once.Do(func() {
+		s.net.close() // its waits still answer
 		linux.Close(s.listener)
 		s.tasks.close()
 		s.count.close()
-		s.net.close()
 		close(s.done)
 	})
 }

@@ -1,0 +1,111 @@
+//go:build kernel
+
+package notify
+
+import (
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// sockets counts the sockets this process holds.
+func sockets(t *testing.T) int {
+	t.Helper()
+	names, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, e := range names {
+		if l, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil && strings.HasPrefix(l, "socket:") {
+			n++
+		}
+	}
+	return n
+}
+
+// Duplicates of what the application closed go, what it holds stays usable.
+func TestSweep(t *testing.T) {
+	if !enterWorld(t) {
+		return
+	}
+	if err := buildWorld(); err != nil {
+		t.Fatal(err)
+	}
+	before := sockets(t)
+	peak, low := 0, 1<<30
+	stop := make(chan struct{})
+	seen := make(chan struct{})
+	go func() {
+		defer close(seen)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(10 * time.Millisecond):
+			}
+			n := sockets(t)
+			peak = max(peak, n)
+			if peak > before+200 {
+				low = min(low, n)
+			}
+		}
+	}()
+	out, st := supervised(t, newNetJudge(), nil, "/usr/bin/python3", "-c", `
+from socket import *
+import time, os
+keep = socket(AF_INET, SOCK_DGRAM); keep.bind(("10.9.0.1", 0))
+l = [socket(AF_INET, SOCK_DGRAM) for _ in range(300)]
+time.sleep(0.1)
+for s in l: s.close()
+time.sleep(2.5)
+socket(AF_INET, SOCK_DGRAM).sendto(b"x", keep.getsockname()); print(keep.recv(9))
+if os.fork() == 0:
+    keep.sendto(b"y", keep.getsockname()); print(keep.recv(9)); os._exit(0)
+os.wait()`)
+	close(stop)
+	<-seen
+	if st.ExitStatus() != 0 || out != "b'x'\nb'y'\n" {
+		t.Errorf("status %v: %q", st, out)
+	}
+	if peak < before+300 || low > before+20 {
+		t.Errorf("%d sockets before, %d at the peak, %d after the sweep", before, peak, low)
+	}
+	if after := sockets(t); after > before {
+		t.Errorf("%d sockets before, %d after the end", before, after)
+	}
+}
+
+// A thousand connects into a black hole hold nobody else up, and die with
+// their callers.
+func TestBlackHole(t *testing.T) {
+	if !enterWorld(t) {
+		return
+	}
+	if err := buildWorld(); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	out, st := supervised(t, newNetJudge(), nil, "/usr/bin/python3", "-c", `
+from socket import *
+import threading, time, os
+threading.stack_size(65536)
+def hang():
+    try: socket().connect(("10.8.0.2", 80))
+    except OSError: pass
+for _ in range(1000): threading.Thread(target=hang, daemon=True).start()
+l = socket(); l.bind(("10.9.0.1", 0)); l.listen(8)
+worst = 0
+for _ in range(200):
+    t = time.monotonic(); s = socket(); s.connect(l.getsockname()); worst = max(worst, time.monotonic() - t); s.close(); l.accept()[0].close()
+print(worst < 1, flush=True)
+os.kill(os.getpid(), 9)`)
+	if st.Signal() != syscall.SIGKILL || out != "True\n" {
+		t.Errorf("status %#x: %q", uint32(st), out)
+	}
+	if d := time.Since(begin); d > 30*time.Second {
+		t.Errorf("took %v", d)
+	}
+}
