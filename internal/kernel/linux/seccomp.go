@@ -95,16 +95,26 @@ func Recv(listener int, n *Notification) syscall.Errno {
 }
 
 // Send answers a notification. ENOENT: the caller is gone or was interrupted.
+// The listener's lock can be interrupted by a signal to us; an answer that is
+// lost there would leave the caller waiting for ever.
 func Send(listener int, r *Reply) syscall.Errno {
-	_, _, e := syscall.RawSyscall(syscall.SYS_IOCTL, uintptr(listener), ioctlSend, uintptr(unsafe.Pointer(r)))
-	return e
+	for {
+		_, _, e := syscall.RawSyscall(syscall.SYS_IOCTL, uintptr(listener), ioctlSend, uintptr(unsafe.Pointer(r)))
+		if e != syscall.EINTR {
+			return e
+		}
+	}
 }
 
 // IDValid says whether the notification's caller still waits. What was read
 // through its pid before a true answer was read from that caller.
 func IDValid(listener int, id uint64) bool {
-	_, _, e := syscall.RawSyscall(syscall.SYS_IOCTL, uintptr(listener), ioctlIDValid, uintptr(unsafe.Pointer(&id)))
-	return e == 0
+	for {
+		_, _, e := syscall.RawSyscall(syscall.SYS_IOCTL, uintptr(listener), ioctlIDValid, uintptr(unsafe.Pointer(&id)))
+		if e != syscall.EINTR {
+			return e == 0
+		}
+	}
 }
 
 // InstallFD puts a duplicate of a.SrcFD into the caller's table and returns
