@@ -19,8 +19,11 @@
 //
 // # Goroutines
 //
-// Run owns all of them and returns when they have ended: one that writes the
-// spool, one that pushes events, one that pulls bundles, one for heartbeats and
-// renewal. One mutex guards the queue, one the identity; neither is held
-// during a call or a write to disk, and none is taken while the other is held.
+// Run owns all of them and returns when they have ended: the pump (spool and
+// pushes; it makes one call at a time in a goroutine of its own, which it waits
+// for), one that pulls bundles, one for heartbeats and renewal.
+//
+// The queue's mutex is the only one that Record takes. It is never held during
+// a call, a write to disk or another lock. The spool belongs to the pump alone
+// and needs none. The identity is replaced whole, by an atomic pointer.
 package uplink

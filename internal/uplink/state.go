@@ -118,6 +118,3 @@ func (s *stateDir) save(i *identity) error {
 	}
 	return nil
 }
-
-// forget removes an identity that is refused.
-func (s *stateDir) forget() { _ = os.Remove(s.path()) }
