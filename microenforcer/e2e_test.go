@@ -27,8 +27,14 @@ var built struct {
 	err              error
 }
 
+// atEnd undoes what tests share.
+var atEnd []func()
+
 func TestMain(m *testing.M) {
 	code := m.Run()
+	for _, f := range atEnd {
+		f()
+	}
 	if built.dir != "" {
 		os.RemoveAll(built.dir)
 	}

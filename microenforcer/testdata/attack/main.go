@@ -23,6 +23,7 @@ var attacks = map[string]func(args []string) error{
 	"exit":    func(args []string) error { n, _ := strconv.Atoi(args[0]); os.Exit(n); return nil },
 	"run":     func(args []string) error { return syscall.Exec(args[0], args, os.Environ()) },
 	"child":   child,
+	"each":    each,
 	"memfd":   memfd,
 	"drop":    drop,
 	"shell":   reverseShell,
@@ -88,6 +89,22 @@ func child(args []string) error {
 		return nil
 	}
 	return err
+}
+
+// each runs several attacks, separated by ";", one after the other.
+func each(args []string) error {
+	for len(args) > 0 {
+		n := slices.Index(args, ";")
+		if n < 0 {
+			n = len(args)
+		}
+		fmt.Println("attack", strings.Join(args[:n], " "))
+		if err := child(append([]string{"/proc/self/exe"}, args[:n]...)); err != nil {
+			fmt.Println("cannot run it:", err)
+		}
+		args = args[min(n+1, len(args)):]
+	}
+	return nil
 }
 
 func self() ([]byte, error) { return os.ReadFile("/proc/self/exe") }
