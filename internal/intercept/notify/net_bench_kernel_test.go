@@ -39,7 +39,7 @@ func BenchmarkNetwork(b *testing.B) {
 	}()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	p := program(b, "netbench")
-	const rounds = 20000
+	const rounds = 10000
 	read := func(b *testing.B, out string) {
 		v, err := strconv.ParseFloat(strings.TrimSpace(out), 64)
 		if err != nil {

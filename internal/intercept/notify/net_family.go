@@ -3,6 +3,26 @@ package notify
 // netFamily is the network: sockets are made by us (net_socket.go), and what
 // takes an address is carried out on our duplicate (net_connect.go,
 // net_send.go).
+//
+// # What holds, and what does not
+//
+// A verdict about an INET or INET6 destination is bound to copied bytes and to
+// the socket object; changing memory or descriptors afterwards changes nothing.
+//
+// Calls on other descriptors (AF_UNIX, netlink, accepted TCP) are carried out
+// by the kernel, because only there do they have the caller's identity and may
+// carry descriptors. A TCP socket swapped in under such a call is refused by
+// Landlock (NetworkReport.Gated). A UDP, raw or MPTCP socket cannot be swapped
+// in while none exists or while the caller has its descriptor table for
+// itself; otherwise the swap is seen after the fact and the process killed, so
+// that at most the datagrams of that moment get out (net_pass.go).
+//
+// Names of AF_UNIX sockets are judged on a copy, and the kernel reads them
+// again. Sockets of a network namespace other than ours are refused. INET
+// sockets that were received from outside the tree connect where pidfd_getfd
+// is permitted, else not at all; plain sends on them are not seen. MSG_FASTOPEN
+// with an address is EOPNOTSUPP, MSG_ZEROCOPY on datagrams ENOBUFS, source
+// routes EPERM: programs have a way on from each.
 func netFamily() []entry {
 	return []entry{
 		{"socket", handleSocket},
@@ -14,5 +34,25 @@ func netFamily() []entry {
 		{"bind", handleBind},
 		{"listen", handleListen},
 		{"setsockopt", handleHeaderOption},
+	}
+}
+
+// NetworkReport says how well the network is held, for status.
+type NetworkReport struct {
+	Gated     bool   // the kernel refuses the tree's own TCP connects (Landlock ABI 4)
+	Sockets   int    // sockets remembered now
+	Roaming   int    // those that could carry a call of the tree's own anywhere
+	Contested uint64 // calls let through although such a socket might have been swapped in
+	Swaps     uint64 // swaps seen; each ended its process
+}
+
+// Network gives a report. It is safe at any time after Start.
+func (s *Supervisor) Network() NetworkReport {
+	s.net.mu.Lock()
+	n := len(s.net.socks)
+	s.net.mu.Unlock()
+	return NetworkReport{
+		Gated: s.net.gated, Sockets: n, Roaming: int(s.net.roaming.Load()),
+		Contested: s.net.contested.Load(), Swaps: s.net.swaps.Load(),
 	}
 }

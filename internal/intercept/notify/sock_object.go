@@ -79,8 +79,8 @@ func (c *Call) alone() bool {
 // sameNetwork says whether the caller lives in our network namespace, where
 // the sockets that we make belong.
 func (c *Call) sameNetwork() bool {
-	own, caller := c.netns("self"), c.netns(strconv.Itoa(c.TID()))
-	return own != "" && own == caller
+	c.s.net.homeOnce.Do(func() { c.s.net.home = c.netns("self") })
+	return c.s.net.home != "" && c.s.net.home == c.netns(strconv.Itoa(c.TID()))
 }
 
 func (c *Call) netns(task string) string {

@@ -27,6 +27,9 @@ type netState struct {
 	// refuses TCP connects, so that only ours succeed. Set before the start.
 	gated bool
 
+	homeOnce sync.Once
+	home     string // our network namespace, as /proc names it
+
 	mu    sync.Mutex // guards socks, old, and the fields of each sock below its comment
 	socks map[uint64]*sock
 	old   []uint64 // inodes of sockets without duplicate, oldest first
