@@ -21,7 +21,7 @@ type law struct {
 	except []string // folders or imports to which it does not apply
 }
 
-var words = []string{"internal/version", "internal/tenant", "internal/workload", "internal/action", "internal/event", "internal/policy", "internal/secret"}
+var words = []string{"internal/version", "internal/tenant", "internal/workload", "internal/action", "internal/event", "internal/policy", "internal/secret", "internal/glob"}
 
 var laws = []law{
 	{
@@ -72,7 +72,7 @@ var laws = []law{
 		from: []string{"internal", "controlplane", "layers", "microenforcer", "infra"},
 		not:  []string{"C", "github.com/seccomp/libseccomp-golang"},
 		// The generator runs at build time only.
-		except: []string{"internal/kernel/seccomp/gen"},
+		except: []string{"internal/kernel/seccomp/gen", "internal/kernel/seccomp/generate"},
 	},
 }
 

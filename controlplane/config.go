@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -96,6 +97,18 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Heartbeat < time.Second || c.EnforcerTTL < 3*c.Heartbeat {
 		return c, fmt.Errorf("cannot start: heartbeat is %v (at least 1 s) and enforcer TTL %v (at least three heartbeats)", c.Heartbeat, c.EnforcerTTL)
+	}
+	// What people and enforcers are told to call must be in the certificate,
+	// and so must every address that is listened on by name.
+	for _, u := range []string{c.ServerURL, c.GatewayURL} {
+		if p, err := url.Parse(u); err == nil && p.Hostname() != "" {
+			c.Names = append(c.Names, p.Hostname())
+		}
+	}
+	for _, a := range []string{c.Listen, c.GatewayListen} {
+		if host, _, err := net.SplitHostPort(a); err == nil && host != "" && !net.ParseIP(host).IsUnspecified() {
+			c.Names = append(c.Names, host)
+		}
 	}
 	if host, err := os.Hostname(); err == nil {
 		c.Names = append(c.Names, host)

@@ -30,6 +30,10 @@ type seen struct {
 	output   string
 	Shells   int `json:"shells"`
 	Metadata int `json:"metadata"`
+
+	// MetadataUp is false when the image itself occupies port 80 of the
+	// metadata address.
+	MetadataUp bool `json:"metadataUp"`
 }
 
 const site = "/usr/local/bin/site"
@@ -112,6 +116,15 @@ func (d *demo) attackTwice(ctx context.Context, t target) ([]result, error) {
 			}
 			if strings.Contains(out, "limpet-demo-missing") {
 				r.skipped = "this image has none"
+			}
+		}
+		if a.control == "metadataEndpoints" {
+			s, err := report(ctx, t)
+			if err != nil {
+				return nil, err
+			}
+			if !s.MetadataUp {
+				r.skipped = "the image listens on port 80 itself"
 			}
 		}
 		results = append(results, r)

@@ -121,7 +121,10 @@ func (p *barePlace) start(ctx context.Context, d *demo) (target, error) {
 		return nil
 	})
 	t := bareTarget{p}
-	return t, waitUp(ctx, d, t)
+	if err := waitUp(ctx, d, t); err != nil {
+		return nil, fmt.Errorf("%w%s", err, p.logs())
+	}
+	return t, nil
 }
 
 func (p *barePlace) logs() string {
@@ -130,8 +133,8 @@ func (p *barePlace) logs() string {
 
 type bareTarget struct{ *barePlace }
 
-func (bareTarget) Page() string   { return "http://" + bareIP + "/" }
-func (bareTarget) Hole() string   { return "http://" + bareIP }
+func (bareTarget) Page() string   { return "http://" + bareIP + ":8080/" }
+func (bareTarget) Hole() string   { return "http://" + bareIP + ":8080" }
 func (bareTarget) Report() string { return "http://" + bareIP + ":7000/report" }
 
 func (t bareTarget) Alive(context.Context) error {

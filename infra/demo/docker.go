@@ -118,14 +118,21 @@ func (p *dockerPlace) start(ctx context.Context, d *demo) (target, error) {
 		return err
 	})
 	t := &dockerTarget{p, d.Image == ""}
-	return t, waitUp(ctx, d, t)
+	if err := waitUp(ctx, d, t); err != nil {
+		return nil, fmt.Errorf("%w%s", err, p.logs())
+	}
+	return t, nil
 }
 
 func (p *dockerPlace) logs() string {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	out, _ := exec.CommandContext(ctx, "docker", "logs", "--tail", "60", p.name).CombinedOutput()
-	return fmt.Sprintf("\n--- output of the workload ---\n%s", out)
+	var all strings.Builder
+	for _, c := range []struct{ what, name string }{{"the workload", p.name}, {"the attacker's host", p.name + "-peer"}} {
+		out, _ := exec.CommandContext(ctx, "docker", "logs", "--tail", "60", c.name).CombinedOutput()
+		fmt.Fprintf(&all, "\n--- output of %s ---\n%s", c.what, out)
+	}
+	return all.String()
 }
 
 type dockerTarget struct {
@@ -137,12 +144,12 @@ func (t *dockerTarget) Page() string {
 	if !t.page {
 		return ""
 	}
-	return "http://" + t.ip + "/"
+	return "http://" + t.ip + ":8080/"
 }
 
 func (t *dockerTarget) Hole() string {
 	if t.page {
-		return "http://" + t.ip
+		return "http://" + t.ip + ":8080"
 	}
 	return "http://" + t.ip + ":9000"
 }

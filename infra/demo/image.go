@@ -18,7 +18,7 @@ events { worker_connections 256; }
 http {
   access_log off;
   server {
-    listen 80 default_server;
+    listen 8080 default_server;
     root /var/www/html;
     location /tools/ { proxy_pass http://127.0.0.1:9000; client_max_body_size 64m; }
   }
@@ -32,7 +32,7 @@ ADD rootfs.tar /
 COPY nginx.conf /etc/nginx/nginx.conf
 COPY site /usr/local/bin/site
 RUN printf '<!doctype html><title>shop</title><h1>The shop is open</h1>\n' > /var/www/html/index.html
-EXPOSE 80
+EXPOSE 8080
 ENTRYPOINT ["/usr/local/bin/site", "serve", "--"]
 CMD ["nginx", "-g", "daemon off;"]
 `

@@ -42,11 +42,17 @@ func peer() error {
 		fmt.Fprintln(w, `{"Code":"Success","AccessKeyId":"demo-access-key","SecretAccessKey":"demo-secret"}`)
 	})
 	errs := make(chan error, 2)
-	go func() { errs <- listen(metadataIP+":80", md) }()
+	// An image that listens on port 80 of every address has taken this one too.
+	metadataUp := false
+	if ln, err := net.Listen("tcp", metadataIP+":80"); err == nil {
+		metadataUp = true
+		s := &http.Server{Handler: md, ReadHeaderTimeout: 5 * time.Second}
+		go func() { errs <- s.Serve(ln) }()
+	}
 
 	report := http.NewServeMux()
 	report.HandleFunc("/report", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, `{"shells":%d,"metadata":%d}`, shells.Load(), metadata.Load())
+		fmt.Fprintf(w, `{"shells":%d,"metadata":%d,"metadataUp":%t}`, shells.Load(), metadata.Load(), metadataUp)
 	})
 	go func() { errs <- listen(reportPort, report) }()
 	return <-errs
