@@ -193,8 +193,9 @@ func printWrapped(w io.Writer, r *wrap.Result) {
 	}
 	for _, p := range r.Platforms {
 		fmt.Fprintf(w, "  %s  image %s\n", p.Platform, p.ImageID)
-		fmt.Fprintf(w, "    %d programs, %d scripts, %d shared objects in the drift manifest; layer of %.1f MB\n",
-			p.Executables, p.Scripts, p.Libraries, float64(p.LayerBytes)/1e6)
+		fmt.Fprintf(w, "    drift manifest: %d programs, %d scripts, %d shared objects, %d other executable files\n",
+			p.Executables, p.Scripts, p.Libraries, p.Others)
+		fmt.Fprintf(w, "    added layer: %.1f MB\n", float64(p.LayerBytes)/1e6)
 	}
 }
 

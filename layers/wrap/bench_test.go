@@ -42,10 +42,11 @@ var theBenchImage = sync.OnceValue(func() benchImage {
 		for i := range benchFiles {
 			_, _ = rng.Read(half) // half noise, half zeros: compresses like programs do
 			body := string(half) + string(make([]byte, benchFile/2))
+			f := item{fmt.Sprintf("usr/lib/%d/%d", n, i), body, 0o644}
 			if i%2 == 0 {
-				body = elf(body)
+				f.body, f.mode = elf(body), 0o755
 			}
-			items = append(items, item{fmt.Sprintf("usr/lib/%d/%d", n, i), body, 0o755})
+			items = append(items, f)
 		}
 		out.add(items)
 	}

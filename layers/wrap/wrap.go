@@ -56,6 +56,7 @@ type Platform struct {
 	Executables int                  `json:"executables"` // entries of the drift manifest, by kind
 	Scripts     int                  `json:"scripts"`
 	Libraries   int                  `json:"libraries"`
+	Others      int                  `json:"others"` // execute bit, but none of the above
 	Privileged  []content.Privileged `json:"privileged"`
 }
 
@@ -245,6 +246,8 @@ func (r *Platform) count(entries []drift.Entry) {
 			r.Scripts++
 		case drift.Library:
 			r.Libraries++
+		default:
+			r.Others++
 		}
 	}
 }
