@@ -354,7 +354,7 @@ spec:
     await shot(page, 'settings-tokens')
     await page.getByRole('button', { name: `Revoke ${group}` }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()
-    await page.getByText(group).waitFor({ state: 'detached' })
+    await page.getByRole('cell', { name: group }).waitFor({ state: 'detached' })
     assert.equal(await status(), 401)
     for (const section of ['users', 'account', 'preferences', 'about']) {
       await page.goto(`/settings/${section}`)

@@ -72,7 +72,7 @@ export function Palette() {
   return (
     <Spotlight
       actions={data.filter((g) => g.actions.length > 0)}
-      shortcut="mod + K"
+      shortcut={null}
       query={query}
       onQueryChange={setQuery}
       onSpotlightOpen={() => setOpened(true)}

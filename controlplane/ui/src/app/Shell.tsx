@@ -1,5 +1,5 @@
 import { ActionIcon, AppShell, Burger, Button, Kbd, Menu, NavLink, ScrollArea, Tooltip } from '@mantine/core'
-import { useDisclosure } from '@mantine/hooks'
+import { useDisclosure, useHotkeys } from '@mantine/hooks'
 import { spotlight } from '@mantine/spotlight'
 import { IconKeyboard, IconLogout, IconSearch, IconUser } from '@tabler/icons-react'
 import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-router'
@@ -32,6 +32,8 @@ export function Shell() {
     [navigate],
   )
   useShortcuts({ go, help: help.open })
+  // Here and not in the palette: it works before the palette is loaded.
+  useHotkeys([['mod+K', spotlight.open]], [])
 
   const leave = async () => {
     await signOut().catch(() => undefined)

@@ -21,7 +21,7 @@ interface Props {
 export function DiffView({ before, after, diff }: Props) {
   const { t } = useTranslation()
   const lines = useMemo(
-    () => (diff ?? unified(before ?? '', after ?? '')).split('\n').filter((l) => !/^(---|\+\+\+) /.test(l)),
+    () => (diff ?? unified(before ?? '', after ?? '')).split('\n').filter((l) => !/^(diff|---|\+\+\+) /.test(l)),
     [before, after, diff],
   )
   if (lines.join('').trim() === '') return <p className="dim">{t('common.noDifference')}</p>

@@ -17,7 +17,7 @@ import { absolute, When } from '../../parts/When'
 
 const route = getRouteApi('/shell/audit')
 const kinds = ['policy', 'group', 'join-token', 'enforcer', 'user', 'token', 'session'] as const
-const actions = ['create', 'update', 'delete', 'login', 'login-failed', 'logout', 'setup', 'change-password'] as const
+const actions = ['create', 'update', 'delete', 'enroll', 'login', 'login-failed', 'setup', 'change-password'] as const
 
 export function AuditPage() {
   const { t, i18n } = useTranslation()

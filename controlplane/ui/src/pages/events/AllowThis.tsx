@@ -39,7 +39,7 @@ export function AllowThis({ event, onClose }: { event: SecurityEvent; onClose: (
   })
   const p = proposal.data
   return (
-    <Modal opened onClose={onClose} title={t('events.allow.title')} size="lg" closeButtonProps={{ 'aria-label': t('common.close') }}>
+    <Modal opened onClose={onClose} title={t('events.allow.title')} size="xl" closeButtonProps={{ 'aria-label': t('common.close') }}>
       <Stack>
         {proposal.isPending && <Loading rows={4} />}
         <ProblemAlert error={proposal.error} onRetry={() => void proposal.refetch()} />

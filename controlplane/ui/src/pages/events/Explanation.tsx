@@ -51,7 +51,7 @@ export function Explanation({ event: e }: { event: SecurityEvent }) {
             ? t('explain.audit')
             : t('explain.allow')}
       </List.Item>
-      {x?.why && x.why !== e.reason && (
+      {x?.why && !policy && !rule && (
         <List.Item>
           <Text size="sm" c="dimmed" lang="en" component="span">
             {x.why}

@@ -22,11 +22,13 @@ interface Props {
   onOpen: (c: string | undefined) => void
 }
 
+const order = ['executables', 'processes', 'behaviour', 'network', 'privilege', 'files']
+
 export function PolicyForm({ text, document, onText, errors, readOnly, open, onOpen }: Props) {
   const { t } = useTranslation()
   const registry = useQuery(controlsQuery)
   const put = (path: Path, value: unknown) => onText(set(text, path, value))
-  const categories = [...new Set((registry.data ?? []).map((c) => c.category))]
+  const categories = [...new Set([...order, ...(registry.data ?? []).map((c) => c.category)])].filter((x) => registry.data?.some((c) => c.category === x && !c.fixed))
   return (
     <Stack gap="md">
       <Paper p="md">
