@@ -37,6 +37,7 @@ func families() [][]entry {
 type route struct {
 	name   string
 	handle handler
+	socket bool // makes sockets
 }
 
 const maxSyscall = 1024
@@ -52,7 +53,7 @@ func routes(families [][]entry) (*[maxSyscall]route, error) {
 			if nr < 0 || nr >= maxSyscall || t[nr].handle != nil {
 				return nil, fmt.Errorf("cannot route %s: number %d is taken or out of range", e.syscall, nr)
 			}
-			t[nr] = route{e.syscall, e.handle}
+			t[nr] = route{e.syscall, e.handle, e.syscall == "socket"}
 		}
 	}
 	return &t, nil
@@ -77,5 +78,8 @@ func (s *Supervisor) dispatch(c *Call) (r Response) {
 	}
 	rt := &s.routes[c.NR]
 	name = rt.name
+	if rt.socket {
+		s.sockets.Store(true)
+	}
 	return rt.handle(s, c)
 }

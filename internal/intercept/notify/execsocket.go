@@ -16,6 +16,9 @@ import (
 // sockets: the mark of a reverse shell.
 func (a *attempt) sockets() {
 	a.SocketFDs, a.SocketPeer = 0, netip.AddrPort{}
+	if !a.s.sockets.Load() {
+		return
+	}
 	var inodes [3]string
 	_ = a.s.power.as(a.tid, func() error {
 		for i := range inodes {
@@ -52,6 +55,17 @@ func (a *attempt) sockets() {
 			}
 		}
 	}
+}
+
+// standardSockets says whether we were started with a socket as a standard
+// descriptor, which the tree then has, too.
+func standardSockets() bool {
+	for fd := range 3 {
+		if l, err := linux.ReadlinkAt(linux.AtFDCWD, selfFD(fd)); err == nil && strings.HasPrefix(l, "socket:[") {
+			return true
+		}
+	}
+	return false
 }
 
 // peerOf finds the connected socket with an inode in the text of

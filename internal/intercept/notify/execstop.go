@@ -86,7 +86,9 @@ func (s *Supervisor) verified(c *Call, a *attempt, pid int) (ok bool) {
 	if args, cut, err := procfs.Cmdline(pid, action.MaxArgs, action.MaxArgBytes); err == nil && !a.Script && len(args) > 0 {
 		a.Args, a.ArgsTruncated = args, cut
 	}
-	a.sockets()
+	if s.threads.Load() || s.net.sharedTables.Load() {
+		a.sockets() // somebody could have changed the descriptors since
+	}
 	ans := s.cfg.Judge.ExecStarted(&a.Exec)
 	return ans == intercept.Allow
 }

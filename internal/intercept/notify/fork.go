@@ -25,6 +25,9 @@ func handleClone(s *Supervisor, c *Call) Response {
 	if flags&cloneFiles != 0 && flags&cloneThread == 0 {
 		s.net.sharedTables.Store(true) // before it is so
 	}
+	if flags&cloneThread != 0 {
+		s.threads.Store(true)
+	}
 	return s.fork(c, flags)
 }
 

@@ -56,6 +56,7 @@ func (s *Supervisor) identity(c *Call, k identityCall) Response {
 	if !r.Continue {
 		return r
 	}
+	s.identities.Store(true) // before it is so
 	s.tasks.drop(c.TID())
 	if !k.closes || s.power.sysPtrace || !s.power.switches {
 		return r

@@ -59,7 +59,7 @@ func (p place) open(dirfd int, path string, flags int) (int, error) {
 	if !p.s.roots.Load() && !nofollow {
 		fd, err := p.fast(dirfd, path)
 		if err == nil {
-			if m, merr := linux.FsMagic(fd); merr == nil && m != linux.ProcMagic {
+			if !inProc(fd) {
 				return fd, nil
 			}
 			linux.Close(fd)
@@ -83,6 +83,16 @@ func (p place) fast(dirfd int, path string) (int, error) {
 	}
 	defer linux.Close(base)
 	return linux.OpenAt2(base, path, linux.OPath, linux.ResolveNoMagicLinks)
+}
+
+// inProc says whether a descriptor leads into a proc filesystem.
+func inProc(fd int) bool {
+	var st linux.Stat
+	if err := linux.Fstat(fd, &st); err == nil && (st.Mode&syscall.S_IFMT == syscall.S_IFREG && st.Size > 0) {
+		return false // files in procfs have no size
+	}
+	m, err := linux.FsMagic(fd)
+	return err != nil || m == linux.ProcMagic
 }
 
 // start opens the caller's cwd or one of its descriptors.

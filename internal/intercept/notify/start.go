@@ -58,6 +58,7 @@ func start(ctx context.Context, cfg Config, cmd Command, table *[maxSyscall]rout
 	}
 	s := &Supervisor{self: os.Getpid(), cfg: cfg, routes: table, done: make(chan struct{}), listener: -1}
 	s.power.measure()
+	s.sockets.Store(standardSockets())
 	if err := s.prepare(); err != nil {
 		return nil, err
 	}

@@ -115,7 +115,7 @@ func trySupervised(t testing.TB, j intercept.Judge, env []string, argv ...string
 	}
 	for _, e := range replace {
 		nr, _ := seccomp.Number(e.syscall)
-		table[nr] = route{e.syscall, e.handle}
+		table[nr] = route{name: e.syscall, handle: e.handle}
 	}
 	s, err := start(context.Background(), Config{
 		Judge: j, noKillable: withoutKillable, noGate: withoutGate,

@@ -42,6 +42,11 @@ type Supervisor struct {
 	power    power
 	net      netState
 	roots    atomic.Bool // a task may have another root than ours
+	// What the tree was ever let do, so that questions which cannot have an
+	// interesting answer yet are not asked.
+	identities atomic.Bool // change its ids
+	threads    atomic.Bool // have threads
+	sockets    atomic.Bool // have sockets
 
 	lead    lead
 	wg      sync.WaitGroup

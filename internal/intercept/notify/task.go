@@ -10,8 +10,25 @@ import (
 
 // task is what is known of one thread that made a governed call.
 type task struct {
-	dir  int // O_PATH on /proc/TID: it stays this task's even when the tid is used again
-	proc action.Process
+	// What stays this task's even when its id is used again: a pidfd of a
+	// leader, or O_PATH on /proc/TID of any other thread; -1: neither.
+	pidfd, dir int
+	proc       action.Process
+}
+
+func (k *task) alive() bool {
+	if k.pidfd >= 0 {
+		return linux.PidfdAlive(k.pidfd)
+	}
+	return k.dir >= 0 && linux.Exists(k.dir, "comm")
+}
+
+func (k *task) close() {
+	for _, fd := range []int{k.pidfd, k.dir} {
+		if fd >= 0 {
+			linux.Close(fd)
+		}
+	}
 }
 
 // taskTable remembers callers between calls, so that a connect does not pay
@@ -29,24 +46,24 @@ func (t *taskTable) get(c *Call) *task {
 	tid := c.TID()
 	t.mu.Lock()
 	k := t.m[tid]
-	live := k != nil && linux.Exists(k.dir, "comm")
+	live := k != nil && k.alive()
 	t.mu.Unlock()
 	if live {
 		return k
 	}
-	k = c.s.look(c, tid)
+	k = c.s.look(tid)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.m == nil {
 		t.m = make(map[int]*task)
 	}
 	if old := t.m[tid]; old != nil {
-		linux.Close(old.dir)
+		old.close()
 	}
 	if len(t.m) >= maxTasks {
 		t.evict()
 	}
-	if k.dir >= 0 {
+	if k.pidfd >= 0 || k.dir >= 0 {
 		t.m[tid] = k
 	}
 	return k
@@ -56,8 +73,8 @@ func (t *taskTable) get(c *Call) *task {
 func (t *taskTable) evict() {
 	before := len(t.m)
 	for tid, k := range t.m {
-		if !linux.Exists(k.dir, "comm") {
-			linux.Close(k.dir)
+		if !k.alive() {
+			k.close()
 			delete(t.m, tid)
 		}
 	}
@@ -65,7 +82,7 @@ func (t *taskTable) evict() {
 		if len(t.m) <= before-before/8 {
 			return
 		}
-		linux.Close(k.dir)
+		k.close()
 		delete(t.m, tid)
 	}
 }
@@ -73,7 +90,7 @@ func (t *taskTable) evict() {
 func (t *taskTable) drop(tid int) {
 	t.mu.Lock()
 	if k := t.m[tid]; k != nil {
-		linux.Close(k.dir)
+		k.close()
 		delete(t.m, tid)
 	}
 	t.mu.Unlock()
@@ -82,31 +99,36 @@ func (t *taskTable) drop(tid int) {
 func (t *taskTable) close() {
 	t.mu.Lock()
 	for _, k := range t.m {
-		linux.Close(k.dir)
+		k.close()
 	}
 	t.m = nil
 	t.mu.Unlock()
 }
 
 // look reads a task from /proc. What cannot be read stays zero.
-func (s *Supervisor) look(c *Call, tid int) *task {
-	k := &task{dir: -1}
+func (s *Supervisor) look(tid int) *task {
+	k := &task{pidfd: -1, dir: -1}
 	k.proc.PID, k.proc.TID = tid, tid
-	if st, err := procfs.ReadStatus(tid); err == nil {
-		k.proc.PID, k.proc.PPID = st.TGID, st.PPID
-		k.proc.UID, k.proc.GID = st.UID.Effective, st.GID.Effective
-		k.proc.Comm = st.Name
+	k.proc.UID, k.proc.GID = s.power.uid, s.power.gid
+	if fd, err := linux.PidfdOpen(tid); err == nil {
+		k.pidfd = fd
+	} else if fd, err := linux.OpenAt(linux.AtFDCWD, procfs.Path(tid, ""), linux.OPath); err == nil {
+		k.dir = fd
+	}
+	// The dear file is left alone where it can say nothing new: a leader, in a
+	// tree in which nobody was let change who he is.
+	if k.pidfd < 0 || s.identities.Load() || s.roots.Load() {
+		if st, err := procfs.ReadStatus(tid); err == nil {
+			k.proc.PID = st.TGID
+			k.proc.UID, k.proc.GID = st.UID.Effective, st.GID.Effective
+		}
 	}
 	if st, err := procfs.ReadStat(k.proc.PID); err == nil {
-		k.proc.StartTime = st.StartTime
+		k.proc.Comm, k.proc.PPID, k.proc.StartTime = st.Comm, st.PPID, st.StartTime
 	}
 	_ = s.power.as(tid, func() (err error) {
 		k.proc.Exe, err = linux.ReadlinkAt(linux.AtFDCWD, procfs.Path(tid, "exe"))
 		return err
 	})
-	fd, err := linux.OpenAt(linux.AtFDCWD, procfs.Path(tid, ""), linux.OPath)
-	if err == nil {
-		k.dir = fd
-	}
 	return k
 }

@@ -114,3 +114,12 @@ func Tgkill(pid, tid int, sig syscall.Signal) error {
 
 // Kill sends sig to a process.
 func Kill(pid int, sig syscall.Signal) error { return syscall.Kill(pid, sig) }
+
+// PidfdOpen opens a process; EINVAL or ENOENT for a thread that is not a leader.
+func PidfdOpen(pid int) (int, error) { return unix.PidfdOpen(pid, 0) }
+
+// PidfdAlive says whether a pidfd's process has not been reaped.
+func PidfdAlive(fd int) bool {
+	_, _, e := syscall.RawSyscall6(unix.SYS_PIDFD_SEND_SIGNAL, uintptr(fd), 0, 0, 0, 0, 0)
+	return e != syscall.ESRCH
+}

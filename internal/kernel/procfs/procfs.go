@@ -59,6 +59,12 @@ func Path(tid int, name string) string {
 
 // ReadFile reads at most max bytes; cut says that there was more.
 func ReadFile(path string, max int) (b []byte, cut bool, err error) {
+	return readFile(path, max, false)
+}
+
+// readFile with whole set takes a short read for the end, which holds for
+// files that the kernel does not cut at a page, such as cmdline.
+func readFile(path string, max int, whole bool) (b []byte, cut bool, err error) {
 	fd, err := linux.OpenAt(linux.AtFDCWD, path, syscall.O_RDONLY)
 	if err != nil {
 		return nil, false, fmt.Errorf("cannot open %s: %w", path, err)
@@ -85,6 +91,9 @@ func ReadFile(path string, max int) (b []byte, cut bool, err error) {
 			return b, false, nil
 		}
 		b = b[:len(b)+n]
+		if whole && len(b) < cap(b) {
+			return b, false, nil
+		}
 	}
 }
 
@@ -198,7 +207,7 @@ func ParseStat(b []byte) (Stat, error) {
 // Cmdline reads the arguments of a process, at most max of them and maxBytes
 // bytes; cut says that there were more.
 func Cmdline(pid, max, maxBytes int) (args []string, cut bool, err error) {
-	b, cut, err := ReadFile(Path(pid, "cmdline"), maxBytes)
+	b, cut, err := readFile(Path(pid, "cmdline"), maxBytes, true)
 	if err != nil {
 		return nil, false, err
 	}
