@@ -176,12 +176,17 @@ func (d *demo) attackOnce(ctx context.Context, t target, a attack, verdict strin
 	if err != nil {
 		return outcome{}, err
 	}
-	after, err := report(ctx, t)
-	if err != nil {
-		return outcome{}, err
+	o := outcome{output: out}
+	// What reached the attacker's host may be counted a moment later.
+	err = poll(ctx, 2*time.Second, 100*time.Millisecond, func() (bool, error) {
+		after, err := report(ctx, t)
+		after.output = out
+		o.won = err == nil && a.won(before, after)
+		return o.won, nil
+	})
+	if err != nil && ctx.Err() != nil {
+		return o, ctx.Err()
 	}
-	after.output = out
-	o := outcome{won: a.won(before, after), output: out}
 	o.event, err = d.findEvent(ctx, a.control, verdict, start)
 	return o, err
 }

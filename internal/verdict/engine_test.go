@@ -74,7 +74,7 @@ func TestDefaultPolicy(t *testing.T) {
 		}
 	}
 	want("dropped binary", e.Exec(dropped), Deny, policy.Drift, RuleDrifted)
-	want("memfd", e.Exec(memfd), Deny, policy.Drift, RuleDrifted)
+	want("memfd", e.Exec(memfd), Deny, policy.Fileless, RuleMemory)
 	memfd.Origin = action.OriginUnknown
 	want("memfd without manifest", e.Exec(memfd), Deny, policy.Fileless, RuleMemory)
 	want("package manager", e.Exec(run("/usr/bin/apt-get", "apt-get", "update")), Deny, policy.PackageManagers, "apt-get")
