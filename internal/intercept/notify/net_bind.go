@@ -74,6 +74,9 @@ func handleHeaderOption(s *Supervisor, c *Call) Response {
 	}
 	k := s.net.hold(inode)
 	if k == nil {
+		if s.net.isGhost(inode) {
+			return fail(syscall.EACCES)
+		}
 		return s.passOn(c)
 	}
 	defer s.net.put(k)

@@ -32,6 +32,9 @@ func handleConnect(s *Supervisor, c *Call) Response {
 	}
 	k := s.net.hold(inode)
 	if k == nil {
+		if s.net.isGhost(inode) {
+			return fail(syscall.EACCES)
+		}
 		return s.foreignConnect(c, inode, addr)
 	}
 	return s.connectOwned(c, k, addr)

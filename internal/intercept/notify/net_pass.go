@@ -39,13 +39,7 @@ func (s *Supervisor) contested(c *Call) Response {
 		if e != 0 {
 			break
 		}
-		k := s.net.hold(inode)
-		if k == nil {
-			continue
-		}
-		roams := k.roams
-		s.net.put(k)
-		if roams {
+		if s.net.roamsNow(inode) {
 			s.net.swaps.Add(1)
 			s.cfg.Judge.Tamper(&action.Tamper{Proc: &p, Syscall: s.routes[c.NR].name, Detail: "another socket was swapped in under the call"})
 			if p.PID > 1 {

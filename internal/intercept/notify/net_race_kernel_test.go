@@ -26,7 +26,7 @@ func raceRounds(t *testing.T) int {
 }
 
 // raceChunk is what one run of the attacker tries.
-const raceChunk = 200_000
+const raceChunk = 50_000
 
 // forbidden listens on the forbidden host and counts what arrives.
 func forbidden(t *testing.T) (port string, arrived *atomic.Int64) {

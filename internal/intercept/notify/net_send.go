@@ -61,6 +61,8 @@ func (s *Supervisor) sendTarget(c *Call, flags int) (k *sock, r Response, own bo
 	}
 	k = s.net.hold(inode)
 	switch {
+	case k == nil && s.net.isGhost(inode):
+		return nil, fail(syscall.EACCES), false
 	case k == nil && flags&linux.MsgFastOpen != 0, k != nil && k.kind.stream() && flags&linux.MsgFastOpen != 0:
 		// Opening a connection by sending: programs fall back to connect.
 		if k != nil {
@@ -76,7 +78,7 @@ func (s *Supervisor) sendTarget(c *Call, flags int) (k *sock, r Response, own bo
 	}
 	if fd, _ := s.net.state(k); fd < 0 {
 		s.net.put(k)
-		return nil, fail(syscall.EPIPE), false
+		return nil, fail(syscall.EACCES), false
 	}
 	return k, Response{}, true
 }

@@ -73,6 +73,10 @@ func (s *Supervisor) ownSocket(c *Call, domain, typ, proto int) Response {
 		s.cfg.Logger.Warn("a socket was refused: the caller is in a network namespace of its own", "pid", p.PID)
 		return fail(syscall.EACCES)
 	}
+	if s.net.crowded() {
+		c.Slow()
+		s.makeRoom()
+	}
 	roams := s.net.roams(kind)
 	if roams && !s.net.announce(c.TID()) {
 		c.Slow()
@@ -84,7 +88,7 @@ func (s *Supervisor) ownSocket(c *Call, domain, typ, proto int) Response {
 	fd, e := s.makeSocket(p, domain, typ, proto)
 	if e == syscall.EMFILE || e == syscall.ENFILE {
 		c.Slow()
-		s.sweep()
+		s.makeRoom()
 		fd, e = s.makeSocket(p, domain, typ, proto)
 		if e == syscall.EMFILE {
 			e = syscall.ENFILE // it is our table that is full, not the caller's
@@ -109,7 +113,7 @@ func (s *Supervisor) ownSocket(c *Call, domain, typ, proto int) Response {
 	num, e := c.InstallFD(fd, flags)
 	if e != 0 {
 		s.net.put(k)
-		s.net.forget(k)
+		s.net.forget(k, false)
 		return fail(e)
 	}
 	s.net.installed(k, num)

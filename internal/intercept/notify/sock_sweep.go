@@ -77,18 +77,25 @@ func (s *Supervisor) sweepLoop(w *sweeper) {
 			case <-t.C:
 			}
 			began := time.Now()
-			left = s.sweep()
+			left = s.sweep(false)
 			t.Reset(max(sweepEvery, sweepShare*time.Since(began)))
 		}
 	}
 }
 
 // sweep looks once and says how many sockets are still remembered that a
-// later sweep may end.
-func (s *Supervisor) sweep() int {
+// later sweep may end. hard: spare neither the young nor those missed once,
+// because descriptors run out.
+func (s *Supervisor) sweep(hard bool) int {
 	s.net.sweeper.one.Lock()
 	defer s.net.sweeper.one.Unlock()
-	old := time.Now().Add(-sweepYoung)
+	if hard && !s.net.crowded() {
+		return 1 // somebody else has just done it
+	}
+	old, misses := time.Now().Add(-sweepYoung), sweepMisses
+	if hard {
+		old, misses = time.Now(), 1
+	}
 	s.net.mu.Lock()
 	todo := make(map[uint64]*sock, len(s.net.socks))
 	left := 0
@@ -97,7 +104,7 @@ func (s *Supervisor) sweep() int {
 			continue // costs nothing but its entry, which is bounded
 		}
 		left++
-		if k.born.Before(old) {
+		if k.born.Before(old) && k.users == 0 {
 			todo[i] = k
 		}
 	}
@@ -109,12 +116,33 @@ func (s *Supervisor) sweep() int {
 	s.net.mu.Lock()
 	defer s.net.mu.Unlock()
 	for _, k := range todo {
-		if k.misses++; k.misses >= sweepMisses && k.users == 0 {
-			s.net.remove(k)
+		if k.misses++; k.misses >= misses && k.users == 0 {
+			s.net.bury(k, true)
 			left--
 		}
 	}
 	return left
+}
+
+// maxKept is how many duplicates are kept before a socket that is made pays
+// for a sweep: few beside the descriptors a container is given.
+const maxKept = 2048
+
+// crowded says that too many duplicates are open to wait for the next sweep.
+func (n *netState) crowded() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.kept >= n.crowd
+}
+
+// makeRoom sweeps if it is crowded, and doubles what counts as a crowd while
+// most of it turns out to be alive.
+func (s *Supervisor) makeRoom() {
+	s.sweep(true)
+	n := &s.net
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.crowd = max(maxKept, 2*n.kept)
 }
 
 // dropDead forgets those of ks that nobody holds, at once.
@@ -130,7 +158,7 @@ func (s *Supervisor) dropDead(ks []*sock) {
 		s.strikeLive(todo)
 	}
 	for _, k := range todo {
-		s.net.forget(k)
+		s.net.forget(k, true)
 	}
 }
 

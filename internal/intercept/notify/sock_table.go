@@ -30,9 +30,12 @@ type netState struct {
 	homeOnce sync.Once
 	home     string // our network namespace, as /proc names it
 
-	mu    sync.Mutex // guards socks, old, and the fields of each sock below its comment
+	mu    sync.Mutex // guards socks, old, ghost, kept, and the fields of each sock below its comment
 	socks map[uint64]*sock
 	old   []uint64 // inodes of sockets without duplicate, oldest first
+	ghost ghosts   // sockets that were swept
+	kept  int      // duplicates open now
+	crowd int      // how many are too many
 
 	// roaming counts the sockets through which the kernel, executing a call
 	// of the application itself, would reach an address of the application's
@@ -93,9 +96,11 @@ func (n *netState) add(k *sock) {
 		n.socks = make(map[uint64]*sock)
 	}
 	if former := n.socks[k.inode]; former != nil {
-		n.remove(former)
+		n.remove(former) // its number is used again: it is dead
 	}
 	n.socks[k.inode] = k
+	n.ghost.clear(k.inode)
+	n.kept++
 }
 
 // hold looks a socket up and keeps its duplicate, if there is one, open until
@@ -162,14 +167,44 @@ func (n *netState) setPhase(k *sock, p phase) {
 	n.mu.Unlock()
 }
 
-// forget drops a socket that the application has closed everywhere, or that
-// never reached it.
-func (n *netState) forget(k *sock) {
+// forget drops a socket that never reached the application, or that it seems
+// to have closed.
+func (n *netState) forget(k *sock, reached bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.bury(k, reached)
+}
+
+// bury removes k; a roaming socket that had reached the application stays
+// behind as a ghost.
+func (n *netState) bury(k *sock, reached bool) {
+	if k.gone {
+		return
+	}
+	if reached && k.roams {
+		n.ghost.add(k.inode)
+		n.roaming.Add(1) // remove takes one off
+	}
 	n.remove(k)
 }
 
+// roamsNow says whether a socket could carry a call of the application's own
+// to an address of its choice.
+func (n *netState) roamsNow(inode uint64) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	k := n.socks[inode]
+	return k != nil && k.roams || n.ghost.has(inode)
+}
+
+// isGhost says whether a socket was swept that may still be alive.
+func (n *netState) isGhost(inode uint64) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.ghost.has(inode)
+}
+
+// remove forgets k for good.
 func (n *netState) remove(k *sock) {
 	if k.gone {
 		return
@@ -188,6 +223,7 @@ func (n *netState) closeIfIdle(k *sock) {
 	if k.drop && k.users == 0 && k.fd >= 0 {
 		linux.Close(k.fd)
 		k.fd = -1
+		n.kept--
 	}
 }
 

@@ -68,6 +68,7 @@ func start(ctx context.Context, cfg Config, cmd Command, table *[maxSyscall]rout
 		o.Flags |= linux.FilterKillable
 	}
 	o.Scope = true
+	s.net.crowd = maxKept
 	s.net.gated = linux.LandlockVersion() >= 4 && !cfg.noGate
 	o.Gate = s.net.gated
 	spec, err := orderFile(&o)
