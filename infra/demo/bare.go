@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 
@@ -170,12 +171,18 @@ func writeSource(out, rootfs, siteFile string) error {
 	if err != nil {
 		return err
 	}
-	img, err = mutate.Config(img, v1.Config{
+	cfg, err := img.ConfigFile()
+	if err != nil {
+		return err
+	}
+	cfg = cfg.DeepCopy()
+	cfg.OS, cfg.Architecture = "linux", runtime.GOARCH
+	cfg.Config = v1.Config{
 		Entrypoint: []string{site, "serve", "--"},
 		Cmd:        []string{"nginx", "-g", "daemon off;"},
 		Env:        []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-	})
-	if err != nil {
+	}
+	if img, err = mutate.ConfigFile(img, cfg); err != nil {
 		return err
 	}
 	ref, err := name.NewTag("limpet-demo:source")
