@@ -12,16 +12,20 @@ package notify
 // Calls on other descriptors (AF_UNIX, netlink, accepted TCP) are carried out
 // by the kernel, because only there do they have the caller's identity and may
 // carry descriptors. A TCP socket swapped in under such a call is refused by
-// Landlock (NetworkReport.Gated). A UDP, raw or MPTCP socket cannot be swapped
-// in while none exists or while the caller has its descriptor table for
-// itself; otherwise the swap is seen after the fact and the process killed, so
-// that at most the datagrams of that moment get out (net_pass.go).
+// Landlock (NetworkReport.Gated). A UDP or raw socket cannot be swapped in
+// before the first one is made, or while the caller has its descriptor table
+// for itself; otherwise the swap is seen after the fact and the process
+// killed, so that at most the datagrams of that moment get out (net_pass.go).
+//
+// Where Landlock is older than ABI 4, an accepted TCP socket that is dissolved
+// (AF_UNSPEC) and connected in a race is out of reach of the above: status must
+// not call outbound rules enforced there on the strength of this package alone.
 //
 // Names of AF_UNIX sockets are judged on a copy, and the kernel reads them
 // again. Sockets of a network namespace other than ours are refused. INET
 // sockets that were received from outside the tree connect where pidfd_getfd
 // is permitted, else not at all; plain sends on them are not seen. MSG_FASTOPEN
-// with an address is EOPNOTSUPP, MSG_ZEROCOPY on datagrams ENOBUFS, source
+// with an address is EOPNOTSUPP, MPTCP ENOPROTOOPT, MSG_ZEROCOPY on datagrams ENOBUFS, source
 // routes EPERM: programs have a way on from each.
 func netFamily() []entry {
 	return []entry{

@@ -178,7 +178,6 @@ func TestNetworkJudge(t *testing.T) {
 		{"mapped", py("socket(AF_INET6).connect_ex(('::ffff:10.9.0.1',9))"), []action.Connect{{Protocol: action.ProtoTCP, Peer: ap("10.9.0.1:9")}}},
 		{"any", py("socket().connect_ex(('0.0.0.0',9))"), []action.Connect{{Protocol: action.ProtoTCP, Peer: ap("127.0.0.1:9")}}},
 		{"any6", py("socket(AF_INET6).connect_ex(('::',9))"), []action.Connect{{Protocol: action.ProtoTCP, Peer: ap("[::1]:9")}}},
-		{"mptcp", py("socket(AF_INET,SOCK_STREAM,262).connect_ex(('10.9.0.1',9))"), []action.Connect{{Protocol: action.ProtoTCP, Peer: ap("10.9.0.1:9")}}},
 		{"sendto", py("socket(AF_INET,SOCK_DGRAM).sendto(b'x',('10.9.0.1',9))"), []action.Connect{{Protocol: action.ProtoUDP, Peer: ap("10.9.0.1:9"), Datagram: true}}},
 		{"sendmsg", py("socket(AF_INET6,SOCK_DGRAM).sendmsg([b'x'],[],0,('fd09::1',9))"), []action.Connect{{Protocol: action.ProtoUDP, Peer: ap("[fd09::1]:9"), Datagram: true}}},
 		{"raw", py("socket(AF_INET,SOCK_RAW,IPPROTO_ICMP).sendto(b'\\x08\\0\\xf7\\xff\\0\\0\\0\\0',('10.9.0.1',0))"), []action.Connect{{Protocol: action.ProtoICMP, Peer: ap("10.9.0.1:0"), Datagram: true}}},
@@ -215,8 +214,8 @@ func TestNetworkJudge(t *testing.T) {
 def t(*a):
   try: socket(*a).close(); print('made')
   except OSError as e: print(e.errno)
-t(AF_PACKET,SOCK_RAW,0); t(AF_INET,10,0); t(AF_INET,SOCK_RAW,1); t(43,SOCK_STREAM,0); t(AF_INET,SOCK_STREAM,0); t(AF_UNIX,SOCK_STREAM,0)`)...)
-		if want := "1\n1\n1\n97\nmade\nmade\n"; out != want {
+t(AF_PACKET,SOCK_RAW,0); t(AF_INET,10,0); t(AF_INET,SOCK_RAW,1); t(43,SOCK_STREAM,0); t(AF_INET,SOCK_STREAM,0); t(AF_UNIX,SOCK_STREAM,0); t(AF_INET,SOCK_STREAM,262)`)...)
+		if want := "1\n1\n1\n97\nmade\nmade\n92\n"; out != want {
 			t.Errorf("got %q, want %q", out, want)
 		}
 	})
@@ -226,6 +225,21 @@ try: socket(AF_INET,SOCK_DGRAM).setsockopt(0,4,bytes([131,7,4])+inet_aton('10.9.
 except OSError as e: print(e.errno)`)...)
 		if out != "1\n" {
 			t.Errorf("got %q", out)
+		}
+	})
+	t.Run("a socket that hid from the sweep", func(t *testing.T) {
+		port, arrived := forbidden(t)
+		out, _ := supervised(t, newNetJudge(), nil, py(`
+import time, array
+a, b = socketpair(); s = socket(AF_INET, SOCK_DGRAM)
+send_fds(a, [b'x'], [s.fileno()]); s.close(); time.sleep(3)
+_, fds, _, _ = recv_fds(b, 9, 4); s = socket(fileno=fds[0])
+try: s.sendto(b'x', ('10.9.0.66', `+port+`)); print('sent')
+except OSError as e: print(e.errno)`)...)
+		// EACCES once it is a ghost; ECONNREFUSED, by verdict, on a machine so
+		// busy that no sweep came by.
+		if out != "13\n" && out != "111\n" || arrived.Load() != 0 {
+			t.Errorf("got %q, %d arrived", out, arrived.Load())
 		}
 	})
 	t.Run("swap under a send kills", func(t *testing.T) {

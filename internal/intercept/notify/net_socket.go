@@ -34,6 +34,12 @@ func handleSocket(s *Supervisor, c *Call) Response {
 		if typ&linux.SockTypeMask == sockPacket {
 			return cont()
 		}
+		if proto == linux.ProtoMPTCP {
+			// Landlock does not count it as TCP, and what such a listener
+			// accepts could be connected anew behind our back. This is what
+			// net.mptcp.enabled=0 answers; programs go on with TCP.
+			return fail(syscall.ENOPROTOOPT)
+		}
 		return s.ownSocket(c, domain, typ, proto)
 	case linux.AFSMC, linux.AFRDS, linux.AFRxRPC:
 		return fail(syscall.EAFNOSUPPORT)

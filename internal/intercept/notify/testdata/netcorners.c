@@ -146,7 +146,6 @@ static void limits(void) {
 	int f = socket(AF_INET, SOCK_STREAM, 0); say("lowest", f); close(f);
 	int p[2]; say("inet pair", socketpair(AF_INET, SOCK_STREAM, 0, p)); say("unix pair", socketpair(AF_UNIX, SOCK_STREAM, 0, p)); close(p[0]); close(p[1]);
 	f = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP); say("raw", f >= 0); close(f);
-	f = socket(AF_INET, SOCK_STREAM, 262); say("mptcp", f >= 0); close(f);
 	f = socket(AF_NETLINK, SOCK_RAW, 0); say("netlink", f >= 0); close(f);
 	if (fork() == 0) {
 		setgid(1234); setuid(1234);
