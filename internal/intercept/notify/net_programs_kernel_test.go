@@ -130,6 +130,7 @@ func TestNetworkPrograms(t *testing.T) {
 		{"perl", []string{"/usr/bin/perl", "-MIO::Socket::INET", "-e", "$s=IO::Socket::INET->new(PeerAddr=>'10.9.0.1:" + port + "',Timeout=>3) or print $!; print $s \"GET / HTTP/1.0\\r\\n\\r\\n\"; @a=<$s>; print length(join '',@a)"}, ""},
 		{"go", []string{"/proc/self/exe", good}, ""},
 		{"go denied", []string{"/proc/self/exe", bad}, "refused"},
+		{"go server", []string{"/proc/self/exe", "talk"}, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if _, err := os.Stat(tc.argv[0]); err != nil {
@@ -137,9 +138,13 @@ func TestNetworkPrograms(t *testing.T) {
 			}
 			var env []string
 			if tc.argv[0] == "/proc/self/exe" {
-				env = []string{"LIMPET_TEST_HELPER=get"}
+				helper := "get"
+				if tc.argv[1] == "talk" {
+					helper = "talk"
+				}
+				env = []string{"LIMPET_TEST_HELPER=" + helper}
 				tc.argv[0], _ = os.Executable()
-				t.Setenv("LIMPET_TEST_HELPER", "get")
+				t.Setenv("LIMPET_TEST_HELPER", helper)
 			}
 			before := len(hits)
 			j := newNetJudge()
@@ -254,6 +259,57 @@ except OSError as e: print(e.errno)`)...)
 }
 
 func init() {
+	helpers["talk"] = func() {
+		// A server and its client in one Go process: TCP, UDP, unix, by turns
+		// from many goroutines.
+		done := make(chan string)
+		for i := range 20 {
+			go func() {
+				network := []string{"tcp", "unix"}[i%2]
+				addr := map[string]string{"tcp": "10.9.0.1:0", "unix": fmt.Sprintf("@talk%d-%d", os.Getpid(), i)}[network]
+				l, err := net.Listen(network, addr)
+				if err != nil {
+					done <- err.Error()
+					return
+				}
+				go func() {
+					for {
+						c, err := l.Accept()
+						if err != nil {
+							return
+						}
+						_, _ = io.Copy(c, c)
+						c.Close()
+					}
+				}()
+				for range 20 {
+					u, err := net.Dial("udp", "10.9.0.1:9")
+					if err != nil {
+						done <- err.Error()
+						return
+					}
+					c, err := net.Dial(network, l.Addr().String())
+					if err != nil {
+						done <- err.Error()
+						return
+					}
+					_, _ = c.Write([]byte("hello"))
+					b := make([]byte, 5)
+					if _, err := io.ReadFull(c, b); err != nil {
+						done <- err.Error()
+						return
+					}
+					c.Close()
+					u.Close()
+				}
+				l.Close()
+				done <- "ok"
+			}()
+		}
+		for range 20 {
+			fmt.Println(<-done)
+		}
+	}
 	helpers["get"] = func() {
 		r, err := (&http.Client{Timeout: 5 * time.Second}).Get(os.Args[1])
 		if err != nil {
