@@ -5,10 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -20,17 +23,36 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-// Both ends of the cable between the demo's network namespace and this
-// machine: 192.0.2.0/24 is reserved for documentation (RFC 5737).
-const (
-	bareHostIP = "192.0.2.1"
-	bareIP     = "192.0.2.2"
-)
+// cables are networks that nobody routes (RFC 5737, RFC 2544). The first that
+// this machine does not use itself joins the demo's namespace to it.
+var cables = []string{"198.51.100.0/30", "203.0.113.128/30", "198.18.77.0/30"}
+
+// freeCable gives the addresses of this machine's end and the workload's end.
+func freeCable() (host, guest netip.Addr, err error) {
+	used, err := net.InterfaceAddrs()
+	if err != nil {
+		return host, guest, err
+	}
+	for _, c := range cables {
+		p := netip.MustParsePrefix(c)
+		taken := slices.ContainsFunc(used, func(a net.Addr) bool {
+			q, err := netip.ParsePrefix(a.String())
+			return err == nil && q.Overlaps(p)
+		})
+		if !taken {
+			host = p.Addr().Next()
+			return host, host.Next(), nil
+		}
+	}
+	return host, guest, fmt.Errorf("this machine uses all of %v itself: the demo has no network of its own", cables)
+}
 
 // barePlace runs the wrapped image's files with `microenforcer run` in a
 // network, process and mount namespace of the demo's own.
 type barePlace struct {
 	netns  string
+	host   netip.Addr // this machine's end of the cable
+	ip     netip.Addr // the workload's end
 	output lockedBuffer
 	exited chan error
 }
@@ -40,7 +62,11 @@ func newBarePlace(ctx context.Context, d *demo) (*barePlace, error) {
 		return nil, errors.New("no Docker Engine answers, and without one the demo needs root for its own namespaces: start Docker, or run it with sudo")
 	}
 	d.say("No Docker Engine is used: the image will run under `microenforcer run` in namespaces of its own")
-	p := &barePlace{netns: fmt.Sprintf("limpet-demo-%d", os.Getpid()), exited: make(chan error, 1)}
+	hostIP, ip, err := freeCable()
+	if err != nil {
+		return nil, err
+	}
+	p := &barePlace{netns: fmt.Sprintf("limpet-demo-%d", os.Getpid()), host: hostIP, ip: ip, exited: make(chan error, 1)}
 	if err := command(ctx, "ip", "netns", "add", p.netns); err != nil {
 		return nil, err
 	}
@@ -50,10 +76,10 @@ func newBarePlace(ctx context.Context, d *demo) (*barePlace, error) {
 	host := fmt.Sprintf("lpt%d", os.Getpid()%1000000)
 	for _, args := range [][]string{
 		{"link", "add", host, "type", "veth", "peer", "name", "eth0", "netns", p.netns},
-		{"addr", "add", bareHostIP + "/30", "dev", host},
+		{"addr", "add", hostIP.String() + "/30", "dev", host},
 		{"link", "set", host, "up"},
 		{"-n", p.netns, "link", "set", "lo", "up"},
-		{"-n", p.netns, "addr", "add", bareIP + "/30", "dev", "eth0"},
+		{"-n", p.netns, "addr", "add", ip.String() + "/30", "dev", "eth0"},
 		{"-n", p.netns, "link", "set", "eth0", "up"},
 	} {
 		if err := command(ctx, "ip", args...); err != nil {
@@ -63,7 +89,7 @@ func newBarePlace(ctx context.Context, d *demo) (*barePlace, error) {
 	return p, nil
 }
 
-func (p *barePlace) gatewayIP() string { return bareHostIP }
+func (p *barePlace) gatewayIP() string { return p.host.String() }
 
 // start wraps the same image as with Docker, through files, lays its tree out
 // in a folder and runs its entrypoint there.
@@ -134,9 +160,9 @@ func (p *barePlace) logs() string {
 
 type bareTarget struct{ *barePlace }
 
-func (bareTarget) Page() string   { return "http://" + bareIP + ":8080/" }
-func (bareTarget) Hole() string   { return "http://" + bareIP + ":8080" }
-func (bareTarget) Report() string { return "http://" + bareIP + ":7000/report" }
+func (t bareTarget) Page() string   { return t.Hole() + "/" }
+func (t bareTarget) Hole() string   { return "http://" + t.ip.String() + ":8080" }
+func (t bareTarget) Report() string { return "http://" + t.ip.String() + ":7000/report" }
 
 func (t bareTarget) Alive(context.Context) error {
 	select {
