@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,12 +48,16 @@ type EventFilter struct {
 	Query    string // part of path, argument, address, host name, reason ...
 }
 
-// scanBudget is how many rows one page may look at. A filter that matches
-// rarely gives short pages with a cursor instead of one slow page.
-const scanBudget = 20000
+// A filter that no index answers looks at events chunk by chunk, until the
+// page is full or scanTime has passed: a filter that matches rarely gives short
+// pages with a cursor instead of one slow page.
+const (
+	scanChunk = 1000
+	scanTime  = 40 * time.Millisecond
+)
 
 // EventPage is one page of events, newest first. Next is "" at the end; it
-// may be set although Events is short or empty (see scanBudget).
+// may be set although Events is short or empty (see scanTime).
 type EventPage struct {
 	Events []Event
 	Next   string
@@ -104,61 +109,105 @@ func (f EventFilter) rest(q *bun.SelectQuery) *bun.SelectQuery {
 
 func (f EventFilter) needsScan() bool { return len(f.equal()) > 1 || f.Query != "" }
 
+// eventKey is an event's place in a list.
+type eventKey struct{ Seq, At int64 }
+
 // Events lists events, newest first by At and then by order of commit.
 func (r Reader) Events(ctx context.Context, t tenant.ID, f EventFilter, p Page) (EventPage, error) {
-	limit := p.limit()
-	candidates := f.indexed(r.db.NewSelect().Model((*Event)(nil)).Column("seq", "at"), t).Order("at DESC", "seq DESC")
+	var after *eventKey
 	if p.Cursor != "" {
 		n, err := cursorNumbers(p.Cursor, 2)
 		if err != nil {
 			return EventPage{}, err
 		}
-		candidates = candidates.Where("(at, seq) < (?, ?)", n[0], n[1])
+		after = &eventKey{At: n[0], Seq: n[1]}
 	}
-	var keys []struct{ Seq, At int64 }
-	var scanned bool // the budget ended before the page was full
+	limit := p.limit()
+	var keys []eventKey
+	var more *eventKey // where the scan ended before the page was full
+	var err error
 	if f.needsScan() {
-		inner := candidates.Limit(scanBudget).
+		keys, more, err = r.scanEvents(ctx, t, f, after, limit)
+	} else {
+		err = r.candidates(t, f, after).Limit(int64(limit)+1).Scan(ctx, &keys)
+	}
+	if err != nil {
+		return EventPage{}, fmt.Errorf("cannot list events: %w", err)
+	}
+	page := EventPage{}
+	if len(keys) > limit {
+		keys = keys[:limit]
+		more = &keys[limit-1]
+	}
+	if more != nil {
+		page.Next = cursorText(more.At, more.Seq)
+	}
+	page.Events, err = r.eventsByKey(ctx, t, keys)
+	return page, err
+}
+
+// candidates is what one index answers, in the order of the list.
+func (r Reader) candidates(t tenant.ID, f EventFilter, after *eventKey) *bun.SelectQuery {
+	q := f.indexed(r.db.NewSelect().Model((*Event)(nil)).Column("seq", "at"), t).Order("at DESC", "seq DESC")
+	if after != nil {
+		q = q.Where("(at, seq) < (?, ?)", after.At, after.Seq)
+	}
+	return q
+}
+
+// scanEvents applies the filters that no index answers. It gives up to
+// limit+1 keys, and where to go on if the time was over before.
+func (r Reader) scanEvents(ctx context.Context, t tenant.ID, f EventFilter, after *eventKey, limit int) (keys []eventKey, more *eventKey, err error) {
+	start := time.Now()
+	for {
+		inner := r.candidates(t, f, after).Limit(scanChunk).
 			Column("enforcer_id", "image", "group_name", "control", "verdict", "kind")
 		if f.Query != "" {
 			inner = inner.Column("search")
 		}
+		var found []eventKey
 		err := f.rest(r.db.NewSelect().TableExpr("(?) AS c", inner)).Column("seq", "at").
-			OrderExpr("at DESC, seq DESC").Limit(int64(limit)+1).Scan(ctx, &keys)
+			OrderExpr("at DESC, seq DESC").Limit(int64(limit+1-len(keys))).Scan(ctx, &found)
 		if err != nil {
-			return EventPage{}, fmt.Errorf("cannot list events: %w", err)
+			return nil, nil, err
 		}
-		scanned = len(keys) <= limit
-	} else if err := candidates.Limit(int64(limit)+1).Scan(ctx, &keys); err != nil {
-		return EventPage{}, fmt.Errorf("cannot list events: %w", err)
+		if keys = append(keys, found...); len(keys) > limit {
+			return keys, nil, nil
+		}
+		var last []eventKey
+		if err := r.candidates(t, f, after).Limit(1).Offset(scanChunk-1).Scan(ctx, &last); err != nil {
+			return nil, nil, err
+		}
+		if len(last) == 0 {
+			return keys, nil, nil
+		}
+		after = &last[0]
+		if time.Since(start) > scanTime {
+			return keys, after, nil
+		}
 	}
+}
 
-	page := EventPage{}
-	if len(keys) > limit {
-		keys = keys[:limit]
-		page.Next = cursorText(keys[limit-1].At, keys[limit-1].Seq)
-	} else if scanned {
-		var last []struct{ Seq, At int64 }
-		if err := candidates.Limit(1).Offset(scanBudget-1).Scan(ctx, &last); err != nil {
-			return EventPage{}, fmt.Errorf("cannot list events: %w", err)
-		}
-		if len(last) > 0 {
-			page.Next = cursorText(last[0].At, last[0].Seq)
-		}
-	}
+// eventsByKey reads whole events and puts them in the order of keys. The rows
+// are found by seq alone, so that no planner takes another way; the tenant is
+// checked on each.
+func (r Reader) eventsByKey(ctx context.Context, t tenant.ID, keys []eventKey) ([]Event, error) {
 	if len(keys) == 0 {
-		return page, nil
+		return nil, nil
 	}
 	seqs := make([]int64, len(keys))
+	at := make(map[int64]int, len(keys))
 	for i, k := range keys {
-		seqs[i] = k.Seq
+		seqs[i], at[k.Seq] = k.Seq, i
 	}
-	err := r.db.NewSelect().Model(&page.Events).ExcludeColumn("search").
-		Where("tenant = ? AND seq IN (?)", t, bun.In(seqs)).Order("at DESC", "seq DESC").Scan(ctx)
+	var rows []Event
+	err := r.db.NewSelect().Model(&rows).ExcludeColumn("search").Where("seq IN (?)", bun.In(seqs)).Scan(ctx)
 	if err != nil {
-		return EventPage{}, fmt.Errorf("cannot read events: %w", err)
+		return nil, fmt.Errorf("cannot read events: %w", err)
 	}
-	return page, nil
+	rows = slices.DeleteFunc(rows, func(e Event) bool { return e.Tenant != t })
+	slices.SortFunc(rows, func(a, b Event) int { return at[a.Seq] - at[b.Seq] })
+	return rows, nil
 }
 
 // Event gives one event by its identifier.

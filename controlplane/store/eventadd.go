@@ -127,6 +127,7 @@ func (s *Store) copyEvents(ctx context.Context, events []Event) (int, error) {
 		return 0, err
 	}
 	counts := counter{}
+	added := len(fresh)
 	for i := range events {
 		e := &events[i]
 		if k := (key{e.Tenant, e.EnforcerID, e.BootID, e.Sequence}); fresh[k] {
@@ -134,45 +135,59 @@ func (s *Store) copyEvents(ctx context.Context, events []Event) (int, error) {
 			delete(fresh, k) // the same event twice in one batch counts once
 		}
 	}
-	added := 0
-	for _, n := range counts {
-		added += n.rows
-	}
 	if err := counts.write(ctx, tx, "$1,$2,$3,$4,$5,$6,$7"); err != nil {
 		return 0, err
 	}
 	return added, tx.Commit()
 }
 
-// minute is the width of a row of event_counts, in nanoseconds.
-const minute = int64(60_000_000_000)
+// Widths of the spans of event_counts, in nanoseconds.
+const (
+	minute = int64(60_000_000_000)
+	hour   = 60 * minute
+)
+
+// Dimensions of event_counts.
+const (
+	byTime    = ""
+	byControl = "control"
+	byImage   = "image"
+)
 
 type countKey struct {
-	tenant                         tenant.ID
-	minute                         int64
-	verdict, control, image, group string
-}
-
-type countValue struct {
-	rows int
-	sum  int64
+	tenant    tenant.ID
+	dimension string
+	span      int64
+	name      string
+	group     string
+	verdict   string
 }
 
 // counter gathers what a batch adds to event_counts.
-type counter map[countKey]countValue
+type counter map[countKey]int64
 
 func (c counter) add(e *Event) {
-	k := countKey{e.Tenant, e.At - e.At%minute, e.Verdict, e.Control, e.Image, e.GroupName}
-	v := c[k]
-	c[k] = countValue{rows: v.rows + 1, sum: v.sum + max(e.Count, 1)}
+	n := max(e.Count, 1)
+	c[countKey{e.Tenant, byTime, e.At - e.At%minute, "", e.GroupName, e.Verdict}] += n
+	for dimension, name := range map[string]string{byControl: e.Control, byImage: e.Image} {
+		if name != "" {
+			c[countKey{e.Tenant, dimension, e.At - e.At%hour, name, e.GroupName, e.Verdict}] += n
+		}
+	}
 }
 
 func (c counter) write(ctx context.Context, tx *sql.Tx, params string) error {
-	for k, v := range c {
-		_, err := tx.ExecContext(ctx, "INSERT INTO event_counts (tenant, minute, verdict, control, image, group_name, n) VALUES ("+params+
-			") ON CONFLICT (tenant, minute, verdict, control, image, group_name) DO UPDATE SET n = event_counts.n + EXCLUDED.n",
-			string(k.tenant), k.minute, k.verdict, k.control, k.image, k.group, v.sum)
-		if err != nil {
+	if len(c) == 0 {
+		return nil
+	}
+	add, err := tx.PrepareContext(ctx, "INSERT INTO event_counts (tenant, dimension, span, name, group_name, verdict, n) VALUES ("+params+
+		") ON CONFLICT (tenant, dimension, span, name, group_name, verdict) DO UPDATE SET n = event_counts.n + EXCLUDED.n")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = add.Close() }()
+	for k, n := range c {
+		if _, err := add.ExecContext(ctx, string(k.tenant), k.dimension, k.span, k.name, k.group, k.verdict, n); err != nil {
 			return err
 		}
 	}

@@ -21,8 +21,8 @@ func (r Reader) EventTimeline(ctx context.Context, t tenant.ID, group string, fr
 	w := max(int64(width), minute)
 	var rows []Bucket
 	q := r.db.NewSelect().TableExpr("event_counts").
-		ColumnExpr("minute - minute % ? AS start, verdict, SUM(n) AS n", w).
-		Where("tenant = ? AND minute >= ? AND minute < ?", t, ns(from)-ns(from)%minute, ns(to)).
+		ColumnExpr("span - span % ? AS start, verdict, SUM(n) AS n", w).
+		Where("tenant = ? AND dimension = ? AND span >= ? AND span < ?", t, byTime, ns(from)-ns(from)%minute, ns(to)).
 		GroupExpr("1, 2").OrderExpr("1, 2").Limit(maxBuckets)
 	if group != "" {
 		q = q.Where("group_name = ?", group)
@@ -43,15 +43,15 @@ type Top struct {
 }
 
 // EventTop counts events by "control" or "image" (audit and deny only) and
-// gives the first few.
+// gives the first few. Whole hours are counted: the one that from lies in is.
 func (r Reader) EventTop(ctx context.Context, t tenant.ID, group, by string, from, to time.Time, limit int) ([]Top, error) {
-	if by != "control" && by != "image" {
+	if by != byControl && by != byImage {
 		return nil, fmt.Errorf("cannot count events by %q: not a column", by)
 	}
 	var rows []Top
-	q := r.db.NewSelect().TableExpr("event_counts").ColumnExpr("? AS name, SUM(n) AS n", bunIdent(by)).
-		Where("tenant = ? AND minute >= ? AND minute < ?", t, ns(from)-ns(from)%minute, ns(to)).
-		Where("verdict IN ('audit', 'deny')").Where("? <> ''", bunIdent(by)).
+	q := r.db.NewSelect().TableExpr("event_counts").ColumnExpr("name, SUM(n) AS n").
+		Where("tenant = ? AND dimension = ? AND span >= ? AND span < ?", t, by, ns(from)-ns(from)%hour, ns(to)).
+		Where("verdict IN ('audit', 'deny')").
 		GroupExpr("1").OrderExpr("2 DESC, 1").Limit(int64(limit))
 	if group != "" {
 		q = q.Where("group_name = ?", group)

@@ -21,7 +21,7 @@ func (x *Tx) DeleteEventsBeforeAnyTenant(ctx context.Context, before time.Time) 
 	}
 	n, _ := res.RowsAffected()
 	if n == 0 {
-		_, err := x.db.NewRaw("DELETE FROM event_counts WHERE minute < ?", ns(before)-ns(before)%minute).Exec(ctx)
+		_, err := x.db.NewRaw("DELETE FROM event_counts WHERE span < ?", ns(before)-ns(before)%hour).Exec(ctx)
 		if err != nil {
 			return 0, fmt.Errorf("cannot remove old counts: %w", err)
 		}

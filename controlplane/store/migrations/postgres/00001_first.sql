@@ -218,19 +218,19 @@ CREATE INDEX events_enforcer ON events (tenant, enforcer_id, at, seq);
 CREATE INDEX events_group ON events (tenant, group_name, at, seq);
 CREATE INDEX events_control ON events (tenant, control, at, seq);
 CREATE INDEX events_verdict ON events (tenant, verdict, at, seq);
-CREATE INDEX events_kind ON events (tenant, kind, at, seq);
 CREATE INDEX events_image ON events (tenant, image, at, seq);
 
--- Counts of events by minute, kept in the same transaction as the events.
+-- Counts of events, kept in the same transaction as the events: all of them
+-- by minute (dimension ''), and by control and by image by hour.
 CREATE TABLE event_counts (
   tenant     TEXT NOT NULL,
-  minute     BIGINT NOT NULL,
-  verdict    TEXT NOT NULL,
-  control    TEXT NOT NULL,
-  image      TEXT NOT NULL,
+  dimension  TEXT NOT NULL,
+  span       BIGINT NOT NULL,
+  name       TEXT NOT NULL,
   group_name TEXT NOT NULL,
+  verdict    TEXT NOT NULL,
   n          BIGINT NOT NULL,
-  PRIMARY KEY (tenant, minute, verdict, control, image, group_name)
+  PRIMARY KEY (tenant, dimension, span, name, group_name, verdict)
 );
 
 -- +goose Down
