@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/limpet-security/limpet/internal/intercept/notify"
 )
 
 // lookPath finds the application's executable in the application's PATH, as
@@ -63,4 +65,22 @@ func startCode(err error) int {
 		return ExitDenied
 	}
 	return ExitFailed
+}
+
+// explainStart says what to do about a start that failed.
+func explainStart(path string, err error) error {
+	var step *notify.StartError
+	if !errors.As(err, &step) || !strings.Contains(step.Step, "filter") {
+		if code := startCode(err); code == ExitDenied {
+			return fmt.Errorf("cannot start %s: %w (denied by the policy, if an event says so; else the file cannot be executed)", path, err)
+		}
+		return fmt.Errorf("cannot start %s under the enforcer: %w", path, err)
+	}
+	why := "the kernel or the container's seccomp profile does not allow a seccomp listener, which this version needs; " +
+		"microenforcer status says what is missing"
+	if step.Errno == syscall.EBUSY {
+		why = "another supervisor holds a seccomp listener over this container already: do not wrap twice, " +
+			"and do not nest the enforcer in a runtime that uses one itself"
+	}
+	return fmt.Errorf("cannot start %s under the enforcer: %w: %s", path, err, why)
 }

@@ -33,8 +33,9 @@ type outlets struct {
 	to      enforcer.Tee
 	none    atomic.Uint64 // recorded with no outlet at all
 
-	cancel context.CancelFunc
-	tasks  sync.WaitGroup
+	starting sync.Once
+	cancel   context.CancelFunc
+	tasks    sync.WaitGroup
 }
 
 // Record implements enforcer.Recorder.
@@ -159,14 +160,16 @@ func (m *micro) enrolled(e uplink.Enrolled) {
 	m.policies.know(keys, e.Tenant, e.Group)
 }
 
-// start lets the link run.
+// start lets the link run. It may be called again.
 func (o *outlets) start() {
 	if o.link == nil {
 		return
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	o.cancel = cancel
-	o.tasks.Go(func() { o.link.Run(ctx) })
+	o.starting.Do(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		o.cancel = cancel
+		o.tasks.Go(func() { o.link.Run(ctx) })
+	})
 }
 
 // close hands in what is left, until ctx ends.

@@ -137,9 +137,10 @@ func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
 		},
 	})
 	if err != nil {
-		err = fmt.Errorf("cannot start %s under the enforcer: %w", path, err)
-		m.end(startCode(err), err.Error())
-		return startCode(err), err
+		code := startCode(err)
+		err = explainStart(path, err)
+		m.end(code, err.Error())
+		return code, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	m.background(ctx)
@@ -171,13 +172,23 @@ func (m *micro) background(ctx context.Context) {
 	if m.cfg.HealthCheck {
 		return
 	}
-	var try context.Context
-	try, m.probing = context.WithCancel(ctx)
-	m.tasks.Go(func() { m.probe(try) })
 	m.tasks.Go(func() { m.serveStatus(ctx) })
 	m.tasks.Go(func() { m.recompile(ctx) })
-	m.out.start()
+	var soon context.Context
+	soon, m.probing = context.WithCancel(ctx)
+	m.tasks.Go(func() {
+		select {
+		case <-time.After(settle):
+			m.out.start()
+			m.probe(soon)
+		case <-soon.Done():
+		}
+	})
 }
+
+// settle is how long the application has the processor to itself before the
+// enforcer probes the kernel and calls the control plane.
+const settle = 50 * time.Millisecond
 
 // recompile follows the clock: enforceAfterDays pass, exceptions expire.
 func (m *micro) recompile(ctx context.Context) {
@@ -243,7 +254,6 @@ func (m *micro) lifecycle(reason string, attributes map[string]string) {
 // end is finish for an application that never started.
 func (m *micro) end(code int, why string) {
 	m.lifecycle("The workload could not be started.", map[string]string{"exit_code": strconv.Itoa(code), "error": why})
-	m.out.start()
 	m.finish(func() {})
 }
 
@@ -253,6 +263,7 @@ func (m *micro) finish(cancel func()) {
 	defer done()
 	cancel()
 	m.loop.Flush()
+	m.out.start() // if the workload was shorter than settle
 	m.out.close(ctx)
 	ended := make(chan struct{})
 	go func() { m.tasks.Wait(); close(ended) }()
