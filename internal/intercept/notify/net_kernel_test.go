@@ -18,11 +18,24 @@ func TestNetworkCorners(t *testing.T) {
 	}
 	p := program(t, "netcorners")
 	want := unsupervised(t, p)
-	got, st := supervised(t, newNetJudge(), nil, p)
-	if st.ExitStatus() != 0 {
-		t.Errorf("status %v", st)
-	}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("supervised differs from plain (-plain +supervised):\n%s", d)
+	for _, tc := range []struct {
+		name           string
+		gate, killable bool
+	}{
+		{"all facilities", true, true},
+		{"no Landlock", false, true},
+		{"signals interrupt notifications", true, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			withoutGate, withoutKillable = !tc.gate, !tc.killable
+			defer func() { withoutGate, withoutKillable = false, false }()
+			got, st := supervised(t, newNetJudge(), nil, p)
+			if st.ExitStatus() != 0 {
+				t.Errorf("status %v", st)
+			}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("supervised differs from plain (-plain +supervised):\n%s", d)
+			}
+		})
 	}
 }
