@@ -45,12 +45,31 @@
 // Workers are goroutines locked to their thread, because ptrace belongs to a
 // thread and because SYNC_WAKE_UP wants one thread that sleeps in RECV. One
 // worker leads: it holds the listener, receives, and answers quick calls at
-// once. Slow gives the lead away. The others sleep in a futex. No goroutine
-// ever waits for a Go channel between RECV and SEND of a quick call.
+// once. Slow gives the lead away. The others sleep in a futex; after a burst
+// those beyond a few end. No goroutine waits for a channel between RECV and
+// SEND of a quick call.
+//
+// # An exec
+//
+//	exec.go       path and argv copied, object found as the caller would
+//	              (resolve.go, shebang.go), Judge.Exec, SEIZE, CONTINUE, INTERRUPT
+//	execstop.go   one stop follows: the exec stop (the mapped object compared
+//	              with the judged one, Judge.ExecStarted, DETACH or SIGKILL), or,
+//	              the exec having failed, a stop at the return (DETACH)
+//
+// A task that somebody else traces cannot be seized: it is judged once more
+// as Unverified.
+//
+// # A change of ids
+//
+// Without CAP_SYS_PTRACE the kernel closes a process that changes its ids to a
+// root supervisor. identity.go keeps it open, power.go looks into it as a
+// thread that took its ids.
 //
 // # Locks
 //
-// lead (the listener) before tasks.mu before nothing. Handlers hold no lock
+// lead (the listener) before power.opening before tasks.mu; taskCount.mu is a
+// leaf; for the network's own see sock_table.go. Handlers hold none of them
 // while they ask the Judge. Slow work is done without lead.
 //
 // # Waiting
@@ -58,4 +77,12 @@
 // Do not wait for the supervised child with os.Process.Wait or exec.Cmd: it
 // would swallow the exec stops. Reap as microenforcer/supervise does; statuses
 // that a tracer thread had to take are handed to Config.Reaped.
+//
+// # What is not seen
+//
+// The program loader (PT_INTERP) is not judged by itself. A script is judged
+// as the file that was found under its name when the interpreter was mapped;
+// the interpreter opens the name again later. Signals to a thread id of ours
+// by kill(2) are refused where Landlock confines signals (Linux 6.12), and
+// elsewhere only as far as PID 1 is immune to them.
 package notify

@@ -63,6 +63,10 @@ type Supervisor struct {
 const (
 	minWorkers = 2
 	maxWorkers = 512
+	// maxIdle threads wait for the lead after a burst; the others end.
+	maxIdle = 8
+	// maxClose is how long Close waits for calls that are being carried out.
+	maxClose = 2 * time.Second
 )
 
 type worker struct {
@@ -81,19 +85,20 @@ func (s *Supervisor) Done() <-chan struct{} { return s.done }
 func (s *Supervisor) Faults() uint64 { return s.faults.Load() }
 
 // Close stops answering: every governed call of what is left of the tree
-// fails with ENOSYS from then on. It waits for the workers.
+// fails with ENOSYS from then on. It waits for the workers, but not for ever:
+// a thread that waits for somebody else's exec or connect ends with us.
 func (s *Supervisor) Close() {
 	s.closed.Store(true)
-	s.lead.wakeAll()
-	for i := 0; ; i++ {
+	for deadline := time.Now().Add(maxClose); s.workers.Load() > 0; {
+		if time.Now().After(deadline) {
+			s.cfg.Logger.Warn("calls are still being carried out", "threads", s.workers.Load())
+			return
+		}
 		if tid := s.leader.Load(); tid != 0 {
 			_ = linux.Tgkill(syscall.Getpid(), int(tid), syscall.SIGURG)
 		}
-		if s.workers.Load() == 0 {
-			break
-		}
-		time.Sleep(time.Millisecond)
 		s.lead.wakeAll()
+		time.Sleep(time.Millisecond)
 	}
 	s.wg.Wait()
 	s.finish()
@@ -141,7 +146,7 @@ func (s *Supervisor) work() {
 			go s.finishWhenIdle()
 		}
 	}()
-	for !s.closed.Load() {
+	for !s.closed.Load() && s.lead.waiting.Load() < maxIdle {
 		s.lead.lock(&s.closed)
 		w.leads = true
 		if s.closed.Load() {
