@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -94,6 +95,11 @@ func helperExec(how, target string) {
 		f, _ := unix.MemfdCreate("x", 0)
 		_, _ = syscall.Write(f, b)
 		err = execveat(f, "", argv, 0x1000)
+	case "huge":
+		for range 1500 {
+			argv = append(argv, strings.Repeat("x", 1000))
+		}
+		err = syscall.Exec(target, argv, env)
 	case "badpointer":
 		_, _, e := syscall.RawSyscall(syscall.SYS_EXECVE, 8, 0, 0)
 		err = e

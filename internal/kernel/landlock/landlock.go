@@ -10,8 +10,12 @@ import (
 	"runtime"
 	"syscall"
 	"unsafe"
+)
 
-	"golang.org/x/sys/unix"
+// Numbers, the same on every architecture.
+const (
+	sysCreateRuleset = 444
+	sysRestrictSelf  = 446
 )
 
 const (
@@ -24,7 +28,7 @@ type ruleset struct{ fs, net, scoped uint64 }
 
 // ABI gives the kernel's Landlock ABI. ENOSYS, EOPNOTSUPP: none.
 func ABI() (int, error) {
-	v, _, e := syscall.RawSyscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, createVersion)
+	v, _, e := syscall.RawSyscall(sysCreateRuleset, 0, 0, createVersion)
 	if e != 0 {
 		return 0, fmt.Errorf("cannot ask for the landlock version: %w", e)
 	}
@@ -43,12 +47,12 @@ func ScopeSignals() error {
 		return fmt.Errorf("cannot confine signals: landlock ABI %d: %w", v, syscall.EOPNOTSUPP)
 	}
 	r := ruleset{scoped: scopeSignal}
-	fd, _, e := syscall.RawSyscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&r)), unsafe.Sizeof(r), 0)
+	fd, _, e := syscall.RawSyscall(sysCreateRuleset, uintptr(unsafe.Pointer(&r)), unsafe.Sizeof(r), 0)
 	runtime.KeepAlive(&r)
 	if e != 0 {
 		return fmt.Errorf("cannot make a landlock ruleset: %w", e)
 	}
-	_, _, e = syscall.RawSyscall(unix.SYS_LANDLOCK_RESTRICT_SELF, fd, 0, 0)
+	_, _, e = syscall.RawSyscall(sysRestrictSelf, fd, 0, 0)
 	_ = syscall.Close(int(fd))
 	if e != 0 {
 		return fmt.Errorf("cannot enter a landlock domain: %w", e)
