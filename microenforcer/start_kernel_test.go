@@ -78,6 +78,36 @@ func TestStartIsFast(t *testing.T) {
 	}
 }
 
+// P10 through the whole program: 50,000 denied connections, each to another
+// object so that nothing is counted away; what is written and what is dropped
+// add up, and memory stays small.
+func TestBurst(t *testing.T) {
+	c := newCell(t)
+	writePolicy(t, filepath.Join(c.dir, "p.yaml"), "    outbound: {mode: enforce, deny: [{cidrs: [10.0.0.0/8]}]}\n")
+	const n = 50_000
+	r := c.run(t, []string{"--policy", "/tmp/p.yaml", "--flush", "20s"}, "sh", "-c",
+		fmt.Sprintf("/tmp/attack flood 10.99.0.1 %d; grep VmHWM /proc/1/status", n))
+	var sent, dropped uint64
+	for _, e := range r.events {
+		if d := e.GetDropped(); d != nil {
+			dropped += d.Count
+		} else if e.Control == "outbound" {
+			sent += e.Count
+		}
+	}
+	if !r.has(fmt.Sprintf("refused %d", n)) || sent+dropped != n {
+		t.Errorf("%d written + %d dropped, want %d\n%.2000s", sent, dropped, n, r.out+r.err)
+	}
+	var kb int
+	for line := range strings.Lines(r.out) {
+		fmt.Sscanf(line, "VmHWM: %d kB", &kb)
+	}
+	t.Logf("%d written, %d dropped, peak %.1f MB", sent, dropped, float64(kb)/1024)
+	if kb == 0 || kb > 40<<10 {
+		t.Errorf("peak memory %d kB, want at most 40 MB", kb)
+	}
+}
+
 // Memory of an enforcer that has nothing to do.
 func TestIdleMemory(t *testing.T) {
 	enforcer, attack := programs(t)

@@ -48,6 +48,7 @@ var attacks = map[string]func(args []string) error{
 	"now":     now,
 	"status":  statusLine,
 	"serve":   serve,
+	"flood":   flood,
 }
 
 func main() {
@@ -371,4 +372,24 @@ func serve(args []string) error {
 	}
 	fmt.Println("serving")
 	select {}
+}
+
+// flood tries n connections to different ports of one address.
+func flood(args []string) error {
+	n, _ := strconv.Atoi(args[1])
+	ip := net.ParseIP(args[0]).To4()
+	refused := 0
+	for i := range n {
+		fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+		if err != nil {
+			return err
+		}
+		err = syscall.Connect(fd, &syscall.SockaddrInet4{Port: 1 + i%60000, Addr: [4]byte(ip)})
+		if err == syscall.ECONNREFUSED {
+			refused++
+		}
+		syscall.Close(fd)
+	}
+	fmt.Println("refused", refused)
+	return nil
 }
