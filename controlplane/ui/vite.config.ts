@@ -20,9 +20,8 @@ function emptyDistButReadme(): Plugin {
   }
 }
 
-// `npm run dev` serves the sources and sends the API to a running server:
-// the mock of e2e/mock by default, a real one with LIMPET_URL.
-const api = process.env.LIMPET_URL ?? 'http://127.0.0.1:8099'
+// `npm run dev` serves the sources and sends the API to a running server.
+const api = process.env.LIMPET_URL ?? 'https://127.0.0.1:8443'
 
 export default defineConfig({
   plugins: [react(), emptyDistButReadme()],

@@ -4,7 +4,7 @@
   var scheme = 'auto'
   try {
     scheme = localStorage.getItem('limpet-color-scheme') || 'auto'
-  } catch (e) {
+  } catch {
     /* storage is closed: follow the system */
   }
   if (scheme !== 'light' && scheme !== 'dark') {

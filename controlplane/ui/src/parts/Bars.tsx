@@ -1,12 +1,12 @@
 import { Group, Paper, Text } from '@mantine/core'
+import { useElementSize } from '@mantine/hooks'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { TimeBucket } from '../api/types'
 
 const series = ['deny', 'audit', 'allow'] as const
 const color = { deny: 'var(--chart-deny)', audit: 'var(--chart-audit)', allow: 'var(--chart-allow)' }
-const W = 720
-const H = 170
+const H = 190 // pixels, as everything here: the drawing is as wide as its place
 const left = 38
 const bottom = 20
 
@@ -22,16 +22,18 @@ export function niceTop(max: number): number {
 export function Bars({ buckets, label, onPick }: { buckets: TimeBucket[]; label: string; onPick?: (b: TimeBucket, next?: TimeBucket) => void }) {
   const { t, i18n } = useTranslation()
   const [hover, setHover] = useState<number>()
+  const { ref, width } = useElementSize()
+  const W = Math.max(240, width || 720)
   const total = (b: TimeBucket) => series.reduce((n, s) => n + (b[s] ?? 0), 0)
   const top = niceTop(Math.max(0, ...buckets.map(total)))
   const step = (W - left) / Math.max(1, buckets.length)
   const y = (n: number) => (n / top) * (H - bottom - 8)
   const hour = new Intl.DateTimeFormat(i18n.language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
-  const every = Math.max(1, Math.ceil(buckets.length / 8))
+  const every = Math.max(1, Math.ceil((buckets.length * 72) / W))
   const shown = hover === undefined ? undefined : buckets[hover]
   return (
-    <div className="bars">
-      <svg viewBox={`0 0 ${W} ${H}`} role="img" aria-label={label} onMouseLeave={() => setHover(undefined)}>
+    <div className="bars" ref={ref}>
+      <svg viewBox={`0 0 ${W} ${H}`} height={H} role="img" aria-label={label} onMouseLeave={() => setHover(undefined)}>
         {[0, 0.5, 1].map((f) => (
           <g key={f}>
             <line x1={left} x2={W} y1={H - bottom - y(top * f)} y2={H - bottom - y(top * f)} className="bars-grid" />

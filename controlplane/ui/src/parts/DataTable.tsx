@@ -26,7 +26,6 @@ export function DataTable<T>({ label, rows, columns, rowKey, sort, onSort, onRow
     () => (sort ? [{ id: sort.replace(/^-/, ''), desc: sort.startsWith('-') }] : []),
     [sort],
   )
-  // eslint-disable-next-line react-hooks/incompatible-library -- the table is rebuilt with its rows
   const table = useReactTable({
     data: rows,
     columns,

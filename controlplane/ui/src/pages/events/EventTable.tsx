@@ -25,7 +25,6 @@ export function EventTable({ events, freshFrom, selected, onOpen, more, loadingM
   const { t } = useTranslation()
   const text = useControlText()
   const scroll = useRef<HTMLDivElement>(null)
-  // eslint-disable-next-line react-hooks/incompatible-library -- rows are read on every draw
   const virtual = useVirtualizer({
     count: events.length,
     getScrollElement: () => scroll.current,

@@ -1,4 +1,4 @@
-import { isMap, parseDocument, type Document } from 'yaml'
+import { isMap, isScalar, parseDocument, stringify, type Document } from 'yaml'
 import type { Mode, PolicyDocument, PolicyError } from '../../api/types'
 
 // The YAML text is the policy; the form is a view of it. A change in the form
@@ -21,19 +21,44 @@ export function parse(text: string): Parsed {
   }))
   if (errors.length > 0) return { errors }
   if (!isMap(doc.contents)) return { errors: [{ line: 1, column: 1, message: 'not a map' }] }
-  return { document: doc.toJS({ maxAliasCount: 50 }) as PolicyDocument, errors }
+  try {
+    return { document: doc.toJS({ maxAliasCount: 50 }) as PolicyDocument, errors }
+  } catch (e) {
+    return { errors: [{ line: 1, column: 1, message: e instanceof Error ? e.message : String(e) }] } // aliases that multiply
+  }
 }
 
 function edit(text: string, change: (doc: Document) => void): string {
   const doc = parseDocument(text)
   if (doc.errors.length > 0) return text
   change(doc)
-  return doc.toString({ lineWidth: 0, flowCollectionPadding: true })
+  return doc.toString({
+    lineWidth: 0,
+    flowCollectionPadding: /[[{] \S/.test(text), // as the author writes [ a ] or [a]
+    indentSeq: !/^( *)\w[^\n]*:\n\1- /m.test(text), // as the author indents lists
+  })
+}
+
+// replaceScalar puts one plain value in the place of another, and leaves
+// every other character of the text alone.
+function replaceScalar(text: string, path: Path, value: string | number | boolean): string | undefined {
+  const doc = parseDocument(text)
+  const node = doc.errors.length > 0 ? undefined : doc.getIn(path, true)
+  if (!isScalar(node) || !node.range || node.anchor || node.type?.startsWith('BLOCK')) return undefined
+  const [from, to] = node.range
+  if (from === to) return undefined
+  const out = text.slice(0, from) + stringify(value, { lineWidth: 0 }).trimEnd() + text.slice(to)
+  const again = parseDocument(out)
+  return again.errors.length === 0 && again.getIn(path) === value ? out : undefined
 }
 
 // set writes a value to a place; undefined, an empty list or an empty map
 // take the place away.
 export function set(text: string, path: Path, value: unknown): string {
+  if (value !== '' && (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')) {
+    const out = replaceScalar(text, path, value)
+    if (out !== undefined) return out
+  }
   return edit(text, (doc) => {
     const empty =
       value === undefined || value === '' || (Array.isArray(value) && value.length === 0) ||
