@@ -39,7 +39,7 @@ type netState struct {
 
 	// roaming counts the sockets through which the kernel, executing a call
 	// of the application itself, would reach an address of the application's
-	// choice.
+	// choice; and, as they may be alive, all ghosts.
 	roaming atomic.Int64
 	// sharedTables: a clone with CLONE_FILES and without CLONE_THREAD was let
 	// through, so that one thread no longer means one user of a table.
@@ -134,7 +134,7 @@ func (n *netState) letGo(k *sock, p phase) {
 	k.drop = true
 	n.closeIfIdle(k)
 	if k.roams {
-		return // counted until the application has closed it
+		return // it still counts
 	}
 	n.old = append(n.old, k.inode)
 	for len(n.old) > maxSettled {
