@@ -7,8 +7,12 @@ import (
 )
 
 // retentionBatch is how many events one transaction of retention removes, so
-// that ingest never waits long.
-const retentionBatch = 2000
+// that ingest never waits long. By size fewer go at once, because the size is
+// measured after each.
+const (
+	retentionBatch = 2000
+	sizeBatch      = 500
+)
 
 // DeleteEventsBeforeAnyTenant removes a batch of events received before a
 // time. It says how many went; 0 means that it is done.
@@ -32,7 +36,7 @@ func (x *Tx) DeleteEventsBeforeAnyTenant(ctx context.Context, before time.Time) 
 // DeleteOldestEventsAnyTenant removes a batch of the oldest events, whatever
 // their age.
 func (x *Tx) DeleteOldestEventsAnyTenant(ctx context.Context) (int64, error) {
-	res, err := x.db.NewRaw("DELETE FROM events WHERE seq <= (SELECT MIN(seq) + ? FROM events)", retentionBatch-1).Exec(ctx)
+	res, err := x.db.NewRaw("DELETE FROM events WHERE seq <= (SELECT MIN(seq) + ? FROM events)", sizeBatch-1).Exec(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("cannot remove oldest events: %w", err)
 	}
