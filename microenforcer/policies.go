@@ -151,6 +151,16 @@ func (p *policies) describe() status.Policy {
 	return p.current
 }
 
+// raw is the signed bundle in force, or nil.
+func (p *policies) raw() []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.keeper == nil {
+		return nil
+	}
+	return p.keeper.Raw()
+}
+
 // notKnown is what the bundle in force asks for and this version cannot do.
 func (p *policies) notKnown() []bundle.Unknown {
 	p.mu.Lock()

@@ -69,7 +69,9 @@ func (s *signer) policies(onNoPolicy string, embedded []byte) *policies {
 
 func TestStartPolicy(t *testing.T) {
 	s, stranger := newSigner(t), newSigner(t)
-	old := s.bundle(1, func(b *bundle.Bundle) { b.IssuedAt, b.Expires = time.Now().Add(-time.Hour), time.Now().Add(-time.Minute) })
+	old := s.bundle(1, func(b *bundle.Bundle) {
+		b.IssuedAt, b.Expires = time.Now().Add(-time.Hour), time.Now().Add(-time.Minute)
+	})
 	for _, tt := range []struct {
 		name, onNoPolicy string
 		embedded         []byte

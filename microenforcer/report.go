@@ -100,7 +100,7 @@ func (m *micro) heartbeat() *wirepb.HeartbeatRequest {
 }
 
 func (m *micro) serveStatus(ctx context.Context) {
-	if err := status.Serve(ctx, m.report); err != nil {
+	if err := status.Serve(ctx, m.report, m.policies.raw); err != nil {
 		m.cfg.Logger.Warn("status is not offered", "error", err)
 	}
 }

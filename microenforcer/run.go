@@ -19,6 +19,7 @@ import (
 	"github.com/limpet-security/limpet/internal/version"
 	"github.com/limpet-security/limpet/microenforcer/attach"
 	"github.com/limpet-security/limpet/microenforcer/guard"
+	"github.com/limpet-security/limpet/microenforcer/status"
 	"github.com/limpet-security/limpet/microenforcer/supervise"
 )
 
@@ -65,6 +66,9 @@ func Run(cfg Config) (code int, err error) {
 	return m.run(sup, appEnv)
 }
 
+// liveLimit bounds how long a health check waits for the policy in force.
+const liveLimit = 300 * time.Millisecond
+
 // micro is one run.
 type micro struct {
 	cfg      *Config
@@ -102,6 +106,15 @@ func prepare(cfg *Config, ours map[string]string) (*micro, error) {
 	labels, err := parseLabels(ours["LABELS"])
 	if err != nil {
 		return nil, err
+	}
+	if cfg.HealthCheck && len(baggage.Keys) > 0 {
+		// The policy that holds now may be newer than the image's; it is verified
+		// like every other.
+		ctx, cancel := context.WithTimeout(context.Background(), liveLimit)
+		if live, err := status.Bundle(ctx); err == nil && len(live) > 0 {
+			baggage.Bundle = live
+		}
+		cancel()
 	}
 	who := describeWorkload(baggage, labels)
 	m.policies.describeWorkload(m.baggage, who)

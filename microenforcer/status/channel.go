@@ -20,6 +20,7 @@ import (
 // Bounds of the channel.
 const (
 	MaxReport  = 1 << 20 // bytes of a report
+	MaxBundle  = 8 << 20 // bytes of a bundle
 	maxCallers = 8       // at a time
 	callLimit  = 2 * time.Second
 )
@@ -36,8 +37,16 @@ func prefix() string {
 	return "@limpet/status/" + strings.Trim(strings.TrimPrefix(ns, "pid:"), "[]") + "/"
 }
 
-// Serve answers callers until ctx ends.
-func Serve(ctx context.Context, report func() *Report) error {
+// What a caller may ask for, its first and only byte.
+const (
+	askReport = 's'
+	askBundle = 'b'
+)
+
+// Serve answers callers until ctx ends. bundle gives the signed bundle in
+// force, or nil: health checks, which run beside the supervised tree, take it
+// over and verify it themselves.
+func Serve(ctx context.Context, report func() *Report, bundle func() []byte) error {
 	l, err := net.Listen("unix", prefix()+strconv.Itoa(os.Getpid()))
 	if err != nil {
 		return fmt.Errorf("cannot offer status: %w", err)
@@ -68,7 +77,16 @@ func Serve(ctx context.Context, report func() *Report) error {
 		callers.Go(func() {
 			defer func() { c.Close(); <-slots }()
 			c.SetDeadline(time.Now().Add(callLimit))
-			json.NewEncoder(c).Encode(report())
+			var what [1]byte
+			if _, err := io.ReadFull(c, what[:]); err != nil {
+				return
+			}
+			switch what[0] {
+			case askReport:
+				json.NewEncoder(c).Encode(report())
+			case askBundle:
+				c.Write(bundle())
+			}
 		})
 	}
 }
@@ -92,21 +110,49 @@ func peer(c net.Conn) (*syscall.Ucred, error) {
 // Ask finds the enforcer of this pid namespace and reads its report. ErrNone:
 // there is none.
 func Ask(ctx context.Context) (*Report, error) {
+	var r Report
+	err := call(ctx, askReport, func(pid int, in io.Reader) error {
+		err := json.NewDecoder(io.LimitReader(in, MaxReport)).Decode(&r)
+		if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+			return fmt.Errorf("the enforcer (pid %d) does not answer this user: ask as root or as its own user", pid)
+		}
+		if err != nil {
+			return fmt.Errorf("cannot read the enforcer's report: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &r, nil
+}
+
+// Bundle reads the signed bundle that is in force in the enforcer of this pid
+// namespace; empty if its policy is not from a bundle. The caller verifies it.
+func Bundle(ctx context.Context) ([]byte, error) {
+	var b []byte
+	err := call(ctx, askBundle, func(_ int, in io.Reader) (err error) {
+		b, err = io.ReadAll(io.LimitReader(in, MaxBundle))
+		return err
+	})
+	return b, err
+}
+
+// call asks the first enforcer that answers.
+func call(ctx context.Context, what byte, read func(pid int, in io.Reader) error) error {
 	f, err := os.Open("/proc/net/unix")
 	if err != nil {
-		return nil, fmt.Errorf("cannot look for an enforcer: %w", err)
+		return fmt.Errorf("cannot look for an enforcer: %w", err)
 	}
 	defer f.Close()
 	const maxTable = 16 << 20
-	pids := listeners(io.LimitReader(f, maxTable), prefix())
 	err = ErrNone
-	for _, pid := range pids {
-		var r *Report
-		if r, err = ask(ctx, prefix()+strconv.Itoa(pid), pid); err == nil {
-			return r, nil
+	for _, pid := range listeners(io.LimitReader(f, maxTable), prefix()) {
+		if err = ask(ctx, pid, what, read); err == nil {
+			return nil
 		}
 	}
-	return nil, err
+	return err
 }
 
 // listeners reads the pids out of the names in /proc/net/unix, lowest first.
@@ -126,24 +172,18 @@ func listeners(r io.Reader, prefix string) []int {
 	return pids
 }
 
-func ask(ctx context.Context, name string, pid int) (*Report, error) {
+func ask(ctx context.Context, pid int, what byte, read func(int, io.Reader) error) error {
 	d := net.Dialer{Timeout: callLimit}
-	c, err := d.DialContext(ctx, "unix", name)
+	c, err := d.DialContext(ctx, "unix", prefix()+strconv.Itoa(pid))
 	if err != nil {
-		return nil, fmt.Errorf("cannot ask the enforcer (pid %d): %w", pid, err)
+		return fmt.Errorf("cannot ask the enforcer (pid %d): %w", pid, err)
 	}
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(callLimit))
 	cred, err := peer(c)
 	if err != nil || int(cred.Pid) != pid {
-		return nil, fmt.Errorf("cannot ask the enforcer: somebody else answers under its name")
+		return fmt.Errorf("cannot ask the enforcer: somebody else answers under its name")
 	}
-	var r Report
-	if err := json.NewDecoder(io.LimitReader(c, MaxReport)).Decode(&r); err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("the enforcer (pid %d) does not answer this user: ask as root or as its own user", pid)
-		}
-		return nil, fmt.Errorf("cannot read the enforcer's report: %w", err)
-	}
-	return &r, nil
+	c.Write([]byte{what}) // one who is refused finds the end of the answer
+	return read(pid, c)
 }

@@ -2,7 +2,7 @@
 // for it on the same machine: `microenforcer status`.
 //
 // It takes a function that makes a Report; it gives one JSON document to each
-// caller and reads nothing from it. The channel is an abstract UNIX socket, so
+// caller, or the signed bundle in force, and reads one byte from it. The channel is an abstract UNIX socket, so
 // it needs no writable folder and leaves nothing behind; its name holds the
 // pid namespace and the pid, so that containers that share a network namespace
 // do not meet. Callers must be root or the enforcer's own user (SO_PEERCRED).

@@ -22,7 +22,7 @@ func TestServeAndAsk(t *testing.T) {
 		Facilities: []Facility{{Name: "notify", OK: true}, {Name: "addfd", Errno: "EINVAL"}},
 	}
 	ended := make(chan error)
-	go func() { ended <- Serve(ctx, func() *Report { return want }) }()
+	go func() { ended <- Serve(ctx, func() *Report { return want }, func() []byte { return []byte("signed") }) }()
 	var got *Report
 	var err error
 	for range 200 {
@@ -33,6 +33,9 @@ func TestServeAndAsk(t *testing.T) {
 	}
 	if d := cmp.Diff(want, got); err != nil || d != "" {
 		t.Error(err, d)
+	}
+	if b, err := Bundle(ctx); err != nil || string(b) != "signed" {
+		t.Errorf("bundle %q, %v", b, err)
 	}
 	cancel()
 	if err := <-ended; err != nil {
