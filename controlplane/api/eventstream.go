@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/limpet-security/limpet/controlplane/access"
 	"github.com/limpet-security/limpet/controlplane/events"
+	"github.com/limpet-security/limpet/controlplane/store"
 )
 
 // Pace of a live stream.
@@ -46,60 +48,25 @@ func (a *API) streamEvents(ctx context.Context, in *streamInput) (*huma.StreamRe
 		hc.SetHeader("Content-Type", "text/event-stream")
 		hc.SetHeader("X-Accel-Buffering", "no")
 		g := humagin.Unwrap(hc)
-		rc := http.NewResponseController(g.Writer)
-		flush := func() error {
-			return rc.Flush()
-		}
-		_ = rc.SetWriteDeadline(time.Now().Add(streamWrite))
-		if _, err := io.WriteString(hc.BodyWriter(), "retry: 2000\n\n"); err != nil || flush() != nil {
+		f := &follower{w: hc.BodyWriter(), control: http.NewResponseController(g.Writer)}
+		if f.say("retry: 2000\n\n") != nil {
 			return
 		}
-		beat, recheck := time.Now(), time.Now()
+		checked := time.Now()
 		for {
-			wait := a.Live.Wait()
+			wait := a.Live.Wait() // before the look, so that no commit falls between
 			rows, upTo, err := a.Store.EventsAfter(ctx, t, in.filter(), last, streamBatch)
-			if err != nil {
+			if err != nil || a.follow(ctx, f, rows) != nil {
 				return
 			}
-			_ = rc.SetWriteDeadline(time.Now().Add(streamWrite))
-			for _, row := range rows {
-				v, err := events.Decode(row)
-				if err != nil {
-					a.Log.WarnContext(ctx, "event left out of stream", "error", err)
-					continue
-				}
-				data, err := json.Marshal(v)
-				if err != nil {
-					return
-				}
-				if _, err := fmt.Fprintf(hc.BodyWriter(), "id: %d\nevent: event\ndata: %s\n\n", v.Seq, data); err != nil {
-					return
-				}
-			}
-			more := upTo > last
-			last = upTo
-			if len(rows) == 0 && time.Since(beat) > streamBeat {
-				if _, err := io.WriteString(hc.BodyWriter(), ": still here\n\n"); err != nil {
-					return
-				}
-				beat = time.Now()
-				rows = rows[:0]
-				if flush() != nil {
-					return
-				}
-			} else if len(rows) > 0 {
-				beat = time.Now()
-				if flush() != nil {
-					return
-				}
-			}
-			if time.Since(recheck) > streamRecheck {
+			if time.Since(checked) > streamRecheck {
 				if _, err := a.admit(g.Request, access.EventsRead); err != nil {
 					return // signed out, or the roles have changed
 				}
-				recheck = time.Now()
+				checked = time.Now()
 			}
-			if more {
+			if upTo > last {
+				last = upTo
 				continue
 			}
 			select {
@@ -112,4 +79,56 @@ func (a *API) streamEvents(ctx context.Context, in *streamInput) (*huma.StreamRe
 			}
 		}
 	}}, nil
+}
+
+// follow writes events, or a comment when nothing was written for long.
+func (a *API) follow(ctx context.Context, f *follower, rows []store.Event) error {
+	if len(rows) == 0 {
+		if time.Since(f.spoke) < streamBeat {
+			return f.stillOpen()
+		}
+		return f.say(": still here\n\n")
+	}
+	var text strings.Builder
+	for _, row := range rows {
+		v, err := events.Decode(row)
+		if err != nil {
+			a.Log.WarnContext(ctx, "event left out of stream", "error", err)
+			continue
+		}
+		data, err := json.Marshal(v)
+		if err != nil {
+			return fmt.Errorf("cannot write event: %w", err)
+		}
+		fmt.Fprintf(&text, "id: %d\nevent: event\ndata: %s\n\n", v.Seq, data)
+	}
+	return f.say(text.String())
+}
+
+// follower is the reader's end of a stream.
+type follower struct {
+	w       io.Writer
+	control *http.ResponseController
+	spoke   time.Time // when something was written last
+}
+
+// say writes and sends at once. A reader that does not take it is gone.
+func (f *follower) say(text string) error {
+	if err := f.stillOpen(); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(f.w, text); err != nil {
+		return fmt.Errorf("cannot write to stream: %w", err)
+	}
+	f.spoke = time.Now()
+	return f.control.Flush()
+}
+
+// stillOpen puts the end of the connection off: HTTP/2 ends a stream at its
+// write deadline even if nothing is being written.
+func (f *follower) stillOpen() error {
+	if err := f.control.SetWriteDeadline(time.Now().Add(streamWrite)); err != nil {
+		return fmt.Errorf("cannot keep stream open: %w", err)
+	}
+	return nil
 }
