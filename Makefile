@@ -36,7 +36,8 @@ build: .build/setup-build bin/limpet bin/limpet-gateway ## the console, the enfo
 demo: ## wrap a real server, run it, attack it, see the attacks detected and blocked
 	@infra/dev/setup.sh demo
 	@$(MAKE) --no-print-directory build
-	@go run ./infra/demo $(DEMO_FLAGS)
+	@go build -o .build/demo ./infra/demo
+	@.build/demo $(DEMO_FLAGS)
 
 test: ## every test: units, console, kernel, Docker, PostgreSQL, browser
 	@infra/dev/setup.sh test

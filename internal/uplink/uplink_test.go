@@ -378,7 +378,7 @@ func TestClock(t *testing.T) {
 		defer start(u)()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if d := u.now().Sub(time.Now()); d < time.Hour-time.Second || d > time.Hour+time.Second {
+		if d := time.Until(u.now()); d < time.Hour-time.Second || d > time.Hour+time.Second {
 			t.Errorf("off by %v", d)
 		}
 		if len(f.beats) == 0 {

@@ -123,7 +123,8 @@ func builtinPackageManager(name string, args []string, truncated bool) policy.Ru
 	if rest, ok := strings.CutPrefix(name, "easy_install"); ok && isVersion(strings.TrimPrefix(rest, "-")) {
 		return "easy_install"
 	}
-	rule, installs := policy.RuleID(""), func(string) bool { return false }
+	var rule policy.RuleID
+	var installs func(string) bool
 	bare := false // without a verb it installs
 	switch name {
 	case "npm":

@@ -85,7 +85,7 @@ func GatewayOf(c *x509.Certificate) (string, error) {
 
 func spiffePath(u *url.URL) ([]string, error) {
 	if u.Scheme != "spiffe" || u.Host != TrustDomain || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.RawPath != "" {
-		return nil, fmt.Errorf("cannot read identity: %.200q is not spiffe://%s/...", u, TrustDomain)
+		return nil, fmt.Errorf("cannot read identity: %.200q does not start with spiffe://%s/", u, TrustDomain)
 	}
 	p := strings.Split(strings.TrimPrefix(u.Path, "/"), "/")
 	for _, s := range p {
