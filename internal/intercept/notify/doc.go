@@ -82,7 +82,7 @@
 //
 // The program loader (PT_INTERP) is not judged by itself. A script is judged
 // as the file that was found under its name when the interpreter was mapped;
-// the interpreter opens the name again later. Signals to a thread id of ours
-// by kill(2) are refused where Landlock confines signals (Linux 6.12), and
-// elsewhere only as far as PID 1 is immune to them.
+// the interpreter opens the name again later. Calls that change limits or
+// scheduling of one of our threads by its thread id (prlimit64, sched_*) are
+// refused for our process ids only.
 package notify

@@ -3,9 +3,11 @@ package notify
 import (
 	"errors"
 	"syscall"
+	"time"
 
 	"github.com/limpet-security/limpet/internal/action"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
+	"github.com/limpet-security/limpet/internal/kernel/procfs"
 )
 
 // An exec is decided twice. The path and arguments are copied out of the
@@ -83,7 +85,7 @@ func (s *Supervisor) exec(c *Call, dirfd int, path, argv uint64, flags int) Resp
 	if r, denied := answerOf(s.cfg.Judge.Exec(&a.Exec)); denied {
 		return r
 	}
-	err = c.Privileged(func() error { return linux.Seize(c.TID(), linux.TraceExec|linux.TraceExitKill) })
+	err = s.seizeForExec(c)
 	if err != nil {
 		if errors.Is(err, syscall.ESRCH) {
 			return fail(syscall.EINTR)
@@ -100,6 +102,26 @@ func (s *Supervisor) exec(c *Call, dirfd int, path, argv uint64, flags int) Resp
 	c.answered.Store(true)
 	s.watch(c, a)
 	return done()
+}
+
+// seizeForExec attaches to the caller. Without WAIT_KILLABLE a call that was
+// interrupted comes twice, and another thread of ours may still hold the
+// caller for the first: that passes.
+func (s *Supervisor) seizeForExec(c *Call) (err error) {
+	for range 100 {
+		err = c.Privileged(func() error { return linux.Seize(c.TID(), linux.TraceExec|linux.TraceExitKill) })
+		if err == nil || s.killable || !errors.Is(err, syscall.EPERM) {
+			return err
+		}
+		if st, serr := procfs.ReadStatus(c.TID()); serr != nil || !s.ours(st.Tracer) {
+			return err
+		}
+		if !c.Valid() {
+			return syscall.ESRCH
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
+	return err
 }
 
 // sameEyes says that a path resolved by us meets the same permissions as the

@@ -110,23 +110,26 @@ func (s *Supervisor) keepOpen(c *Call) Response {
 	opening := &s.power.opening[pid%len(s.power.opening)]
 	opening.Lock()
 	defer opening.Unlock()
+	if !c.Valid() {
+		return fail(syscall.EINTR) // made again since, and answered: the thread may be anywhere
+	}
 	if err := s.power.attempt(tid, func() error { return linux.Seize(tid, linux.TraceSysGood|linux.TraceExitKill) }); err != nil {
 		// It is closed or traced already: what it executes later is judged
 		// as unverified.
 		s.cfg.Logger.Warn("cannot keep a process open to verification", "pid", pid, "error", err)
 		return cont()
 	}
+	j := injection{tid: tid, ip: c.IP}
 	if s.killable {
 		// INTERRUPT does not disturb the wait for the answer: the stop is at
 		// the call's own return. Else it is where the thread got to.
 		_ = linux.Interrupt(tid)
-		s.send(c, cont())
+		j.stale = !s.send(c, cont())
 	} else {
-		s.send(c, cont())
+		j.stale = !s.send(c, cont())
 		_ = linux.Interrupt(tid)
 	}
 	c.answered.Store(true)
-	j := injection{tid: tid, ip: c.IP}
 	for {
 		who, st, err := linux.WaitTracee(tid)
 		if err != nil {
@@ -154,6 +157,7 @@ type injection struct {
 	regs  linux.Regs
 	mask  uint64
 	err   error
+	stale bool // the call was not answered: let go at the first stop
 }
 
 // step handles one stop; true: the thread was let go.
@@ -161,6 +165,9 @@ func (j *injection) step(st linux.Status) bool {
 	event := uint32(st) >> 16
 	sig := st.StopSignal()
 	switch {
+	case j.stale && event == linux.EventStop:
+		_ = linux.Detach(j.tid, 0)
+		return true
 	case j.stage == 0 && event == linux.EventStop:
 		if j.err = j.begin(); j.err != nil {
 			_ = linux.Detach(j.tid, 0)

@@ -24,6 +24,9 @@ func selfFamily() []entry {
 		"sched_setscheduler", "sched_setparam", "sched_setattr", "migrate_pages", "move_pages", "setpgid",
 	} {
 		out = append(out, entry{n, func(s *Supervisor, c *Call) Response {
+			if n == "rt_sigqueueinfo" && !s.ours(int(int32(c.Args[0]))) {
+				return cont()
+			}
 			return s.tamper(c, n, "aimed at the enforcer")
 		}})
 	}
@@ -46,15 +49,15 @@ func (s *Supervisor) ours(pid int) bool {
 	return linux.Exists(linux.AtFDCWD, "/proc/self/task/"+strconv.Itoa(pid))
 }
 
-// handleKill sees kill and tgkill aimed at us. Signal 0 asks whether we are
-// there, which is no attack.
+// handleKill sees kill and tgkill aimed at us, and, where nothing confines
+// signals, every kill. Signal 0 asks whether we are there, which is no attack.
 func handleKill(s *Supervisor, c *Call) Response {
 	sig := c.Args[1]
 	name := "kill"
 	if s.routes[c.NR].name == "tgkill" {
 		name, sig = "tgkill", c.Args[2]
 	}
-	if uint32(sig) == 0 {
+	if uint32(sig) == 0 || !s.ours(int(int32(c.Args[0]))) {
 		return cont()
 	}
 	return s.tamper(c, name, fmt.Sprintf("signal %d", int32(sig)))
@@ -78,8 +81,9 @@ func handlePidfdSignal(s *Supervisor, c *Call) Response {
 	if s.ours(pid) {
 		return s.tamper(c, "pidfd_send_signal", fmt.Sprintf("signal %d", int32(c.Args[1])))
 	}
-	// A pidfd of ours cannot be opened or received from outside, so swapping
-	// the descriptor between this verdict and the call gains nothing.
+	// pidfd_open refuses one of ours, so only a directory /proc/PID could be
+	// swapped in between this verdict and the call: Landlock stops that where
+	// it confines signals, and PID 1 is immune to the signals that matter.
 	return cont()
 }
 
@@ -98,8 +102,14 @@ func (s *Supervisor) pidfdTarget(c *Call, fd int) int {
 		if _, v, ok := strings.Cut(string(b), "\nPid:\t"); ok {
 			v, _, _ = strings.Cut(v, "\n")
 			pid, _ = strconv.Atoi(v)
+			return nil
 		}
-		return nil
+		// A directory /proc/PID serves as a pidfd for signals.
+		l, err := linux.ReadlinkAt(linux.AtFDCWD, procfs.Path(c.TID(), "fd/"+strconv.Itoa(fd)))
+		if err == nil {
+			pid, _ = strconv.Atoi(l[strings.LastIndexByte(l, '/')+1:])
+		}
+		return err
 	})
 	return pid
 }

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"syscall"
 
+	"github.com/limpet-security/limpet/internal/kernel/landlock"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
 	"github.com/limpet-security/limpet/internal/kernel/seccomp"
 	"github.com/limpet-security/limpet/internal/kernel/stage"
@@ -52,7 +53,7 @@ func start(ctx context.Context, cfg Config, cmd Command, table *[maxSyscall]rout
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	filter, err := seccomp.Program(append([]int{os.Getpid()}, cfg.Protect...))
+	filter, err := seccomp.Program(append([]int{os.Getpid()}, cfg.Protect...), linux.LandlockVersion() < landlock.SignalABI)
 	if err != nil {
 		return nil, err
 	}

@@ -219,7 +219,8 @@ func (c *Call) reset(w *worker) {
 	c.mem.fd, c.mem.at = -1, 0
 }
 
-func (s *Supervisor) send(c *Call, r Response) {
+// send answers a call; false: its caller no longer waits for it.
+func (s *Supervisor) send(c *Call, r Response) bool {
 	if r.Kill {
 		s.kill(c)
 	}
@@ -230,9 +231,11 @@ func (s *Supervisor) send(c *Call, r Response) {
 	if r.Errno != 0 {
 		reply.Val = 0
 	}
-	if e := linux.Send(s.listener, &reply); e != 0 && e != syscall.ENOENT {
+	e := linux.Send(s.listener, &reply)
+	if e != 0 && e != syscall.ENOENT {
 		s.cfg.Logger.Error("cannot answer a call", "tid", c.TID(), "errno", e)
 	}
+	return e == 0
 }
 
 // kill ends the caller's process. The call is still unanswered, so the pid

@@ -18,10 +18,12 @@ const (
 	sysRestrictSelf  = 446
 )
 
+// SignalABI is the first Landlock ABI that can confine signals.
+const SignalABI = 6
+
 const (
 	createVersion = 1
 	scopeSignal   = 1 << 1
-	abiSignal     = 6
 )
 
 type ruleset struct{ fs, net, scoped uint64 }
@@ -43,7 +45,7 @@ func ScopeSignals() error {
 	if err != nil {
 		return err
 	}
-	if v < abiSignal {
+	if v < SignalABI {
 		return fmt.Errorf("cannot confine signals: landlock ABI %d: %w", v, syscall.EOPNOTSUPP)
 	}
 	r := ruleset{scoped: scopeSignal}

@@ -206,8 +206,31 @@ func TestForeignCallsAreRefused(t *testing.T) {
 	}
 }
 
+func TestAllSignals(t *testing.T) {
+	for _, m := range machines {
+		base, err := decode(m.program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		prog := append(signals(m.numbers, m.arch), base...)
+		for nr := uint32(0); nr < 600; nr++ {
+			d := data{nr: nr, arch: m.arch, args: [6]uint64{5}}
+			w := want(m.numbers, &d, nil)
+			if int(nr) == m.numbers["kill"] || int(nr) == m.numbers["rt_sigqueueinfo"] {
+				w = notify
+			}
+			if got, err := run(prog, &d); err != nil || got != w {
+				t.Fatalf("%s, call %d: got %#x, want %#x, %v", m.name, nr, got, w, err)
+			}
+		}
+		if got, _ := run(prog, &data{nr: uint32(m.numbers["kill"]), arch: 1}); got != errno|uint32(rules.ForeignErrno) {
+			t.Errorf("%s: a foreign kill gets %#x", m.name, got)
+		}
+	}
+}
+
 func TestProgramFits(t *testing.T) {
-	p, err := Program([]int{1, 2, 3, 4})
+	p, err := Program([]int{1, 2, 3, 4}, true)
 	if err != nil || len(p) == 0 || len(p) > 1024 {
 		t.Errorf("%d instructions, %v", len(p), err)
 	}

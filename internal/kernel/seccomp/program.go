@@ -34,13 +34,18 @@ func Names() []string {
 }
 
 // Program gives the filter with the per-start part in front: calls that are
-// aimed at one of the protected pids are notified.
-func Program(protect []int) ([]linux.SockFilter, error) {
+// aimed at one of the protected pids are notified. With allSignals every kill
+// and rt_sigqueueinfo is, because they reach a process by any of its thread
+// ids, which are not known beforehand: where nothing else confines signals.
+func Program(protect []int, allSignals bool) ([]linux.SockFilter, error) {
 	base, err := decode(embedded())
 	if err != nil {
 		return nil, err
 	}
 	head := targets(numbers(), auditArch, protect)
+	if allSignals {
+		head = append(signals(numbers(), auditArch), head...)
+	}
 	return append(head, base...), nil
 }
 
@@ -73,6 +78,18 @@ const (
 
 	retNotify = 0x7fc00000
 )
+
+// signals notifies the calls that signal a process by any thread id.
+func signals(nrs map[string]int, arch uint32) []linux.SockFilter {
+	return []linux.SockFilter{
+		{Code: ldAbs, K: offArch},
+		{Code: jmpJEQ, JF: 4, K: arch},
+		{Code: ldAbs, K: offNR},
+		{Code: jmpJEQ, JT: 1, K: uint32(nrs["kill"])},
+		{Code: jmpJEQ, JF: 1, K: uint32(nrs["rt_sigqueueinfo"])},
+		{Code: ret, K: retNotify},
+	}
+}
 
 // targets is the per-start block. Its layout, for each call:
 //

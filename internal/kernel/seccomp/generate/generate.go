@@ -79,10 +79,10 @@ func Filter(arch string) ([]byte, map[string]int, error) {
 	for _, r := range rules.TargetRules {
 		if nr, err := lib.GetSyscallFromNameByArch(r.Syscall, a); err == nil && nr >= 0 {
 			numbers[r.Syscall] = int(nr)
-		// AddRule takes the number that the call has here and translates it.
-		if nr, err = lib.GetSyscallFromName(r.Syscall); err != nil {
-			return nil, nil, fmt.Errorf("cannot find %s: %w", r.Syscall, err)
-		}
+			// AddRule takes the number that the call has here and translates it.
+			if nr, err = lib.GetSyscallFromName(r.Syscall); err != nil {
+				return nil, nil, fmt.Errorf("cannot find %s: %w", r.Syscall, err)
+			}
 		}
 	}
 	prog, err := export(f)
