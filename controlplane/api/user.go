@@ -168,6 +168,9 @@ func (a *API) deleteUser(ctx context.Context, in *deleteUserInput) (*noOutput, e
 
 // oneAdministrator refuses a change after which nobody could undo it.
 func oneAdministrator(ctx context.Context, tx *store.Tx, t tenant.ID) error {
+	if err := tx.Lock(ctx, t, "administrators"); err != nil {
+		return err
+	}
 	cursor := ""
 	for {
 		rows, next, err := tx.Users(ctx, t, store.Page{Cursor: cursor, Limit: store.MaxLimit})

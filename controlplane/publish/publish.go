@@ -110,6 +110,11 @@ func (p *Publisher) Stage(ctx context.Context, tx *store.Tx, t tenant.ID, group 
 }
 
 func (p *Publisher) stage(ctx context.Context, tx *store.Tx, t tenant.ID, group string, now time.Time) (bool, error) {
+	// Two changes of one group at once must not number alike, and the second
+	// must see what the first has changed.
+	if err := tx.Lock(ctx, t, "bundle of "+group); err != nil {
+		return false, err
+	}
 	g, err := tx.Group(ctx, t, group)
 	if err != nil {
 		return false, err

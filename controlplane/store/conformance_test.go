@@ -354,6 +354,28 @@ func testJoinTokens(t *testing.T, s *store.Store) {
 
 func testBundles(t *testing.T, s *store.Store) {
 	ctx := t.Context()
+	var all sync.WaitGroup
+	for range 10 { // numbers of changes that come at once
+		all.Go(func() {
+			err := s.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+				if err := tx.Lock(ctx, ta, "crowd"); err != nil {
+					return err
+				}
+				n, err := tx.NextBundleNumber(ctx, ta, "crowd", 1)
+				if err != nil {
+					return err
+				}
+				return tx.AddBundle(ctx, ta, store.Bundle{GroupName: "crowd", Epoch: 1, Number: int64(n), Data: []byte{1}, ExpiresAt: 1})
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if b, err := s.NewestBundle(ctx, ta, "crowd"); err != nil || b.Number != 10 {
+		t.Errorf("ten bundles at once: the newest is %d, %v", b.Number, err)
+	}
 	_, err := s.NewestBundle(ctx, ta, "web")
 	want(t, err, store.ErrNotFound)
 	for i := range 30 {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/uptrace/bun"
+
+	"github.com/limpet-security/limpet/internal/tenant"
 )
 
 // Reader answers questions. Store is one (on its read pool), and so is Tx.
@@ -27,6 +29,19 @@ func (s *Store) Update(ctx context.Context, f func(ctx context.Context, tx *Tx) 
 	return s.write.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		return f(ctx, &Tx{Reader: Reader{db: tx}, dialect: s.dialect})
 	})
+}
+
+// Lock makes other transactions that lock the same name wait until this one
+// ends, so that what is read after it stays true until the commit. SQLite has
+// one writer at a time anyway.
+func (x *Tx) Lock(ctx context.Context, t tenant.ID, name string) error {
+	if x.dialect == SQLite {
+		return nil
+	}
+	if _, err := x.db.NewRaw("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", string(t)+"/"+name).Exec(ctx); err != nil {
+		return fmt.Errorf("cannot lock %s: %w", name, err)
+	}
+	return nil
 }
 
 // errRollback ends a dry run.
