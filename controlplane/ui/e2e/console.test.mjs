@@ -282,6 +282,7 @@ spec:
     await heading('Events').waitFor()
     await settled(page)
     await page.getByText('Live', { exact: true }).waitFor()
+    await page.locator('.ev-body .ev-row, .empty').first().waitFor()
     const rows = page.locator('.ev-body .ev-row')
     const count = await rows.count()
     if (process.env.LIMPET_EXPECT_EVENTS === '1') assert.ok(count > 0, 'there are events')
@@ -311,6 +312,7 @@ spec:
   step('"allow this" proposes a change and makes it only when confirmed', async (t) => {
     await page.goto('/events?verdict=deny')
     await settled(page)
+    await page.locator('.ev-body .ev-row, .empty').first().waitFor()
     const candidates = page.locator('.ev-body .ev-row').filter({ hasNotText: 'Self protection' })
     if ((await candidates.count()) === 0) {
       assert.notEqual(process.env.LIMPET_EXPECT_EVENTS, '1', 'there must be denied events')
@@ -354,7 +356,7 @@ spec:
     await shot(page, 'settings-tokens')
     await page.getByRole('button', { name: `Revoke ${group}` }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()
-    await page.getByRole('cell', { name: group }).waitFor({ state: 'detached' })
+    await page.getByRole('button', { name: `Revoke ${group}` }).waitFor({ state: 'detached' })
     assert.equal(await status(), 401)
     for (const section of ['users', 'account', 'preferences', 'about']) {
       await page.goto(`/settings/${section}`)
@@ -370,9 +372,10 @@ spec:
     await heading('Dashboard').waitFor()
     await page.keyboard.press('Control+K')
     await page.getByPlaceholder('Pages, groups, policies, actions').fill(policy)
-    await page.getByText(policy, { exact: true }).first().waitFor()
+    const action = page.locator('.mantine-Spotlight-action', { hasText: new RegExp(`^${policy}$`) })
+    await action.waitFor()
     await shot(page, 'palette')
-    await page.keyboard.press('Enter')
+    await action.click()
     await heading(policy).waitFor()
     await page.keyboard.press('g')
     await page.keyboard.press('e')
