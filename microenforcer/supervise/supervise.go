@@ -211,14 +211,16 @@ func (s *Supervisor) signal(pid int, sig Signal) (look bool) {
 	return jobStop(sig.Number)
 }
 
-// EndRest ends what the main child left behind when we are not PID 1, as the
-// kernel does for a container whose PID 1 has gone: nothing may run on
-// unsupervised. It gives up after limit.
+// EndRest ends what the main child left behind, as the kernel does for a
+// container whose PID 1 has gone: nothing may run on unsupervised while the
+// last events are handed in. Unless we are PID 1 it looks until nothing is left
+// of our descendants, and gives up after limit.
 func (s *Supervisor) EndRest(limit time.Duration) {
 	if s.tty != nil && s.tty.home == syscall.Getpgrp() {
 		s.tty.give(s.tty.home)
 	}
 	if s.init {
+		syscall.Kill(-1, syscall.SIGKILL) // all of the namespace but ourselves
 		return
 	}
 	until := time.Now().Add(limit)
