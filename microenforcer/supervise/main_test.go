@@ -35,6 +35,8 @@ func TestMain(m *testing.M) {
 			os.Exit(roleOrphans(n))
 		case "role-tty":
 			os.Exit(roleTTY())
+		case "role-closed":
+			os.Exit(roleClosed())
 		case "role-fault":
 			os.Exit(roleFault())
 		case "role-leave":
@@ -174,6 +176,21 @@ func roleTTY() int {
 		}
 	}
 	return 1
+}
+
+// roleClosed is sent signals after Close.
+func roleClosed() int {
+	s, err := Take(Options{})
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	s.Close()
+	for range 10_000 { // more than the pipe holds
+		syscall.Kill(os.Getpid(), syscall.SIGUSR1)
+	}
+	fmt.Println("alive")
+	return 0
 }
 
 // roleFault follows a nil pointer with our handlers installed.

@@ -40,6 +40,9 @@ var (
 	runtimeEntry uintptr // the Go runtime's handler, for faults
 )
 
+// signalPipe keeps the read end open after Close.
+var signalPipe *os.File
+
 // entries gives the addresses of the two handlers.
 func entries() (plain, fault uintptr)
 

@@ -243,11 +243,14 @@ func (s *Supervisor) EndRest(limit time.Duration) {
 	}
 }
 
-// Close stops reading signals. The handlers stay.
+// Close stops reading signals. The handlers stay, and so does the pipe: a
+// handler that wrote to a pipe without a reader would raise SIGPIPE, whose
+// handler would write again, for ever.
 func (s *Supervisor) Close() {
 	close(s.done)
-	s.pipe.Close()
+	s.pipe.SetReadDeadline(time.Unix(1, 0))
 	s.reading.Wait()
+	signalPipe = s.pipe // never collected
 	if s.tty != nil {
 		s.tty.close()
 	}

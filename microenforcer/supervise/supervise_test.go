@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -155,6 +156,16 @@ func TestEndRest(t *testing.T) {
 func TestFaultStaysAPanic(t *testing.T) {
 	out, err := exec.Command(os.Args[0], "role-fault").CombinedOutput()
 	if err != nil || string(out) != "recovered\n" {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// A signal that arrives after Close must not start a storm of SIGPIPEs.
+func TestSignalsAfterClose(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, os.Args[0], "role-closed").CombinedOutput()
+	if err != nil || string(out) != "alive\n" {
 		t.Errorf("%v: %s", err, out)
 	}
 }
