@@ -10,11 +10,11 @@ const H = 190 // pixels, as everything here: the drawing is as wide as its place
 const left = 38
 const bottom = 20
 
-// niceTop gives the end of the axis: 1, 2 or 5 times a power of ten.
+// niceTop gives the end of the axis: a round number whose half is whole.
 export function niceTop(max: number): number {
   if (max <= 4) return 4
   const p = 10 ** Math.floor(Math.log10(max))
-  for (const m of [1, 2, 4, 5, 10]) if (m * p >= max) return m * p
+  for (const m of p === 1 ? [2, 4, 6, 8, 10] : [1, 2, 3, 4, 5, 6, 8, 10]) if (m * p >= max) return m * p
   return max
 }
 
@@ -54,7 +54,7 @@ export function Bars({ buckets, label, onPick }: { buckets: TimeBucket[]; label:
                   <rect key={s} x={left + i * step + step * 0.14} y={base} width={step * 0.72} height={Math.max(h, 1.5)} fill={color[s]} rx={1.5} />
                 ) : null
               })}
-              {i % every === 0 && (
+              {i % every === 0 && left + i * step + step / 2 < W - 18 && (
                 <text x={left + i * step + step / 2} y={H - 5} textAnchor="middle" className="bars-axis">
                   {hour.format(new Date(b.at))}
                 </text>

@@ -26,7 +26,7 @@ describe('relative times', () => {
 })
 
 test('an axis ends at a round number', () => {
-  expect([0, 3, 9, 10, 11, 45, 99, 101, 7300].map(niceTop)).toEqual([4, 4, 10, 10, 20, 50, 100, 200, 10_000])
+  expect([0, 3, 5, 9, 10, 11, 45, 99, 101, 7300].map(niceTop)).toEqual([4, 4, 6, 10, 10, 20, 50, 100, 200, 8000])
 })
 
 test('a difference shows lines with their neighbours', () => {

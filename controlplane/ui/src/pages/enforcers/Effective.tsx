@@ -44,7 +44,7 @@ export function Effective({ group }: { group: Group }) {
         cell: ({ row }) =>
           (row.original.sources ?? []).map((s) => (
             <Text key={s.policy} size="sm" component="div">
-              <AnchorLink to="/policies/$policy" params={{ policy: s.policy }} search={{ control: row.original.control }} size="sm">
+              <AnchorLink to="/policies/$policy" params={{ policy: s.policy }} search={{ control: row.original.control }} size="sm" underline="always">
                 {s.policy}
               </AnchorLink>{' '}
               <Text component="span" size="xs" c="dimmed">

@@ -22,7 +22,7 @@ export function Explanation({ event: e }: { event: SecurityEvent }) {
             values={{ policy, control: text.title(e.control) }}
             components={{
               policy: (
-                <AnchorLink to="/policies/$policy" params={{ policy }} search={{ control: e.control }} size="sm" />
+                <AnchorLink to="/policies/$policy" params={{ policy }} search={{ control: e.control }} size="sm" underline="always" />
               ),
             }}
           />
