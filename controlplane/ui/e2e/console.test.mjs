@@ -270,7 +270,7 @@ spec:
 
   step('the policy is assigned to the group', async () => {
     await page.getByRole('tab', { name: 'Groups' }).click()
-    await page.getByLabel(group).check()
+    await page.getByLabel(group).click()
     await page.waitForFunction((g) => fetch(`/api/v1/groups/${g}`).then((r) => r.json()).then((v) => v.policies.length === 2), group)
     await page.goto(`/enforcers/groups/${group}?tab=effective`)
     await page.getByRole('link', { name: policy }).first().waitFor()
