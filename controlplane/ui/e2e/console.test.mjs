@@ -377,6 +377,8 @@ spec:
     await shot(page, 'palette')
     await action.click()
     await heading(policy).waitFor()
+    await page.getByPlaceholder('Pages, groups, policies, actions').waitFor({ state: 'hidden' })
+    await page.evaluate(() => document.activeElement?.blur())
     await page.keyboard.press('g')
     await page.keyboard.press('e')
     await heading('Events').waitFor()
