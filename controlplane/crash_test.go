@@ -115,7 +115,7 @@ func killTest(t *testing.T, database string) {
 	close(stop)
 	sending.Wait()
 
-	server = spawn(t, c)
+	spawn(t, c)
 	total := uint64(0)
 	for _, s := range all {
 		got := sequences(t, admin, s.id)

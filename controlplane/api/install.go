@@ -51,7 +51,7 @@ func (a *API) getInstall(ctx context.Context, in *installInput) (*bodyOutput[ins
 		v.Notes = []string{
 			"First wrap and push the image: " + wrap + " " + image + " -o " + wrapped,
 			"Put the join token into AWS Secrets Manager and name its ARN in place of JOIN_TOKEN_SECRET_ARN; a token with a long life and no use count suits a service that scales.",
-			"No capability is asked for: Fargate's default is enough for engine rung A1. SYS_PTRACE in linuxParameters.capabilities.add, where you may add it, lets the enforcer follow processes that drop privileges.",
+			"No capability is asked for: the enforcer works with what Fargate gives by default, and its status says which controls hold on that kernel. SYS_PTRACE in linuxParameters.capabilities.add, where you may add it, lets the enforcer follow processes that drop privileges.",
 		}
 	default:
 		v.Command = fmt.Sprintf("%s docker://%s -o docker://%s\ndocker run -d -e %s=\"$%s\" %s", wrap, image, wrapped,

@@ -16,7 +16,7 @@ import (
 // secretTenant owns everything that the other tenant must not find.
 const (
 	secretTenant tenant.ID = "owner"
-	marker                 = "zebra" // stands in everything that it owns
+	marker       string    = "zebra" // stands in everything that it owns
 )
 
 // plant gives the owner one of everything, each named zebra.

@@ -201,7 +201,7 @@ func (r Reader) eventsByKey(ctx context.Context, t tenant.ID, keys []eventKey) (
 		seqs[i], at[k.Seq] = k.Seq, i
 	}
 	var rows []Event
-	err := r.db.NewSelect().Model(&rows).ExcludeColumn("search").Where("seq IN (?)", bun.In(seqs)).Scan(ctx)
+	err := r.db.NewSelect().Model(&rows).ExcludeColumn("search").Where("seq IN (?)", bun.List(seqs)).Scan(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read events: %w", err)
 	}

@@ -81,7 +81,7 @@ func (r Reader) loadPolicies(ctx context.Context, t tenant.ID, groups []Group) e
 		at[names[i]] = &groups[i]
 	}
 	var rows []groupPolicyRow
-	err := r.db.NewSelect().Model(&rows).Where("tenant = ? AND group_name IN (?)", t, bun.In(names)).
+	err := r.db.NewSelect().Model(&rows).Where("tenant = ? AND group_name IN (?)", t, bun.List(names)).
 		Order("group_name", "position").Scan(ctx)
 	if err != nil {
 		return fmt.Errorf("cannot read assigned policies: %w", err)

@@ -36,11 +36,14 @@ const (
 // Read by the handlers: set before the first of them is installed, never
 // changed afterwards.
 var (
-	pipeFD       uintptr // write end of the pipe
+	pipeFD uintptr // write end of the pipe
+	//lint:ignore U1000 the handlers in assembly read it
 	runtimeEntry uintptr // the Go runtime's handler, for faults
 )
 
 // signalPipe keeps the read end open after Close.
+//
+//lint:ignore U1000 held, not read
 var signalPipe *os.File
 
 // entries gives the addresses of the two handlers.

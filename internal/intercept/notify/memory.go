@@ -19,7 +19,6 @@ type memory struct {
 	fd   int // open /proc/TID/mem, or -1
 	page [pageSize]byte
 	at   uint64 // address of page; 0: none
-	fill int
 }
 
 const pageSize = 4096

@@ -54,8 +54,9 @@ func (p *power) as(tid int, fn func() error) error {
 		return err
 	}
 	m := &p.opening[st.TGID%len(p.opening)]
-	m.Lock()
-	m.Unlock() //nolint:staticcheck // only to wait until the process is open again
+	m.Lock() // only to wait until the process is open again
+	//lint:ignore SA2001 see above
+	m.Unlock()
 	return p.attempt(tid, fn)
 }
 
