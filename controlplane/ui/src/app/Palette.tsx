@@ -20,8 +20,10 @@ export function Palette() {
   const { setColorScheme } = useMantineColorScheme()
   const [opened, setOpened] = useState(false)
   const [query, setQuery] = useState('')
-  const groups = useQuery({ ...groupsQuery, enabled: opened && may(session, 'groups', 'read'), refetchInterval: false })
-  const policies = useQuery({ ...policiesQuery, enabled: opened && may(session, 'policies', 'read') })
+  // The palette may have been opened before it was loaded, and not say so.
+  const wanted = opened || query !== ''
+  const groups = useQuery({ ...groupsQuery, enabled: wanted && may(session, 'groups', 'read'), refetchInterval: false })
+  const policies = useQuery({ ...policiesQuery, enabled: wanted && may(session, 'policies', 'read') })
 
   const actions: SpotlightActionData[] = []
   if (may(session, 'groups', 'write')) {
