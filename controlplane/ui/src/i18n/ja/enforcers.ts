@@ -52,7 +52,7 @@ export const enforcers = {
     generated: '発生',
     acked: 'サーバーに保存済み',
     spooled: '送信待ち',
-    droppedHelp_other: 'キューが満杯のため {{count}} 件のイベントが破棄されました。件数は正確に数えられており、判定そのものは実行されています。',
+    droppedHelp_other: 'サーバーに届く前に {{count}} 件のイベントが破棄されました。件数は数えられており、判定そのものは実行されています。',
     kernel: 'カーネル',
     kernelVersion: 'バージョン',
     arch: 'アーキテクチャ',
