@@ -8,6 +8,7 @@ package ui
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/rand"
 	"embed"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 )
 
 //go:embed all:dist
@@ -40,6 +42,7 @@ func Built() bool {
 }
 
 func serve(files fs.FS) http.Handler {
+	var zipped packs
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
@@ -49,7 +52,7 @@ func serve(files fs.FS) http.Handler {
 		name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
 		if name != "" && name != page && name != "README.md" && !strings.HasPrefix(name, ".") {
 			if b, err := fs.ReadFile(files, name); err == nil {
-				serveFile(w, r, name, b)
+				serveFile(w, r, &zipped, name, b)
 				return
 			}
 		}
@@ -61,7 +64,7 @@ func serve(files fs.FS) http.Handler {
 	})
 }
 
-func serveFile(w http.ResponseWriter, r *http.Request, name string, b []byte) {
+func serveFile(w http.ResponseWriter, r *http.Request, zipped *packs, name string, b []byte) {
 	h := w.Header()
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -74,10 +77,34 @@ func serveFile(w http.ResponseWriter, r *http.Request, name string, b []byte) {
 	if strings.HasPrefix(name, "assets/") { // their names change with their contents
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
+	h.Set("Vary", "Accept-Encoding")
+	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		if z := zipped.of(name, b); len(z) < len(b) {
+			h.Set("Content-Encoding", "gzip")
+			b = z
+		}
+	}
 	h.Set("Content-Length", fmt.Sprint(len(b)))
 	if r.Method == http.MethodGet {
 		_, _ = w.Write(b)
 	}
+}
+
+// packs holds the compressed form of each file that was asked for, by name.
+// A binary's files do not change.
+type packs struct{ sync.Map }
+
+// of compresses a file once.
+func (p *packs) of(name string, b []byte) []byte {
+	if z, ok := p.Load(name); ok {
+		return z.([]byte)
+	}
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	_, _ = w.Write(b) // a bytes.Buffer takes everything
+	_ = w.Close()
+	z, _ := p.LoadOrStore(name, out.Bytes())
+	return z.([]byte)
 }
 
 // servePage gives the page with a fresh nonce, which the console puts on the

@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"compress/gzip"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -41,6 +43,29 @@ func TestServe(t *testing.T) {
 		if w.Code != c.status || !strings.Contains(w.Body.String(), c.contains) || !strings.HasPrefix(w.Header().Get("Content-Type"), c.contentType) {
 			t.Errorf("%s: %d %s %q", c.path, w.Code, w.Header().Get("Content-Type"), w.Body)
 		}
+	}
+}
+
+func TestAssetsAreCompressed(t *testing.T) {
+	text := strings.Repeat("console.log(1);", 1000)
+	h := serve(fstest.MapFS{"assets/a.js": {Data: []byte(text)}})
+	for range 2 {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, "/assets/a.js", nil)
+		r.Header.Set("Accept-Encoding", "gzip, br")
+		h.ServeHTTP(w, r)
+		z, err := gzip.NewReader(w.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := io.ReadAll(z); err != nil || string(b) != text || w.Header().Get("Vary") != "Accept-Encoding" {
+			t.Fatalf("%d bytes, %v, headers %v", len(b), err, w.Header())
+		}
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/assets/a.js", nil))
+	if w.Body.String() != text || w.Header().Get("Content-Encoding") != "" {
+		t.Fatal("a client that takes no gzip got something else than the file")
 	}
 }
 

@@ -50,18 +50,23 @@ func TestConsole(t *testing.T) {
 		}
 		secret, _ = os.ReadFile(code)
 	}
-	shots := os.Getenv("LIMPET_SHOTS")
-	if shots == "" {
-		shots = filepath.Join(dir, "shots")
-	}
 	e2e := exec.Command("npm", "run", "--silent", "e2e")
 	e2e.Dir = filepath.Join(root, "controlplane/ui")
-	e2e.Env = append(os.Environ(), "LIMPET_URL=https://"+listen, "LIMPET_SETUP_CODE="+strings.TrimSpace(string(secret)), "LIMPET_SHOTS="+shots)
+	e2e.Env = append(os.Environ(), "LIMPET_URL=https://"+listen, "LIMPET_SETUP_CODE="+strings.TrimSpace(string(secret)), "LIMPET_SHOTS="+shots(t))
 	out, err := e2e.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	t.Logf("%s", out)
+}
+
+// shots is the folder for screenshots: that of the environment, for people who
+// want to look at them, or one that goes away.
+func shots(t *testing.T) string {
+	if dir := os.Getenv("LIMPET_SHOTS"); dir != "" {
+		return filepath.Join(dir, t.Name())
+	}
+	return t.TempDir()
 }
 
 func freeAddress(t *testing.T) string {
