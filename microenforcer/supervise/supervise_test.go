@@ -67,6 +67,13 @@ func everySignal(t *testing.T, cmd *exec.Cmd) {
 		t.Fatal(l)
 	}
 	pid := cmd.Process.Pid
+	sent := ""
+	defer func() {
+		if t.Failed() {
+			b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+			t.Logf("last sent: %s; supervisor:\n%s", sent, b)
+		}
+	}()
 	ways := []struct {
 		name string
 		code int32
@@ -93,6 +100,7 @@ func everySignal(t *testing.T, cmd *exec.Cmd) {
 				continue
 			}
 			want := fmt.Sprintf("signal %d %d 0", int(n), codeUser)
+			sent = fmt.Sprintf("%s %d", w.name, n)
 			got := next(t, lines)
 			if w.code == codeQueue {
 				want = fmt.Sprintf("signal %d %d %d", int(n), codeQueue, int(n)*1000)
@@ -116,7 +124,7 @@ func next(t *testing.T, lines <-chan string) string {
 	select {
 	case l := <-lines:
 		return l
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("nothing arrived")
 		return ""
 	}
