@@ -155,7 +155,7 @@ func dockerfileFor(ctx context.Context, image string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s := fmt.Sprintf("FROM %s\nCOPY --chmod=0755 site %s\nENTRYPOINT %s\n", image, site, entry)
+	s := fmt.Sprintf("FROM %s\nCOPY site %s\nENTRYPOINT %s\n", image, site, entry)
 	if len(cfg.Cmd) > 0 {
 		s += fmt.Sprintf("CMD %s\n", cmd)
 	}
