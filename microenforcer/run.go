@@ -192,8 +192,8 @@ func (m *micro) background(ctx context.Context) {
 	m.tasks.Go(func() {
 		select {
 		case <-time.After(settle):
+			m.probe(soon) // first: the first heartbeat tells what holds
 			m.out.start()
-			m.probe(soon)
 		case <-soon.Done():
 		}
 	})

@@ -140,6 +140,9 @@ func (d *demo) waitEnrolled(ctx context.Context) error {
 		if len(page.Items) == 0 || len(page.Items[0].Controls) == 0 {
 			return false, fmt.Errorf("no enforcer has reported to the control plane")
 		}
+		if page.Items[0].Rung == "" || page.Items[0].Rung == "unknown" {
+			return false, fmt.Errorf("the enforcer does not say what the kernel gives")
+		}
 		e := page.Items[0]
 		counts := map[string]int{}
 		for _, c := range e.Controls {
