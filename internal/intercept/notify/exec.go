@@ -74,8 +74,8 @@ func (s *Supervisor) exec(c *Call, dirfd int, path, argv uint64, flags int) Resp
 		err = a.look(dirfd, name, flags)
 		var e syscall.Errno
 		if errors.As(err, &e) {
-			if s.sameEyes(&proc) && e != syscall.EACCES && e != syscall.EPERM && e != syscall.EMFILE && e != syscall.ENFILE {
-				return fail(e) // the caller would have met the same
+			if s.meetsToo(&proc, e) {
+				return fail(e)
 			}
 			a.Unverified = true
 		}
@@ -124,9 +124,18 @@ func (s *Supervisor) seizeForExec(c *Call) (err error) {
 	return err
 }
 
-// sameEyes says that a path resolved by us meets the same permissions as the
-// caller would.
-func (s *Supervisor) sameEyes(p *action.Process) bool { return p.UID == s.power.uid }
+// meetsToo says that the caller itself would have met our errno. What is wrong
+// with a name does not depend on who looks: a shell of another user that tries
+// the folders of PATH one after the other meets many names that do not exist.
+func (s *Supervisor) meetsToo(p *action.Process, e syscall.Errno) bool {
+	switch e {
+	case syscall.EACCES, syscall.EPERM, syscall.EMFILE, syscall.ENFILE:
+		return false
+	case syscall.ENOENT, syscall.ENOTDIR, syscall.ELOOP, syscall.ENAMETOOLONG:
+		return true
+	}
+	return p.UID == s.power.uid
+}
 
 // readArgs copies argv within the bounds of package action.
 func (c *Call) readArgs(argv uint64) (args []string, cut bool) {

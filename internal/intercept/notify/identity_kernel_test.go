@@ -87,3 +87,24 @@ func TestGosu(t *testing.T) {
 		t.Errorf("got %q, %v, unverified %v, shells %d", out, st, unverified, shells)
 	}
 }
+
+// A program of another user that tries the folders of PATH one after the other
+// meets names that do not exist. That is no exec that could not be verified.
+func TestPathSearchOfAnotherUser(t *testing.T) {
+	if !canDrop() {
+		return
+	}
+	var unverified []string
+	j := &judge{exec: func(e *action.Exec) intercept.Answer {
+		if e.Unverified {
+			unverified = append(unverified, e.Requested)
+			return intercept.Answer{Errno: syscall.EACCES}
+		}
+		return intercept.Allow
+	}}
+	out, st := supervised(t, j, []string{"PATH=/no-such-folder:/etc/passwd:/usr/sbin:/usr/bin:/bin"},
+		"/usr/bin/setpriv", "--reuid=33", "--regid=33", "--clear-groups", "sh", "-c", "id -u; exec no-such-program")
+	if !strings.HasPrefix(out, "33\n") || st.ExitStatus() != 127 || len(unverified) != 0 {
+		t.Errorf("got %q, %v, unverified %q", out, st, unverified)
+	}
+}

@@ -147,11 +147,16 @@ func (s *Supervisor) connectNonblock(k *sock, fd int, addr []byte) Response {
 		return value(0)
 	case syscall.EINPROGRESS:
 		// On loopback the handshake is over before connect returns.
-		if linux.TCPState(fd) == linux.TCPEstablished {
+		switch linux.TCPState(fd) {
+		case linux.TCPEstablished:
 			s.net.letGo(k, settled)
-		} else {
+		case linux.TCPSynSent, linux.TCPSynRecv:
 			s.watchSettling(k)
+		default:
+			s.watchClosing(k)
 		}
+	case syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.ETIMEDOUT, syscall.ENETUNREACH, syscall.EHOSTUNREACH:
+		s.watchClosing(k)
 	}
 	return fail(e)
 }
@@ -174,6 +179,8 @@ func (s *Supervisor) watchSettling(k *sock) {
 			return Response{}, true
 		case linux.TCPEstablished:
 			s.net.letGo(k, settled)
+		default:
+			s.watchClosing(k)
 		}
 		return Response{}, false
 	}

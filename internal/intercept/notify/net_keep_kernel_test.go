@@ -109,3 +109,42 @@ os.kill(os.getpid(), 9)`)
 		t.Errorf("took %v", d)
 	}
 }
+
+// A socket whose connect failed leaves its owner's epoll soon after close, as
+// natively at once: else its end is reported under a number that another
+// connection has by then. A socket that stays open can be connected again.
+func TestFailedConnectLeavesEpoll(t *testing.T) {
+	if !enterWorld(t) {
+		return
+	}
+	if err := buildWorld(); err != nil {
+		t.Fatal(err)
+	}
+	out, st := supervised(t, newNetJudge(), nil, "/usr/bin/python3", "-c", `
+from socket import *
+import select, time, errno
+free = socket(); free.bind(("10.9.0.1", 0)); at = free.getsockname()
+e = select.epoll()
+stale = 0
+for i in range(30):
+    s = socket(); s.setblocking(False)
+    e.register(s.fileno(), select.EPOLLIN | select.EPOLLOUT)
+    r = s.connect_ex(at)
+    assert r in (errno.EINPROGRESS, errno.ECONNREFUSED), r
+    assert e.poll(1), "no event of the refusal"
+    s.close()
+    time.sleep(0.05)
+    stale += len(e.poll(0))
+print("stale", stale <= 10, stale if stale > 10 else "")
+s = socket(); s.setblocking(False)
+s.connect_ex(at); time.sleep(0.15)
+print("error", s.getsockopt(SOL_SOCKET, SO_ERROR) == errno.ECONNREFUSED)
+free.listen()
+s.setblocking(True)
+try: s.connect(at)
+except ConnectionAbortedError: s.connect(at) # so it is natively
+print("again", s.getpeername() == at)`)
+	if st.ExitStatus() != 0 || out != "stale True \nerror True\nagain True\n" {
+		t.Errorf("status %v: %q", st, out)
+	}
+}

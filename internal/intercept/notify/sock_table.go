@@ -48,6 +48,7 @@ type netState struct {
 	flights flights
 	waiter  waiter
 	sweeper sweeper
+	closing closing
 
 	contested atomic.Uint64 // calls let through although a roaming socket might be swapped in
 	swaps     atomic.Uint64 // swaps seen and answered with SIGKILL
@@ -231,6 +232,7 @@ func (n *netState) closeIfIdle(k *sock) {
 func (n *netState) close() {
 	n.waiter.close()
 	n.sweeper.close()
+	n.closing.close()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, k := range n.socks {
