@@ -15,8 +15,6 @@ import (
 	"time"
 )
 
-const root = "../.."
-
 // TestConsole runs the console's browser tests against a real server with an
 // empty database, in Chromium.
 func TestConsole(t *testing.T) {

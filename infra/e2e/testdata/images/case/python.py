@@ -111,7 +111,10 @@ def processes():
             print("pool", how, sum(pool.map(square, range(100))))
     m = shared_memory.SharedMemory(create=True, size=4096)
     m.buf[:3] = b"shm"
-    print("shm", bytes(shared_memory.SharedMemory(m.name).buf[:3]))
+    again = shared_memory.SharedMemory(m.name)
+    print("shm", bytes(again.buf[:3]))
+    again.close()
+    m.close()
     m.unlink()
     p = subprocess.Popen(["sleep", "9"])
     p.terminate()

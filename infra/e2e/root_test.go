@@ -1,0 +1,6 @@
+//go:build browser || docker
+
+package e2e
+
+// root is the folder of the checkout, seen from this package.
+const root = "../.."
