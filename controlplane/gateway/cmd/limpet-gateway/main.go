@@ -1,4 +1,4 @@
-// Limpet-gateway is the exposed tier of a distributed install: enforcers talk
+// Command limpet-gateway is the exposed tier of a distributed install: enforcers talk
 // to it, and it alone talks to the control plane (package gateway).
 package main
 
