@@ -132,7 +132,21 @@ func reduce(st *ControlStatus, available bool, needs []policy.Need, s Support) {
 			return
 		}
 	}
+	ungated(st, s.Report)
 	hide(st, s.Report)
+}
+
+// ungated tells of the one way past outbound rules that is open without
+// Landlock's TCP rules (package notify, net_family.go).
+func ungated(st *ControlStatus, r probe.Report) {
+	if (st.Control != policy.Outbound && st.Control != policy.Metadata) || st.State != Enforced || r.Has(probe.LandlockTCP) {
+		return
+	}
+	why := "without Landlock TCP rules (Linux 6.7) a process that races to reconnect an accepted connection is not stopped"
+	if st.Reason != "" {
+		why = st.Reason + "; " + why
+	}
+	st.Reason = why
 }
 
 // hide tells of calls that the container's own seccomp profile refuses before

@@ -88,3 +88,29 @@ func TestStatusFollowsTheKernel(t *testing.T) {
 		}
 	}
 }
+
+// Outbound rules say what is open where Landlock has no TCP rules.
+func TestStatusNamesTheOpenRace(t *testing.T) {
+	e := compiled(t, "    outbound: {mode: enforce, deny: [{cidrs: [10.0.0.0/8]}]}\n")
+	reason := func(r probe.Report) string {
+		_, out := Status(e, Support{Report: r, Known: true, Manifest: true})
+		for _, c := range out {
+			if c.Control == policy.Outbound {
+				if c.State != Enforced {
+					t.Errorf("outbound is %s (%s)", c.State, c.Reason)
+				}
+				return c.Reason
+			}
+		}
+		t.Fatal("no outbound in the status")
+		return ""
+	}
+	r := everything()
+	if !strings.Contains(reason(r), "Landlock") {
+		t.Error("the open race is not named")
+	}
+	r.Facilities = append(r.Facilities, probe.Facility{Name: probe.LandlockTCP, OK: true})
+	if got := reason(r); got != "" {
+		t.Errorf("a reason where nothing is open: %s", got)
+	}
+}
