@@ -67,7 +67,11 @@ type Link struct {
 // WriteText writes a report for people.
 func (r *Report) WriteText(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "enforcer\tversion %s, rung %s, pid %d, up since %s\n", r.Version, r.Rung, r.PID, r.Since.Format(time.RFC3339))
+	fmt.Fprintf(t, "enforcer\tversion %s, rung %s", r.Version, r.Rung)
+	if r.PID != 0 {
+		fmt.Fprintf(t, ", pid %d, up since %s", r.PID, r.Since.Format(time.RFC3339))
+	}
+	fmt.Fprintln(t)
 	if r.Image != "" {
 		fmt.Fprintf(t, "image\t%s\n", r.Image)
 	}
