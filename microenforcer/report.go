@@ -131,9 +131,6 @@ func Preview(ctx context.Context, cfg Config) (*status.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := m.ready(); err != nil {
-		return nil, err
-	}
 	m.probe(ctx)
 	r := m.report()
 	r.PID = 0

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/limpet-security/limpet/internal/enforcer"
-	"github.com/limpet-security/limpet/internal/intercept"
 	"github.com/limpet-security/limpet/internal/intercept/notify"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
 	"github.com/limpet-security/limpet/internal/version"
@@ -80,10 +79,6 @@ type micro struct {
 	out      *outlets
 	note     error // why the embedded bundle was not used
 
-	// ready loads the policy and makes the loop, once; everything that needs
-	// the policy comes after it.
-	ready func() error
-
 	engine  *notify.Supervisor
 	pid     atomic.Int64 // of the application, once it exists
 	support *support
@@ -91,8 +86,7 @@ type micro struct {
 	probing context.CancelFunc // ends the probe
 }
 
-// prepare does what must be right before a process is made; what needs the
-// policy is left to ready.
+// prepare does everything that must be right before the application starts.
 func prepare(cfg *Config, ours map[string]string) (*micro, error) {
 	m := &micro{cfg: cfg, started: time.Now(), policies: &policies{}, support: &support{}, probing: func() {}}
 	baggage, err := attach.Load(cfg.Dir)
@@ -125,36 +119,29 @@ func prepare(cfg *Config, ours map[string]string) (*micro, error) {
 	who := describeWorkload(baggage, labels)
 	m.policies.describeWorkload(m.baggage, who)
 	m.policies.current.Manifest = baggage.Manifest != nil
-	m.ready = sync.OnceValue(func() error {
-		first, note, err := m.policies.load(cfg)
-		if err != nil {
-			return err
-		}
-		m.note = note
-		if m.out, err = m.open(cfg, who); err != nil {
-			return err
-		}
-		m.loop, err = enforcer.New(enforcer.Config{
-			Recorder: m.out, Manifest: baggage.Manifest, Workload: who, Logger: cfg.Logger, Stop: m.stopWorkload,
-		}, first)
-		return err
-	})
-	return m, nil
+	first, note, err := m.policies.load(cfg)
+	if err != nil {
+		return nil, err
+	}
+	m.note = note
+	if m.out, err = m.open(cfg, who); err != nil {
+		return nil, err
+	}
+	m.loop, err = enforcer.New(enforcer.Config{
+		Recorder: m.out, Manifest: baggage.Manifest, Workload: who, Logger: cfg.Logger, Stop: m.stopWorkload,
+	}, first)
+	return m, err
 }
 
 // run starts the application and stays until it has ended.
 func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
 	path, err := lookPath(m.cfg.Command[0], env)
 	if err != nil {
-		if bad := m.ready(); bad != nil {
-			return ExitFailed, bad
-		}
 		m.end(startCode(err), err.Error())
 		return startCode(err), err
 	}
 	m.engine, err = notify.Start(context.Background(), notify.Config{
-		Ready:  func() (intercept.Judge, error) { err := m.ready(); return m.loop, err },
-		Logger: m.cfg.Logger, Reaped: sup.Reaped, Fault: m.fault,
+		Judge: m.loop, Logger: m.cfg.Logger, Reaped: sup.Reaped, Fault: m.fault,
 	}, notify.Command{
 		Path: path, Args: m.cfg.Command, Env: env,
 		DropCaps: []int{linux.CapSysPtrace}, Forked: func(pid int) {
@@ -163,9 +150,6 @@ func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
 		},
 	})
 	if err != nil {
-		if bad := m.ready(); bad != nil {
-			return ExitFailed, bad
-		}
 		code := startCode(err)
 		err = explainStart(path, err)
 		m.end(code, err.Error())

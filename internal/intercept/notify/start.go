@@ -47,7 +47,7 @@ func Start(ctx context.Context, cfg Config, cmd Command) (*Supervisor, error) {
 }
 
 func start(ctx context.Context, cfg Config, cmd Command, table *[maxSyscall]route) (*Supervisor, error) {
-	if cfg.Judge == nil && cfg.Ready == nil {
+	if cfg.Judge == nil {
 		return nil, errors.New("cannot supervise without a judge")
 	}
 	if cfg.Logger == nil {
@@ -96,12 +96,6 @@ func start(ctx context.Context, cfg Config, cmd Command, table *[maxSyscall]rout
 	s.pid = pid
 	if cmd.Forked != nil {
 		cmd.Forked(pid)
-	}
-	if cfg.Ready != nil {
-		if s.cfg.Judge, err = cfg.Ready(); err != nil {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-			return nil, err
-		}
 	}
 	stop := context.AfterFunc(ctx, func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
 	defer stop()

@@ -14,11 +14,7 @@ import (
 
 // Config of a Supervisor.
 type Config struct {
-	Judge intercept.Judge
-	// Ready, if set, gives the Judge instead. Start calls it while the child
-	// makes itself ready, so that loading a policy costs no time of its own.
-	// An error ends the start; the command has not run.
-	Ready  func() (intercept.Judge, error)
+	Judge  intercept.Judge
 	Logger *slog.Logger // nil: discard
 	// Protect lists pids besides our own that nobody in the tree may signal,
 	// as the tree's pid namespace numbers them.
