@@ -16,6 +16,7 @@ import (
 	"github.com/limpet-security/limpet/internal/enforcer"
 	"github.com/limpet-security/limpet/internal/intercept/notify"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
+	"github.com/limpet-security/limpet/internal/policy"
 	"github.com/limpet-security/limpet/internal/version"
 	"github.com/limpet-security/limpet/microenforcer/attach"
 	"github.com/limpet-security/limpet/microenforcer/guard"
@@ -78,6 +79,7 @@ type micro struct {
 	loop     *enforcer.Loop
 	out      *outlets
 	note     error // why the embedded bundle was not used
+	forks    bool  // countForks, as it was at the start
 
 	engine  *notify.Supervisor
 	pid     atomic.Int64 // of the application, once it exists
@@ -141,7 +143,7 @@ func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
 		return startCode(err), err
 	}
 	m.engine, err = notify.Start(context.Background(), notify.Config{
-		Judge: m.loop, Logger: m.cfg.Logger, Reaped: sup.Reaped, Fault: m.fault,
+		Judge: m.loop, CountForks: m.countForks(), Logger: m.cfg.Logger, Reaped: sup.Reaped, Fault: m.fault,
 	}, notify.Command{
 		Path: path, Args: m.cfg.Command, Env: env,
 		DropCaps: []int{linux.CapSysPtrace}, Forked: func(pid int) {
@@ -169,6 +171,13 @@ func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
 	m.lifecycle("The workload ended: "+exit.String()+".", attributes)
 	m.finish(cancel)
 	return exit.Code(), nil
+}
+
+// countForks says whether the filter that this start loads notifies forks: it
+// cannot be changed later, and it has a price (seccomp.Start).
+func (m *micro) countForks() bool {
+	m.forks = m.loop.Policies().Engine.Mode(policy.ProcessLimit) != policy.Off
+	return m.forks
 }
 
 // background starts what must not delay the application.

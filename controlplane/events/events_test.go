@@ -64,7 +64,7 @@ func TestProposeIsNarrow(t *testing.T) {
 		"connection":    {View{Control: "metadataEndpoints", Process: sh, Object: &Object{Type: "network", Protocol: "tcp", Address: "169.254.169.254", Port: 80}}, `{"controls":["metadataEndpoints"],"processes":["/bin/sh"],"cidrs":["169.254.169.254"],"ports":["80"]}`},
 		"mapped":        {View{Control: "reverseShell", Process: sh, Object: &Object{Type: "network", Address: "::ffff:10.0.0.1", Port: 5}}, `{"controls":["reverseShell"],"processes":["/bin/sh"],"cidrs":["10.0.0.1"],"ports":["5"]}`},
 		"call":          {View{Control: "namespaces", Process: sh, Object: &Object{Type: "call", Syscall: "unshare"}}, `{"controls":["namespaces"],"processes":["/bin/sh"],"syscalls":["unshare"]}`},
-		"process alone": {View{Control: "processLimit", Process: sh}, `{"controls":["processLimit"],"processes":["/bin/sh"]}`},
+		"process alone": {View{Control: "injection", Process: sh}, `{"controls":["injection"],"processes":["/bin/sh"]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := propose(t, c.v)

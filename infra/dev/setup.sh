@@ -47,6 +47,7 @@ if [ "$level" = test ]; then
   need nginx nginx-light
   need /bin/busybox busybox-static
   need gosu gosu
+  need musl-gcc musl-tools
   need strace strace
   need ip iproute2
   need curl curl

@@ -1,4 +1,4 @@
-//go:build docker
+//go:build docker && soak
 
 package e2e
 
@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -121,6 +122,9 @@ func (h *harbour) container(t *testing.T, form string) string {
 	return h.prefix + "-" + strings.NewReplacer("/", "-", ",", "", " ", "-").Replace(t.Name()) + form
 }
 
+// logStamp is how redis and php-fpm begin their lines.
+var logStamp = regexp.MustCompile(`(?m)^(\d+:[CMSX] \d\d \w{3} \d{4} [\d:.]+|\[\d\d-\w{3}-\d{4} [\d:]+\]) `)
+
 // result is what can be seen of a container from outside.
 type result struct {
 	Out, Err string
@@ -141,6 +145,10 @@ func both(t *testing.T, do func(form string) (result, error)) (plain, wrapped re
 	wg.Wait()
 	events, rest := splitEvents(results[1].Err)
 	results[1].Err = rest
+	for i := range results { // pids and times in a server's log are its own
+		results[i].Out = logStamp.ReplaceAllString(results[i].Out, "PID TIME ")
+		results[i].Err = logStamp.ReplaceAllString(results[i].Err, "PID TIME ")
+	}
 	if err := errors.Join(errs...); err != nil {
 		t.Errorf("%v\nplain: %+v\nwrapped: %+v", err, results[0], results[1])
 	}

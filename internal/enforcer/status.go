@@ -35,6 +35,7 @@ type Support struct {
 	Report   probe.Report
 	Known    bool             // the probe has ended well
 	Manifest bool             // a drift manifest is there
+	Forks    bool             // the filter of this start notifies forks (notify.Config.CountForks)
 	Unknown  []bundle.Unknown // what the bundle in force says that this version does not know
 }
 
@@ -131,6 +132,10 @@ func reduce(st *ControlStatus, available bool, needs []policy.Need, s Support) {
 			unavailable(fmt.Sprintf("%s was not found", name), syscall.ENOSYS)
 			return
 		}
+	}
+	if st.Control == policy.ProcessLimit && !s.Forks {
+		unavailable("restart required: the limit was off when the workload started, so its forks are not counted", 0)
+		return
 	}
 	ungated(st, s.Report)
 	hide(st, s.Report)

@@ -45,7 +45,7 @@ func TestStatusFollowsTheKernel(t *testing.T) {
 	for _, c := range callsOf(policy.Mounts) {
 		hidden.Hidden[c] = syscall.EPERM
 	}
-	all := Support{Report: everything(), Known: true, Manifest: true}
+	all := Support{Report: everything(), Known: true, Manifest: true, Forks: true}
 	for _, tt := range []struct {
 		name    string
 		support Support
@@ -112,5 +112,21 @@ func TestStatusNamesTheOpenRace(t *testing.T) {
 	r.Facilities = append(r.Facilities, probe.Facility{Name: probe.LandlockTCP, OK: true})
 	if got := reason(r); got != "" {
 		t.Errorf("a reason where nothing is open: %s", got)
+	}
+}
+
+// A limit that came after the start says that it needs another start.
+func TestStatusNeedsCountedForks(t *testing.T) {
+	e := compiled(t, "    processLimit: {mode: enforce, maxTasks: 10}\n")
+	for _, forks := range []bool{true, false} {
+		_, out := Status(e, Support{Report: everything(), Known: true, Forks: forks})
+		for _, c := range out {
+			if c.Control != policy.ProcessLimit {
+				continue
+			}
+			if forks != (c.State == Enforced) || forks == strings.Contains(c.Reason, "restart required") {
+				t.Errorf("forks counted %v: %s (%s)", forks, c.State, c.Reason)
+			}
+		}
 	}
 }

@@ -59,7 +59,7 @@ var catalogue = []entry{
 	{SetuidBinaries, "Set-user-ID programs", Executables, "T1548.001", true, nil,
 		"Programs with a set-user-ID or set-group-ID bit. They gain nothing under the enforcer; this says who tries."},
 	{ProcessLimit, "Process limit", Processes, "T1499.001", true, nil,
-		"Most processes and threads at once; stops fork bombs."},
+		"Most processes and threads at once; stops fork bombs. Takes effect at the next start of a workload. On a busy machine it can make a fork fail that a signal interrupts, as in pipelines of dash."},
 	{ExecSessions, "Sessions from outside", Processes, "T1609", false, nil,
 		"Processes started from outside: docker exec, ECS Exec, kubectl exec."},
 	{FileRead, "Denied reads", Files, "T1005", false, []Need{NeedReads},

@@ -91,7 +91,6 @@ func TestDefaultPolicy(t *testing.T) {
 	want("mount", e.Privilege(&action.Privilege{Proc: root, Kind: action.PrivMount, Syscall: "mount"}), Deny, policy.Mounts, "mount")
 	want("ptrace", e.Privilege(&action.Privilege{Proc: root, Kind: action.PrivTrace, Syscall: "ptrace"}), Deny, policy.Injection, "ptrace")
 	want("af_alg", e.Socket(&action.Socket{Proc: root, Domain: 38, Type: 5}), Deny, policy.SocketFamilies, "deny[0]")
-	want("fork bomb", e.Fork(&action.Fork{Proc: user, Tasks: 16385}), Deny, policy.ProcessLimit, RuleMaxTasks)
 	want("setuid(0)", e.Privilege(&action.Privilege{Proc: user, Kind: action.PrivIdentity, Syscall: "setuid", ToUID: 0, ToGID: -1}), Audit, policy.PrivilegeChange, RuleRaiseUser)
 
 	for name, d := range map[string]Decision{
@@ -178,7 +177,7 @@ func TestEffectiveExplainAndNeeds(t *testing.T) {
 	if !n.Exec || n.Digest || n.Origin || n.Socket || !n.Connect || n.Fork || n.Privilege[action.PrivMount] {
 		t.Errorf("needs %+v", n)
 	}
-	if n := compile(t, Workload{}, "default").Needs(); !n.Digest || !n.Origin || !n.SocketFDs || !n.Fork || !n.Privilege[action.PrivTrace] {
+	if n := compile(t, Workload{}, "default").Needs(); !n.Digest || !n.Origin || !n.SocketFDs || n.Fork || !n.Privilege[action.PrivTrace] {
 		t.Errorf("needs of the default policy: %+v", n)
 	}
 	a := run("/dev/shm/x")

@@ -53,7 +53,11 @@ func start(ctx context.Context, cfg Config, cmd Command, table *[maxSyscall]rout
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	filter, err := seccomp.Program(append([]int{os.Getpid()}, cfg.Protect...), linux.LandlockVersion() < landlock.SignalABI)
+	filter, err := seccomp.Program(seccomp.Start{
+		Protect:    append([]int{os.Getpid()}, cfg.Protect...),
+		AllSignals: linux.LandlockVersion() < landlock.SignalABI,
+		CountForks: cfg.CountForks,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,10 @@ import (
 type Config struct {
 	Judge  intercept.Judge
 	Logger *slog.Logger // nil: discard
+	// CountForks has Judge.Fork asked about every new process. Threads and
+	// clones with a shared descriptor table are always asked about. It cannot
+	// be changed later: a loaded filter stays. What it costs: seccomp.Start.
+	CountForks bool
 	// Protect lists pids besides our own that nobody in the tree may signal,
 	// as the tree's pid namespace numbers them.
 	Protect []int

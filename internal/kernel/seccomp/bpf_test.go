@@ -230,11 +230,55 @@ func TestAllSignals(t *testing.T) {
 }
 
 func TestProgramFits(t *testing.T) {
-	p, err := Program([]int{1, 2, 3, 4}, true)
+	p, err := Program(Start{Protect: []int{1, 2, 3, 4}, AllSignals: true, CountForks: true})
 	if err != nil || len(p) == 0 || len(p) > 1024 {
 		t.Errorf("%d instructions, %v", len(p), err)
 	}
 	if nr, ok := Number("execve"); !ok || nr == 0 {
 		t.Error("execve has no number")
+	}
+}
+
+// Plain forks are the kernel's unless somebody counts them; what makes a
+// thread, a namespace or a shared descriptor table is asked about always.
+func TestForksAreAskedAboutWhenCounted(t *testing.T) {
+	for _, counted := range []bool{false, true} {
+		p, err := Program(Start{Protect: []int{1}, CountForks: counted})
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain := uint32(retAllow)
+		if counted {
+			plain = retNotify
+		}
+		for _, tt := range []struct {
+			call  string
+			flags uint64
+			want  uint32
+		}{
+			{"fork", 0, plain}, {"vfork", 0, plain},
+			{"clone", 17, plain},                  // fork of glibc
+			{"clone", 0x4000 | 0x100 | 17, plain}, // posix_spawn
+			{"clone", 0x01200011, plain},          // CLONE_CHILD_*
+			{"clone", 0x10000 | 0x100, retNotify}, // thread
+			{"clone", 0x400 | 17, retNotify},      // shared descriptors
+			{"clone", 0x10000000 | 17, retNotify}, // CLONE_NEWUSER
+			{"clone", 0x00020000 | 17, retNotify}, // CLONE_NEWNS
+			{"clone3", 0, 0x00050000 | 38},        // ENOSYS
+		} {
+			nr, ok := Number(tt.call)
+			if !ok {
+				continue
+			}
+			d := data{nr: uint32(nr), arch: auditArch}
+			d.args[0] = tt.flags
+			if got, err := run(p, &d); err != nil || got != tt.want {
+				t.Errorf("counted %v: %s(%#x): %#x, %v, want %#x", counted, tt.call, tt.flags, got, err, tt.want)
+			}
+			d.arch = 0
+			if got, _ := run(p, &d); got == retAllow {
+				t.Errorf("counted %v: a foreign %s is allowed", counted, tt.call)
+			}
+		}
 	}
 }

@@ -33,21 +33,68 @@ func Names() []string {
 	return out
 }
 
-// Program gives the filter with the per-start part in front: calls that are
-// aimed at one of the protected pids are notified. With allSignals every kill
-// and rt_sigqueueinfo is, because they reach a process by any of its thread
-// ids, which are not known beforehand: where nothing else confines signals.
-func Program(protect []int, allSignals bool) ([]linux.SockFilter, error) {
+// Start is what a start adds to the embedded filter.
+type Start struct {
+	Protect []int // pids; calls that are aimed at them are notified
+	// AllSignals notifies every kill and rt_sigqueueinfo, because they reach a
+	// process by any of its thread ids, which are not known beforehand: where
+	// nothing else confines signals.
+	AllSignals bool
+	// CountForks notifies every fork and vfork, and clones that make a process.
+	// Otherwise the kernel carries plain ones out unasked. A notified fork can
+	// fail with EINTR, which a plain one cannot: when a signal whose handler
+	// does not restart calls arrives before the notification was taken (dash,
+	// on a busy machine, at the second part of a pipeline).
+	CountForks bool
+}
+
+// Program gives the filter with the per-start part in front.
+func Program(s Start) ([]linux.SockFilter, error) {
 	base, err := decode(embedded())
 	if err != nil {
 		return nil, err
 	}
-	head := targets(numbers(), auditArch, protect)
-	if allSignals {
-		head = append(signals(numbers(), auditArch), head...)
+	var head []linux.SockFilter
+	if s.AllSignals {
+		head = signals(numbers(), auditArch)
 	}
+	if !s.CountForks {
+		head = append(head, forks(numbers(), auditArch)...)
+	}
+	head = append(head, targets(numbers(), auditArch, s.Protect)...)
 	return append(head, base...), nil
 }
+
+// forks lets plain forks happen: fork, vfork, and clone without a namespace, a
+// shared descriptor table or a thread in its flags.
+//
+//	ld arch; native? no: end
+//	ld nr;   fork, vfork: allow; clone? no: end
+//	ld flags (low half); one of plainMask? end : allow
+func forks(nrs map[string]int, arch uint32) []linux.SockFilter {
+	number := func(name string) uint32 {
+		if nr, ok := nrs[name]; ok {
+			return uint32(nr)
+		}
+		return ^uint32(0) // no such call here: matches nothing
+	}
+	return []linux.SockFilter{
+		{Code: ldAbs, K: offArch},
+		{Code: jmpJEQ, JF: 7, K: arch},
+		{Code: ldAbs, K: offNR},
+		{Code: jmpJEQ, JT: 4, K: number("fork")},
+		{Code: jmpJEQ, JT: 3, K: number("vfork")},
+		{Code: jmpJEQ, JF: 3, K: number("clone")},
+		{Code: ldAbs, K: offArgs},
+		{Code: jmpJSET, JT: 1, K: plainMask},
+		{Code: ret, K: retAllow},
+	}
+}
+
+// plainMask are the flags of clone that somebody wants to know of: CLONE_FILES,
+// CLONE_THREAD, and CLONE_NEW* (NS, CGROUP, UTS, IPC, USER, PID, NET;
+// clone's low byte is the exit signal, so TIME cannot be asked for with it).
+const plainMask = 0x00000400 | 0x00010000 | 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
 
 func decode(b []byte) ([]linux.SockFilter, error) {
 	if len(b) == 0 || len(b)%8 != 0 {
@@ -67,16 +114,18 @@ func decode(b []byte) ([]linux.SockFilter, error) {
 
 // Classic BPF and seccomp_data, as used below.
 const (
-	ldAbs  = 0x20 // A = data[k:4]
-	jmpJA  = 0x05 // pc += k
-	jmpJEQ = 0x15 // A == k
-	ret    = 0x06
+	ldAbs   = 0x20 // A = data[k:4]
+	jmpJA   = 0x05 // pc += k
+	jmpJEQ  = 0x15 // A == k
+	jmpJSET = 0x45 // A & k
+	ret     = 0x06
 
 	offNR   = 0
 	offArch = 4
 	offArgs = 16
 
 	retNotify = 0x7fc00000
+	retAllow  = 0x7fff0000
 )
 
 // signals notifies the calls that signal a process by any thread id.
