@@ -53,7 +53,10 @@ func TestDroppedPrivilegesStayVerified(t *testing.T) {
 				j.exec = watch
 			}
 			out, st := supervised(t, j, []string{"LIMPET_TEST_HELPER=drop", "DROPPED=" + how, "TARGET=" + target}, me)
-			if unverified != 0 || seen != 1 || !deny && out != "arg\n" || deny && (strings.Contains(out, "arg\n") || !strings.Contains(strings.ToLower(out), "permission denied")) {
+			// Without WAIT_KILLABLE a signal has the kernel issue the call again,
+			// and the judge is asked again.
+			asked := seen == 1 || seen > 1 && os.Getenv("LIMPET_TEST_REISSUED") != ""
+			if unverified != 0 || !asked || !deny && out != "arg\n" || deny && (strings.Contains(out, "arg\n") || !strings.Contains(strings.ToLower(out), "permission denied")) {
 				t.Errorf("%s, deny %v: got %q, %v; seen %d, unverified %d", how, deny, out, st, seen, unverified)
 			}
 		}
