@@ -94,7 +94,9 @@ func attackOnce(t *testing.T, tt attackCase, mode string, run func(flags []strin
 		if tt.rule != "" && e.Rule != tt.rule {
 			t.Errorf("rule %q, want %q", e.Rule, tt.rule)
 		}
-		if len(e.Ancestors) == 0 {
+		// The limit may be reached by a thread of the workload's first process,
+		// which has no ancestors.
+		if len(e.Ancestors) == 0 && tt.control != "processLimit" {
 			t.Errorf("%s: no ancestors\n%s", mode, r.brief())
 		}
 	}
