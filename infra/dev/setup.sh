@@ -76,8 +76,10 @@ if [ "$level" != build ] && ! docker info >/dev/null 2>&1; then
   elif [ "$sudo" != none ] && have dockerd; then
     say "starting dockerd (log: /tmp/limpet-dockerd.log)"
     # A pid file of an engine that was killed can name another process by now.
-    pidfile=/var/run/docker.pid
-    if [ -e $pidfile ] && [ "$(cat "/proc/$(cat $pidfile)/comm" 2>/dev/null)" != dockerd ]; then $sudo rm -f $pidfile; fi
+    for f in /var/run/docker.pid:dockerd /var/run/docker/containerd/containerd.pid:containerd; do
+      pidfile=${f%%:*}
+      if [ -e "$pidfile" ] && [ "$(cat "/proc/$(cat "$pidfile")/comm" 2>/dev/null)" != "${f##*:}" ]; then $sudo rm -f "$pidfile"; fi
+    done
     $sudo sh -c 'nohup setsid dockerd >/tmp/limpet-dockerd.log 2>&1 </dev/null &'
   fi
   for _ in $(seq 60); do docker info >/dev/null 2>&1 && break; sleep 0.5; done
