@@ -224,6 +224,7 @@ func (s *Supervisor) EndRest(limit time.Duration) {
 		return
 	}
 	until := time.Now().Add(limit)
+	empty := 0 // looks in a row that found nobody: the last killed must be reaped, too
 	for time.Now().Before(until) {
 		s.reapAll(0)
 		left := descendants(os.Getpid())
@@ -236,7 +237,9 @@ func (s *Supervisor) EndRest(limit time.Duration) {
 				killed++
 			}
 		}
-		if killed == 0 {
+		if killed > 0 {
+			empty = 0
+		} else if empty++; empty == 2 {
 			return
 		}
 		time.Sleep(lookAgain)
