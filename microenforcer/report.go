@@ -43,7 +43,7 @@ func (m *micro) probe(ctx context.Context) {
 func (m *micro) controls() (rung string, out []enforcer.ControlStatus) {
 	r, known, err := m.support.get()
 	return enforcer.Status(m.loop.Policies().Engine, enforcer.Support{
-		Report: r, Known: known && err == nil, Forks: m.forks, Manifest: m.policies.describe().Manifest, Unknown: m.policies.notKnown(),
+		Report: r, Known: known && err == nil, Arms: m.arms, Manifest: m.policies.describe().Manifest, Unknown: m.policies.notKnown(),
 	})
 }
 
@@ -131,7 +131,7 @@ func Preview(ctx context.Context, cfg Config) (*status.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.countForks()
+	m.arm()
 	m.probe(ctx)
 	r := m.report()
 	r.PID = 0

@@ -16,7 +16,7 @@ import (
 	"github.com/limpet-security/limpet/internal/enforcer"
 	"github.com/limpet-security/limpet/internal/intercept/notify"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
-	"github.com/limpet-security/limpet/internal/policy"
+	"github.com/limpet-security/limpet/internal/kernel/seccomp"
 	"github.com/limpet-security/limpet/internal/version"
 	"github.com/limpet-security/limpet/microenforcer/attach"
 	"github.com/limpet-security/limpet/microenforcer/guard"
@@ -78,8 +78,8 @@ type micro struct {
 	policies *policies
 	loop     *enforcer.Loop
 	out      *outlets
-	note     error // why the embedded bundle was not used
-	forks    bool  // countForks, as it was at the start
+	note     error        // why the embedded bundle was not used
+	arms     seccomp.Arms // of the filter, as they were at the start
 
 	engine  *notify.Supervisor
 	pid     atomic.Int64 // of the application, once it exists
@@ -143,7 +143,7 @@ func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
 		return startCode(err), err
 	}
 	m.engine, err = notify.Start(context.Background(), notify.Config{
-		Judge: m.loop, CountForks: m.countForks(), Logger: m.cfg.Logger, Reaped: sup.Reaped, Fault: m.fault,
+		Judge: m.loop, Arms: m.arm(), Logger: m.cfg.Logger, Reaped: sup.Reaped, Fault: m.fault,
 	}, notify.Command{
 		Path: path, Args: m.cfg.Command, Env: env,
 		DropCaps: []int{linux.CapSysPtrace}, Forked: func(pid int) {
@@ -173,11 +173,10 @@ func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
 	return exit.Code(), nil
 }
 
-// countForks says whether the filter that this start loads notifies forks: it
-// cannot be changed later, and it has a price (seccomp.Start).
-func (m *micro) countForks() bool {
-	m.forks = m.loop.Policies().Engine.Mode(policy.ProcessLimit) != policy.Off
-	return m.forks
+// arm chooses what the filter of this start notifies beside the rest.
+func (m *micro) arm() seccomp.Arms {
+	m.arms = enforcer.ArmsOf(m.loop.Policies().Engine)
+	return m.arms
 }
 
 // background starts what must not delay the application.

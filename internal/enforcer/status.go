@@ -7,6 +7,7 @@ import (
 
 	"github.com/limpet-security/limpet/internal/bundle"
 	"github.com/limpet-security/limpet/internal/kernel/probe"
+	"github.com/limpet-security/limpet/internal/kernel/seccomp"
 	"github.com/limpet-security/limpet/internal/policy"
 	"github.com/limpet-security/limpet/internal/verdict"
 )
@@ -35,7 +36,7 @@ type Support struct {
 	Report   probe.Report
 	Known    bool             // the probe has ended well
 	Manifest bool             // a drift manifest is there
-	Forks    bool             // the filter of this start notifies forks (notify.Config.CountForks)
+	Arms     seccomp.Arms     // of the filter of this start
 	Unknown  []bundle.Unknown // what the bundle in force says that this version does not know
 }
 
@@ -133,8 +134,8 @@ func reduce(st *ControlStatus, available bool, needs []policy.Need, s Support) {
 			return
 		}
 	}
-	if st.Control == policy.ProcessLimit && !s.Forks {
-		unavailable("restart required: the limit was off when the workload started, so its forks are not counted", 0)
+	if why := unarmed(st.Control, s.Arms); why != "" {
+		unavailable("restart required: "+why, 0)
 		return
 	}
 	ungated(st, s.Report)

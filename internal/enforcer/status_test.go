@@ -7,6 +7,7 @@ import (
 
 	"github.com/limpet-security/limpet/internal/bundle"
 	"github.com/limpet-security/limpet/internal/kernel/probe"
+	"github.com/limpet-security/limpet/internal/kernel/seccomp"
 	"github.com/limpet-security/limpet/internal/policy"
 )
 
@@ -45,7 +46,7 @@ func TestStatusFollowsTheKernel(t *testing.T) {
 	for _, c := range callsOf(policy.Mounts) {
 		hidden.Hidden[c] = syscall.EPERM
 	}
-	all := Support{Report: everything(), Known: true, Manifest: true, Forks: true}
+	all := Support{Report: everything(), Known: true, Manifest: true, Arms: seccomp.Arms{Forks: true}}
 	for _, tt := range []struct {
 		name    string
 		support Support
@@ -119,7 +120,7 @@ func TestStatusNamesTheOpenRace(t *testing.T) {
 func TestStatusNeedsCountedForks(t *testing.T) {
 	e := compiled(t, "    processLimit: {mode: enforce, maxTasks: 10}\n")
 	for _, forks := range []bool{true, false} {
-		_, out := Status(e, Support{Report: everything(), Known: true, Forks: forks})
+		_, out := Status(e, Support{Report: everything(), Known: true, Arms: seccomp.Arms{Forks: forks}})
 		for _, c := range out {
 			if c.Control != policy.ProcessLimit {
 				continue

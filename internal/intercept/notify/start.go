@@ -56,7 +56,7 @@ func start(ctx context.Context, cfg Config, cmd Command, table *[maxSyscall]rout
 	filter, err := seccomp.Program(seccomp.Start{
 		Protect:    append([]int{os.Getpid()}, cfg.Protect...),
 		AllSignals: linux.LandlockVersion() < landlock.SignalABI,
-		CountForks: cfg.CountForks,
+		Arms:       cfg.Arms,
 	})
 	if err != nil {
 		return nil, err

@@ -126,7 +126,7 @@ func trySupervised(t testing.TB, j intercept.Judge, env []string, argv ...string
 		table[nr] = route{name: e.syscall, handle: e.handle}
 	}
 	s, err := start(context.Background(), Config{
-		Judge: j, CountForks: !plainForks, noKillable: withoutKillable, noGate: withoutGate,
+		Judge: j, Arms: seccomp.Arms{Forks: !plainForks}, noKillable: withoutKillable, noGate: withoutGate,
 		Logger: slog.New(slog.NewTextHandler(os.NewFile(uintptr(old2), "stderr"), &slog.HandlerOptions{Level: level})),
 		Reaped: func(pid int, st syscall.WaitStatus) { ended <- death{pid, st} },
 		Fault: func(n string, v any) {

@@ -10,16 +10,16 @@ import (
 
 	"github.com/limpet-security/limpet/internal/intercept"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
+	"github.com/limpet-security/limpet/internal/kernel/seccomp"
 )
 
 // Config of a Supervisor.
 type Config struct {
 	Judge  intercept.Judge
 	Logger *slog.Logger // nil: discard
-	// CountForks has Judge.Fork asked about every new process. Threads and
-	// clones with a shared descriptor table are always asked about. It cannot
-	// be changed later: a loaded filter stays. What it costs: seccomp.Start.
-	CountForks bool
+	// Arms are the dear classes of calls that are notified. Threads and clones
+	// with a shared descriptor table are asked about without them.
+	Arms seccomp.Arms
 	// Protect lists pids besides our own that nobody in the tree may signal,
 	// as the tree's pid namespace numbers them.
 	Protect []int

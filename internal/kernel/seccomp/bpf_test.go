@@ -230,7 +230,7 @@ func TestAllSignals(t *testing.T) {
 }
 
 func TestProgramFits(t *testing.T) {
-	p, err := Program(Start{Protect: []int{1, 2, 3, 4}, AllSignals: true, CountForks: true})
+	p, err := Program(Start{Protect: []int{1, 2, 3, 4}, AllSignals: true, Arms: Arms{Forks: true}})
 	if err != nil || len(p) == 0 || len(p) > 1024 {
 		t.Errorf("%d instructions, %v", len(p), err)
 	}
@@ -243,7 +243,7 @@ func TestProgramFits(t *testing.T) {
 // thread, a namespace or a shared descriptor table is asked about always.
 func TestForksAreAskedAboutWhenCounted(t *testing.T) {
 	for _, counted := range []bool{false, true} {
-		p, err := Program(Start{Protect: []int{1}, CountForks: counted})
+		p, err := Program(Start{Protect: []int{1}, Arms: Arms{Forks: counted}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -40,12 +40,7 @@ type Start struct {
 	// process by any of its thread ids, which are not known beforehand: where
 	// nothing else confines signals.
 	AllSignals bool
-	// CountForks notifies every fork and vfork, and clones that make a process.
-	// Otherwise the kernel carries plain ones out unasked. A notified fork can
-	// fail with EINTR, which a plain one cannot: when a signal whose handler
-	// does not restart calls arrives before the notification was taken (dash,
-	// on a busy machine, at the second part of a pipeline).
-	CountForks bool
+	Arms       Arms
 }
 
 // Program gives the filter with the per-start part in front.
@@ -58,7 +53,7 @@ func Program(s Start) ([]linux.SockFilter, error) {
 	if s.AllSignals {
 		head = signals(numbers(), auditArch)
 	}
-	if !s.CountForks {
+	if !s.Arms.Forks {
 		head = append(head, forks(numbers(), auditArch)...)
 	}
 	head = append(head, targets(numbers(), auditArch, s.Protect)...)

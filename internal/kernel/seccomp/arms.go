@@ -1,0 +1,14 @@
+package seccomp
+
+// Arms are the classes of calls that are dear to notify. A start arms those
+// that its policy needs; a loaded filter stays, so a policy that needs another
+// one later waits for the next start of the workload (package enforcer says
+// "restart required").
+type Arms struct {
+	// Forks notifies every fork and vfork, and clones that make a process.
+	// Otherwise the kernel carries plain ones out unasked. A notified fork can
+	// fail with EINTR, which a plain one cannot: when a signal whose handler
+	// does not restart calls arrives before the notification was taken (dash,
+	// on a busy machine, at the second part of a pipeline).
+	Forks bool
+}
