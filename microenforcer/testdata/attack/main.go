@@ -85,7 +85,7 @@ func child(args []string) error {
 	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err := c.Run()
 	if slices.Contains(args, "shell") {
-		time.Sleep(300 * time.Millisecond) // its peer, which ends with us, writes down what it received
+		awaitReceived() // its peer, which may end with us, writes down what it received
 	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
@@ -93,6 +93,20 @@ func child(args []string) error {
 		return nil
 	}
 	return err
+}
+
+// received exists once a peer of ours has written down what it received.
+const received = "/tmp/received"
+
+// awaitReceived waits for a peer that shares our files; another one has time
+// enough.
+func awaitReceived() {
+	for range 300 {
+		if os.Remove(received) == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // each runs several attacks, separated by ";", one after the other.
@@ -374,6 +388,7 @@ func serve(args []string) error {
 					b, _ := io.ReadAll(io.LimitReader(c, 1000))
 					fmt.Println("received", string(b))
 					c.Close()
+					_ = os.WriteFile(received, nil, 0o666)
 				}()
 			}
 		}()
