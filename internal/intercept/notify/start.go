@@ -2,13 +2,10 @@ package notify
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
-	"runtime"
 	"syscall"
 
 	"github.com/limpet-security/limpet/internal/kernel/landlock"
@@ -68,7 +65,7 @@ func start(ctx context.Context, cfg Config, cmd Command, table *[maxSyscall]rout
 		return nil, err
 	}
 
-	o := stage.Order{Path: cmd.Path, Args: cmd.Args, Env: cmd.Env, Filter: filter, Flags: linux.FilterListener, DropCaps: cmd.DropCaps}
+	o := stage.Order{Path: cmd.Path, Dir: cmd.Dir, Args: cmd.Args, Env: cmd.Env, Filter: filter, Flags: linux.FilterListener, DropCaps: cmd.DropCaps}
 	if !cfg.noKillable {
 		o.Flags |= linux.FilterKillable
 	}
@@ -76,48 +73,36 @@ func start(ctx context.Context, cfg Config, cmd Command, table *[maxSyscall]rout
 	s.net.crowd = maxKept
 	s.net.gated = linux.LandlockVersion() >= 4 && !cfg.noGate
 	o.Gate = s.net.gated
-	spec, err := orderFile(&o)
+	h, err := stage.Begin()
 	if err != nil {
 		return nil, err
 	}
-	defer spec.Close()
-	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_SEQPACKET|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, fmt.Errorf("cannot make a socket pair: %w", err)
-	}
-	sock := os.NewFile(uintptr(pair[0]), "child")
-	defer sock.Close()
-	pid, err := syscall.ForkExec("/proc/self/exe", []string{stage.Name}, &syscall.ProcAttr{
-		Dir:   cmd.Dir,
-		Env:   []string{"GOMAXPROCS=2"},
-		Files: []uintptr{0, 1, 2, uintptr(pair[1]), spec.Fd()},
-		Sys:   &syscall.SysProcAttr{Setpgid: true},
-	})
-	syscall.Close(pair[1])
-	if err != nil {
-		return nil, fmt.Errorf("cannot start the child helper: %w", err)
-	}
+	defer h.Sock.Close()
+	pid := h.PID
 	s.pid = pid
 	if cmd.Forked != nil {
 		cmd.Forked(pid)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
 	defer stop()
-	if err := s.handshake(int(pair[0])); err != nil {
+	err = h.Give(&o)
+	if err == nil {
+		err = s.handshake(int(h.Sock.Fd()))
+	}
+	if err != nil {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 		if s.listener >= 0 {
 			s.Close()
 		}
-		runtime.KeepAlive(sock)
 		return nil, err
 	}
-	runtime.KeepAlive(sock)
 	return s, nil
 }
 
 // handshake with package stage:
 //
 //	helper                                supervisor
+//	                       <------------  order, "go on"
 //	no_new_privs, scope, filter
 //	listener (SCM_RIGHTS)  ------------>  workers start
 //	execve  --- notified --------------->  judged, seized, verified
@@ -181,27 +166,6 @@ func helperError(b []byte) error {
 		return errors.New("cannot start: the child helper ended early")
 	}
 	return &StartError{Step: stage.Steps[b[0]], Errno: syscall.Errno(b[1])}
-}
-
-func orderFile(o *stage.Order) (*os.File, error) {
-	b, err := json.Marshal(o)
-	if err != nil {
-		return nil, fmt.Errorf("cannot write the child's order: %w", err)
-	}
-	fd, err := linux.Memfd("limpet-order")
-	if err != nil {
-		return nil, fmt.Errorf("cannot make a memfd: %w", err)
-	}
-	f := os.NewFile(uintptr(fd), "order")
-	if _, err := f.Write(b); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("cannot write the child's order: %w", err)
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("cannot rewind the child's order: %w", err)
-	}
-	return f, nil
 }
 
 // prepare closes this process to the tree below.

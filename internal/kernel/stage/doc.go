@@ -2,6 +2,9 @@
 // itself again under the name of Name, this package takes over, puts the
 // filter on, sends the listener back, and becomes the command.
 //
+// The supervisor may start it long before it knows what it shall become
+// (Early): the two initialise side by side.
+//
 // It takes an Order in a memfd (descriptor 4) and a socket (descriptor 3); it
 // gives the listener, or the step and errno at which it failed. It trusts its
 // parent and owns the process.

@@ -1,7 +1,6 @@
 package stage
 
 import (
-	"encoding/json"
 	"io"
 	"os"
 	"runtime"
@@ -14,18 +13,6 @@ import (
 // Name is argv[0] of the helper that becomes the first supervised process.
 const Name = "limpet-child"
 
-// Order is what the helper is told, as JSON.
-type Order struct {
-	Path     string             `json:"path"`
-	Args     []string           `json:"args"`
-	Env      []string           `json:"env"`
-	Filter   []linux.SockFilter `json:"filter"`
-	Flags    uintptr            `json:"flags"`    // of the filter; FilterKillable is dropped where the kernel has none
-	DropCaps []int              `json:"dropCaps"` // removed from the process and its bounding set
-	Scope    bool               `json:"scope"`    // confine signals by Landlock where the kernel can
-	Gate     bool               `json:"gate"`     // TCP connects are the supervisor's alone
-}
-
 // The helper's descriptors.
 const (
 	sock  = 3
@@ -36,7 +23,9 @@ const (
 // the second byte is 1 if the filter waits killable; else it is an errno.
 const (
 	StepListener = 'L' // with the listener
+	given        = 'G' // from the supervisor: the order is complete
 	stepOrder    = 'o'
+	stepDir      = 'd'
 	stepCaps     = 'c'
 	stepNNP      = 'n'
 	stepGate     = 'g'
@@ -47,6 +36,7 @@ const (
 // Steps names what failed, for error messages.
 var Steps = map[byte]string{
 	stepOrder:  "read the child's order",
+	stepDir:    "enter the working directory",
 	stepCaps:   "drop capabilities",
 	stepNNP:    "set no_new_privs",
 	stepGate:   "enter the network domain",
@@ -64,6 +54,9 @@ func Main() {
 	}
 	runtime.LockOSThread()
 	syscall.CloseOnExec(sock)
+	if !told() {
+		os.Exit(0)
+	}
 	step, err := become()
 	e, ok := err.(syscall.Errno)
 	if !ok {
@@ -78,16 +71,32 @@ type listening struct {
 	killable byte
 }
 
+// told waits for the word that the order is complete; false: it will not come.
+func told() bool {
+	var b [1]byte
+	for {
+		n, err := syscall.Read(sock, b[:])
+		if err != syscall.EINTR {
+			return err == nil && n == 1 && b[0] == given
+		}
+	}
+}
+
 func become() (step byte, err error) {
 	f := os.NewFile(order, "order")
-	b, err := io.ReadAll(f)
+	b, err := io.ReadAll(io.NewSectionReader(f, 0, maxOrder))
 	f.Close()
 	if err != nil {
 		return stepOrder, err
 	}
 	var o Order
-	if err := json.Unmarshal(b, &o); err != nil {
+	if err := o.decode(b); err != nil {
 		return stepOrder, err
+	}
+	if o.Dir != "" {
+		if err := syscall.Chdir(o.Dir); err != nil {
+			return stepDir, err
+		}
 	}
 	for _, c := range o.DropCaps {
 		// Without CAP_SETPCAP the bounding set cannot shrink; the process's
@@ -100,12 +109,12 @@ func become() (step byte, err error) {
 	}
 	// The filter binds this thread alone until the exec replaces the process,
 	// so another thread can still send the listener away.
-	ask, told := make(chan listening), make(chan struct{})
+	ask, sent := make(chan listening), make(chan struct{})
 	go func() {
 		runtime.LockOSThread()
 		l := <-ask
 		_ = syscall.Sendmsg(sock, []byte{StepListener, l.killable}, syscall.UnixRights(l.fd), nil, 0)
-		close(told)
+		close(sent)
 	}()
 	runtime.Gosched()
 	if err := linux.SetNoNewPrivs(); err != nil {
@@ -132,7 +141,7 @@ func become() (step byte, err error) {
 		l.killable = 1
 	}
 	ask <- l
-	<-told
+	<-sent
 	err = syscall.Exec(o.Path, o.Args, o.Env)
 	return stepExec, err
 }

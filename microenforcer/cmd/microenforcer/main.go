@@ -8,6 +8,7 @@ import (
 	"github.com/limpet-security/limpet/internal/intercept/notify"
 	"github.com/limpet-security/limpet/internal/kernel/probe"
 	"github.com/limpet-security/limpet/microenforcer"
+	_ "github.com/limpet-security/limpet/microenforcer/early" // first: it starts the helper
 	"github.com/limpet-security/limpet/microenforcer/guard"
 )
 
