@@ -67,7 +67,6 @@ bench: build ## benchmarks; every figure beside the program it is compared with
 	$(AS_ROOT) go test -run '^$$' -bench . -benchtime 300ms -p 1 -tags '$(subst $(space),$(comma),$(TAGS))' ./internal/... ./layers/... ./controlplane/... ./microenforcer/...
 
 soak: build ## long races and load: the full counts that `make test` runs in small
-	$(AS_ROOT) go test -count=1 -timeout 30m -tags 'docker$(comma)browser$(comma)soak' -run TestImages ./infra/e2e
 	LIMPET_SOAK=1 LIMPET_RACE_ROUNDS=1000000 $(AS_ROOT) go test -count=1 -p 1 -timeout 120m -tags '$(subst $(space),$(comma),$(TAGS))' ./internal/intercept/... ./microenforcer/...
 
 images: build ## container images: limpet (all in one) and limpet-gateway

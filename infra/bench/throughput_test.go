@@ -5,9 +5,7 @@ package bench
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -19,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/limpet-security/limpet/internal/drift"
 	"github.com/limpet-security/limpet/internal/policy"
 )
 
@@ -27,7 +24,8 @@ import (
 const rounds = 9
 
 // protected is a command line run under the enforcer with the default policy
-// in enforce mode, without a control plane.
+// in enforce mode, with a drift manifest of this machine's programs, without a
+// control plane.
 func protected(tb testing.TB, argv ...string) []string {
 	tb.Helper()
 	dir := tb.TempDir()
@@ -45,7 +43,7 @@ func protected(tb testing.TB, argv ...string) []string {
 	if err := os.WriteFile(file, text, 0o644); err != nil {
 		tb.Fatal(err)
 	}
-	return append([]string{bin, "run", "--policy", file, "--mode", "enforce", "--events", filepath.Join(dir, "events"), "--"}, argv...)
+	return append([]string{bin, "run", "--policy", file, "--mode", "enforce", "--manifest", hostManifest(tb), "--events", filepath.Join(dir, "events"), "--"}, argv...)
 }
 
 // start runs a server until the benchmark ends and waits for its port.
@@ -91,27 +89,55 @@ func freePort(tb testing.TB) int {
 	return ln.Addr().(*net.TCPAddr).Port
 }
 
-// pair measures two servers in turn and reports the median ratio and rates.
-func pair(b *testing.B, plain, guarded func() float64) {
+// form is one way in which the same server runs.
+type form struct {
+	name string
+	argv func(testing.TB, []string) []string
+}
+
+// forms are what is compared: the first is what the others are divided by.
+var forms = []form{
+	{"plain", func(_ testing.TB, argv []string) []string { return argv }},
+	{"protected", func(tb testing.TB, argv []string) []string { return protected(tb, argv...) }},
+}
+
+// traced is the peer that needs no privilege either: strace with its own
+// seccomp filter, on the calls that the enforcer governs, writing nothing.
+var traced = form{"strace", func(_ testing.TB, argv []string) []string {
+	return append([]string{"strace", "-f", "-qq", "--seccomp-bpf", "-e", "trace=" + governed, "-o", "/dev/null"}, argv...)
+}}
+
+const governed = "execve,execveat,socket,connect,bind,listen,sendmsg,sendmmsg,setuid,setgid,setgroups,unshare,mount,ptrace"
+
+// compare starts the server in each form and measures them in turn; it reports
+// the rates and, as the median of the rounds, each form's share of the first.
+func compare(b *testing.B, list []form, in func(testing.TB, []string) []string, server func(port int) []string, rate func(port int) float64) {
 	b.Helper()
-	var ratios, p, g []float64
-	plain()
-	guarded() // warm
-	for i := range rounds {
-		var x, y float64
-		if i%2 == 0 {
-			x, y = plain(), guarded()
-		} else {
-			y, x = guarded(), plain()
+	ports := make([]int, len(list))
+	for i, f := range list {
+		ports[i] = freePort(b)
+		start(b, ports[i], in(b, f.argv(b, server(ports[i]))))
+		rate(ports[i]) // warm
+	}
+	rates, shares := make([][]float64, len(list)), make([][]float64, len(list))
+	for round := range rounds {
+		now := make([]float64, len(list))
+		for i := range list {
+			k := (i + round) % len(list) // nobody is always first
+			now[k] = rate(ports[k])
 		}
-		p, g, ratios = append(p, x), append(g, y), append(ratios, y/x)
+		for i, v := range now {
+			rates[i], shares[i] = append(rates[i], v), append(shares[i], v/now[0])
+		}
 	}
-	for _, s := range [][]float64{p, g, ratios} {
-		slices.Sort(s)
+	for i, f := range list {
+		slices.Sort(rates[i])
+		slices.Sort(shares[i])
+		b.ReportMetric(rates[i][rounds/2], f.name+"-req/s")
+		if i > 0 {
+			b.ReportMetric(shares[i][rounds/2], f.name+"/"+list[0].name)
+		}
 	}
-	b.ReportMetric(ratios[rounds/2], "protected/plain")
-	b.ReportMetric(p[rounds/2], "plain-req/s")
-	b.ReportMetric(g[rounds/2], "protected-req/s")
 	b.ReportMetric(0, "ns/op")
 }
 
@@ -168,22 +194,12 @@ func BenchmarkRedis(b *testing.B) {
 }
 
 func benchmarkRedis(b *testing.B, in func(testing.TB, []string) []string) {
-	var port [2]int
-	for i := range port {
-		port[i] = freePort(b)
-		argv := []string{"/usr/bin/redis-server", "--port", strconv.Itoa(port[i]), "--save", "", "--appendonly", "no"}
-		if i == 1 {
-			argv = protected(b, argv...)
-		}
-		start(b, port[i], in(b, argv))
-	}
 	re := regexp.MustCompile(`"GET","([0-9.]+)"`)
-	run := func(i int) func() float64 {
-		return func() float64 {
-			return rate(b, re, "redis-benchmark", "-p", strconv.Itoa(port[i]), "-t", "get", "-n", "60000", "-c", "50", "--csv")
-		}
-	}
-	pair(b, run(0), run(1))
+	compare(b, forms, in, func(port int) []string {
+		return []string{"/usr/bin/redis-server", "--port", strconv.Itoa(port), "--save", "", "--appendonly", "no"}
+	}, func(port int) float64 {
+		return rate(b, re, "redis-benchmark", "-p", strconv.Itoa(port), "-t", "get", "-n", "60000", "-c", "50", "--csv")
+	})
 }
 
 // BenchmarkNginx is a 1 KB file over keep-alive connections, and in the second
@@ -203,24 +219,21 @@ func BenchmarkNginx(b *testing.B) {
 }
 
 func benchmarkNginx(b *testing.B, in func(testing.TB, []string) []string, args []string) {
-	var port [2]int
-	for i := range port {
-		port[i] = freePort(b)
-		argv := nginx(b, port[i])
-		if i == 1 {
-			argv = protected(b, argv...)
-		}
-		start(b, port[i], in(b, argv))
+	list := forms
+	if len(args) > 0 {
+		list = append(slices.Clone(forms), traced)
 	}
-	re := regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
-	run := func(i int) func() float64 {
-		return func() float64 {
-			argv := append([]string{"wrk", "-t1", "-c16", "-d1s"}, args...)
-			return rate(b, re, append(argv, fmt.Sprintf("http://127.0.0.1:%d/page", port[i]))...)
-		}
-	}
-	pair(b, run(0), run(1))
+	compare(b, list, in, func(port int) []string { return nginx(b, port) }, func(port int) float64 { return wrk(b, port, "/page", args...) })
 }
+
+// wrk gives the requests a second of one page.
+func wrk(tb testing.TB, port int, path string, args ...string) float64 {
+	tb.Helper()
+	argv := append([]string{"wrk", "-t1", "-c16", "-d1s"}, args...)
+	return rate(tb, requestRate, append(argv, fmt.Sprintf("http://127.0.0.1:%d%s", port, path))...)
+}
+
+var requestRate = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
 
 // nginx gives the command line of a server of one 1 KB page; its workers run
 // as another user than its master, as in most images.
@@ -249,63 +262,4 @@ http { access_log off; client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p; f
 		tb.Fatal(err)
 	}
 	return []string{"/usr/sbin/nginx", "-c", filepath.Join(dir, "nginx.conf")}
-}
-
-// BenchmarkStart is the time from starting the enforcer to its child's first
-// output, with a drift manifest of 5,000 files, beside the child alone.
-func BenchmarkStart(b *testing.B) {
-	argv := protected(b, "/bin/echo", "x")
-	argv = slices.Insert(argv, slices.Index(argv, "--"), "--manifest", manifest(b))
-	first := func(argv []string) time.Duration {
-		c := exec.Command(argv[0], argv[1:]...)
-		out, err := c.StdoutPipe()
-		if err != nil {
-			b.Fatal(err)
-		}
-		t := time.Now()
-		if err := c.Start(); err != nil {
-			b.Fatal(err)
-		}
-		if _, err := io.ReadFull(out, make([]byte, 1)); err != nil {
-			b.Fatal(err)
-		}
-		d := time.Since(t)
-		_, _ = io.Copy(io.Discard, out)
-		if err := c.Wait(); err != nil {
-			b.Fatal(err)
-		}
-		return d
-	}
-	var plain, guarded []time.Duration
-	for range 25 {
-		plain = append(plain, first([]string{"/bin/echo", "x"}))
-		guarded = append(guarded, first(argv))
-	}
-	slices.Sort(plain)
-	slices.Sort(guarded)
-	b.ReportMetric(float64(plain[12].Microseconds()), "plain-us")
-	b.ReportMetric(float64(guarded[12].Microseconds()), "protected-us")
-	b.ReportMetric(0, "ns/op")
-}
-
-// manifest writes a drift manifest of 5,000 files and /bin/echo.
-func manifest(tb testing.TB) string {
-	tb.Helper()
-	echo, err := os.ReadFile("/bin/echo")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	entries := []drift.Entry{{Path: "/usr/bin/echo", Digest: sha256.Sum256(echo), Kind: drift.ELF, Mode: 0o755}}
-	for i := range 5000 {
-		entries = append(entries, drift.Entry{Path: fmt.Sprintf("/usr/lib/lib%04d.so", i), Digest: sha256.Sum256([]byte{byte(i), byte(i >> 8)}), Kind: drift.Library, Mode: 0o755})
-	}
-	var out bytes.Buffer
-	if err := drift.Write(&out, entries); err != nil {
-		tb.Fatal(err)
-	}
-	file := filepath.Join(tb.TempDir(), "manifest")
-	if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {
-		tb.Fatal(err)
-	}
-	return file
 }

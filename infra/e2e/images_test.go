@@ -1,4 +1,4 @@
-//go:build docker && soak
+//go:build docker
 
 package e2e
 
@@ -24,8 +24,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// rootfsPackages are the servers that TestImages runs.
-const rootfsPackages = "nginx-light,redis-server,postgresql-15,haproxy,php-fpm,python3,curl,cron,git,gosu,musl,procps"
+// What TestImages runs: servers, and what compiles as it runs.
+const (
+	housePackages    = "nginx-light,redis-server,postgresql-15,haproxy,php-fpm,python3,curl,cron,git,gosu,musl,procps"
+	workshopPackages = "nodejs,openjdk-17-jdk-headless,mariadb-server,gcc,libc6-dev,make,procps"
+)
 
 // caseLimit bounds one workload, in Docker's hands included.
 const caseLimit = 90 * time.Second
@@ -63,6 +66,10 @@ var imageCases = []imageCase{
 	{name: "postgres as USER", image: "house", flags: []string{"--user", "postgres"}, command: []string{"/case/postgres.sh"}, says: "stopped 0"},
 	{name: "php-fpm behind nginx", image: "house", command: []string{"/case/php.sh"}, code: 5, says: "user www-data"},
 	{name: "haproxy", image: "house", command: []string{"/case/haproxy.sh"}, says: "haproxy 0"},
+	{name: "node", image: "workshop", command: []string{"node", "/case/node.js"}, code: 23, says: "jit"},
+	{name: "java", image: "workshop", command: []string{"java", "/case/Main.java"}, code: 29, says: "mapped t true"},
+	{name: "mariadb", image: "workshop", command: []string{"/case/mariadb.sh"}, says: "stopped 0"},
+	{name: "C build", image: "workshop", command: []string{"/case/build.sh"}, code: 31, says: "make 0"},
 	{name: "static", image: "static", code: 11, says: "map[hello /x:40]"},
 	{name: "musl", image: "musl", code: 18, says: "as 1000: 13"},
 	{name: "busybox as a named user", image: "busybox", code: 9, says: "I am app"},
@@ -84,7 +91,8 @@ func newHarbour(t *testing.T) *harbour {
 		sh(t, "docker network rm "+h.network)
 	})
 	mustDocker(t, "network", "create", "--internal", h.network)
-	mustDocker(t, "import", rootfs(t), h.tag("rootfs"))
+	mustDocker(t, "import", rootfs(t, "house", housePackages), h.tag("rootfs"))
+	mustDocker(t, "import", rootfs(t, "workshop", workshopPackages), h.tag("workroot"))
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS("testdata/images")); err != nil {
 		t.Fatal(err)
@@ -100,8 +108,8 @@ func newHarbour(t *testing.T) *harbour {
 			t.Fatalf("%v: %v\n%s", c, err, b)
 		}
 	}
-	for _, image := range []string{"house", "pick", "distroless", "static", "musl", "busybox"} {
-		mustDocker(t, "build", "-q", "--build-arg", "ROOTFS="+h.tag("rootfs"), "--target", image, "-t", h.tag(image), dir)
+	for _, image := range []string{"house", "pick", "distroless", "workshop", "static", "musl", "busybox"} {
+		mustDocker(t, "build", "-q", "--build-arg", "ROOTFS="+h.tag("rootfs"), "--build-arg", "WORKROOT="+h.tag("workroot"), "--target", image, "-t", h.tag(image), dir)
 		if image == "pick" {
 			continue // only named, so that it can be removed
 		}
@@ -122,8 +130,9 @@ func (h *harbour) container(t *testing.T, form string) string {
 	return h.prefix + "-" + strings.NewReplacer("/", "-", ",", "", " ", "-").Replace(t.Name()) + form
 }
 
-// logStamp is how redis and php-fpm begin their lines.
-var logStamp = regexp.MustCompile(`(?m)^(\d+:[CMSX] \d\d \w{3} \d{4} [\d:.]+|\[\d\d-\w{3}-\d{4} [\d:]+\]) `)
+// logStamp is how redis and php-fpm begin their lines, and how redis names
+// its process within one.
+var logStamp = regexp.MustCompile(`(?m)^(\d+:[CMSX] \d\d \w{3} \d{4} [\d:.]+|\d+:signal-handler \(\d+\)|\[\d\d-\w{3}-\d{4} [\d:]+\]) |\bpid=\d+`)
 
 // result is what can be seen of a container from outside.
 type result struct {
@@ -238,7 +247,7 @@ func (h *harbour) serve(t *testing.T, image string, flags, command []string, dri
 		logErr := logs.Run()
 		code, waitErr := dockerOut("wait", name)
 		fmt.Sscan(code, &r.Code)
-		lines := strings.Split(stdout.String(), "\n")
+		lines := strings.Split(logStamp.ReplaceAllString(stdout.String(), "PID TIME "), "\n")
 		slices.Sort(lines) // workers write at once
 		r.Out, r.Err = said.String()+strings.Join(slices.Compact(lines), "\n"), stderr.String()
 		return r, errors.Join(err, stopErr, logErr, waitErr)
@@ -344,10 +353,10 @@ func (h *harbour) stopsStatic(t *testing.T) {
 	}
 }
 
-// rootfs gives a tar file with a Debian that has rootfsPackages, made of its
-// packages or by an earlier run.
-func rootfs(t *testing.T) string {
-	out, err := filepath.Abs(filepath.Join(root, ".build/images-rootfs.tar"))
+// rootfs gives a tar file with a Debian that has some packages, made of them
+// or by an earlier run.
+func rootfs(t *testing.T, name, packages string) string {
+	out, err := filepath.Abs(filepath.Join(root, ".build/images-"+name+".tar"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -358,7 +367,7 @@ func rootfs(t *testing.T) string {
 		t.Fatal(err)
 	}
 	part := strings.TrimSuffix(out, ".tar") + ".part.tar" // the ending says what mmdebstrap makes
-	args := []string{"--quiet", "--format=tar", "--variant=minbase", "--include=" + rootfsPackages, "--dpkgopt=path-exclude=/usr/share/{doc,man,locale}/*", "bookworm", part}
+	args := []string{"--quiet", "--format=tar", "--variant=minbase", "--include=" + packages, "--dpkgopt=path-exclude=/usr/share/{doc,man,locale}/*", "bookworm", part}
 	if b, err := os.ReadFile("/etc/os-release"); err == nil && bytes.Contains(b, []byte("VERSION_CODENAME=bookworm")) {
 		if s := "/etc/apt/sources.list.d/debian.sources"; exec.Command("test", "-e", s).Run() == nil {
 			args = append(args, s)

@@ -78,6 +78,8 @@ func (s *Supervisor) verified(c *Call, a *attempt, pid int) (ok bool) {
 	})
 	exe := fileOf(&st)
 	switch {
+	case err != nil && !stopped(pid):
+		return false // killed meanwhile: nothing of it will run, and nobody is to blame
 	case err != nil:
 		a.Unverified = true
 	case a.obj == nil || a.Script || !same(exe, a.final):
@@ -91,6 +93,13 @@ func (s *Supervisor) verified(c *Call, a *attempt, pid int) (ok bool) {
 	}
 	ans := s.cfg.Judge.ExecStarted(&a.Exec)
 	return ans == intercept.Allow
+}
+
+// stopped says that a tracee of this thread is in a stop; only SIGKILL ends
+// one without us.
+func stopped(pid int) bool {
+	_, err := linux.GetSigMask(pid)
+	return !errors.Is(err, syscall.ESRCH)
 }
 
 // same compares objects and contents. The ctime may move by a link or chmod

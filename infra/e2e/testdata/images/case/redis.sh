@@ -2,7 +2,7 @@
 # redis by three ways of dropping root; persistence forks.
 set -u
 work() {
-  for i in $(seq 100); do redis-cli -p "$1" ping >/dev/null 2>&1 && break; sleep 0.1; done
+  for try in $(seq 100); do redis-cli -p "$1" ping >/dev/null 2>&1 && break; sleep 0.1; done
   redis-cli -p "$1" set a 1
   redis-cli -p "$1" incrby a 41
   seq 1000 | sed 's/.*/RPUSH list &/' | redis-cli -p "$1" --pipe | tail -n 1

@@ -1,0 +1,83 @@
+//go:build kernel && docker
+
+package bench
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// BenchmarkWork is work that ends: a build of a small C project after a git
+// clone, and 2,000 programs started one after the other. Wall and processor
+// time, each as a share of the plain run's.
+func BenchmarkWork(b *testing.B) {
+	for _, work := range []struct{ name, script string }{
+		{"clone and build", `rm -rf w && git clone -q src w && cd w && make -s -j2`},
+		{"spawn", `for i in $(seq 2000); do /bin/true; done`},
+	} {
+		b.Run(work.name, func(b *testing.B) {
+			dir := b.TempDir()
+			project(b, dir)
+			list := append(slices.Clone(forms), traced)
+			walls, cpus := make([][]float64, len(list)), make([][]float64, len(list))
+			argv := make([][]string, len(list))
+			for i, f := range list {
+				argv[i] = f.argv(b, []string{"/bin/dash", "-c", work.script})
+			}
+			const turns = 5
+			for range turns {
+				var wall, cpu [3]float64
+				for i := range list {
+					wall[i], cpu[i] = timed(b, dir, argv[i])
+					walls[i], cpus[i] = append(walls[i], wall[i]/wall[0]), append(cpus[i], cpu[i]/cpu[0])
+				}
+			}
+			for i, f := range list[1:] {
+				slices.Sort(walls[i+1])
+				slices.Sort(cpus[i+1])
+				b.ReportMetric(walls[i+1][turns/2], f.name+"-wall-x")
+				b.ReportMetric(cpus[i+1][turns/2], f.name+"-cpu-x")
+			}
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// timed runs argv and gives its wall time and the processor time of its whole
+// tree, in seconds.
+func timed(tb testing.TB, dir string, argv []string) (wall, cpu float64) {
+	tb.Helper()
+	c := exec.Command(argv[0], argv[1:]...)
+	c.Dir = dir
+	began := time.Now()
+	if out, err := c.CombinedOutput(); err != nil {
+		tb.Fatalf("%v: %v\n%s", argv, err, out)
+	}
+	wall = time.Since(began).Seconds()
+	u := c.ProcessState.SysUsage().(*syscall.Rusage)
+	for _, t := range []syscall.Timeval{u.Utime, u.Stime} {
+		cpu += float64(t.Sec) + float64(t.Usec)/1e6
+	}
+	return wall, cpu
+}
+
+// project makes a repository of 40 C files below dir.
+func project(tb testing.TB, dir string) {
+	tb.Helper()
+	script := `mkdir src && cd src && for i in $(seq 40); do
+printf '#include <stdio.h>\n#include <stdlib.h>\nint f%d(int x) { return printf("%%d", x * %d) + abs(x); }\n' $i $i > f$i.c; done
+printf 'int f1(int); int main(void) { return f1(1); }\n' > main.c
+printf 'prog: $(patsubst %%.c,%%.o,$(wildcard *.c))\n\tgcc -o $@ $^\n%%.o: %%.c\n\tgcc -O1 -c -o $@ $<\n' > Makefile
+git init -q -b main . && git add . && git -c user.name=a -c user.email=a@b commit -q -m one`
+	if out, err := exec.Command("/bin/bash", "-c", "cd "+dir+" && "+script).CombinedOutput(); err != nil {
+		tb.Fatalf("cannot make the project: %v\n%s", err, out)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "src/f40.c")); err != nil {
+		tb.Fatal(err)
+	}
+}
