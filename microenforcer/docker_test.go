@@ -127,6 +127,7 @@ type shape struct {
 	flags   []string
 	scratch string // where the application may write, if not /tmp
 	bare    bool   // without Docker's own seccomp profile
+	drops   bool   // the application starts as root and becomes uid 1000
 }
 
 var shapes = []shape{

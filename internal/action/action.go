@@ -61,6 +61,8 @@ type Exec struct {
 	SocketFDs     uint8          // bit i set: descriptor i (0..2) is a connected INET or INET6 socket
 	SocketPeer    netip.AddrPort // peer of the first of them
 	Unverified    bool           // the object that will really run could not be looked at
+	Refs          []Ref          // what arguments and environment name beside it, if the judge wants them
+	IDs           *IDs           // who runs it, if the judge wants it; nil: not known
 }
 
 // Bounds of what is copied out of a caller.

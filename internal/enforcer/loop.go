@@ -51,6 +51,7 @@ type Loop struct {
 	digests *drift.Digests
 	users   users
 	lineage *lineage
+	folders folders
 	events  coalescer
 
 	violations atomic.Uint64 // verdicts other than allow, tampering included
@@ -249,6 +250,7 @@ func (l *Loop) identify(p *Policies, e *action.Exec) {
 			e.InterpOrigin = l.interpreter(e)
 		}
 	}
+	l.identifyRefs(e)
 }
 
 // interpreter gives the origin of a script's interpreter. What cannot be

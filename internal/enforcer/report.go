@@ -132,6 +132,12 @@ func (l *Loop) reportExec(p *Policies, d verdict.Decision, e *action.Exec, a int
 			if e.SocketFDs != 0 && d.Control == policy.ReverseShell {
 				ev.Attributes = map[string]string{"peer": e.SocketPeer.String(), "socket_fds": fdList(e.SocketFDs)}
 			}
+			if named := tellRefs(e); named != "" {
+				if ev.Attributes == nil {
+					ev.Attributes = map[string]string{}
+				}
+				ev.Attributes["named"] = named
+			}
 			if e.Unverified {
 				if ev.Attributes == nil {
 					ev.Attributes = map[string]string{}

@@ -39,6 +39,10 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 			return fmt.Sprintf("The interpreter %s of script %s was not part of the image, or was changed since (drift).", orElse(Text(e.GetFile().GetInterpreter(), 300), "(not known)"), object)
 		case "loader":
 			return fmt.Sprintf("%s asked the dynamic loader %s to run a file, which hides what is run (drift).", who, object)
+		case "script":
+			return fmt.Sprintf("%s was given a script that was not part of the image (drift): %s.", object, named(e))
+		case "loaded":
+			return fmt.Sprintf("%s was asked to run a file that was not part of the image (drift): %s.", object, named(e))
 		case "unverified":
 			return fmt.Sprintf("What %s would really run could not be looked at, so it cannot be told from a program that was not part of the image (drift).", who)
 		}
@@ -60,6 +64,8 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 		return fmt.Sprintf("%s is not on the list of allowed executables.", object)
 	case policy.PackageManagers:
 		return fmt.Sprintf("%s ran a package manager (%s); software is installed when the image is built, not while it runs.", who, orElse(rule, object))
+	case policy.Interpreters, policy.Preload:
+		return indirect(e, control, rule, who, object)
 	case policy.SetuidBinaries:
 		return fmt.Sprintf("%s carries a %s bit, which would raise privilege.", object, orElse(rule, "set-user-ID"))
 	case policy.ReverseShell:

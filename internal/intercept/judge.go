@@ -20,6 +20,7 @@ var Allow = Answer{}
 // application can hold, and may be called from several threads at once.
 // Values that are passed are valid until the method returns.
 type Judge interface {
+	Wants() Wants
 	// Exec is asked when execve is entered. Allowing here is provisional:
 	// ExecStarted decides about what was really mapped.
 	Exec(*action.Exec) Answer

@@ -112,6 +112,7 @@ func (c *compiler) compile(p *policy.RuntimePolicy) {
 		c.exceptions = append(c.exceptions, c.newException(x))
 	}
 	c.executables(&p.Spec.Controls)
+	c.indirections(&p.Spec.Controls)
 	c.network(&p.Spec.Controls)
 	c.privileges(&p.Spec.Controls)
 	c.others(&p.Spec.Controls)

@@ -24,6 +24,7 @@ type Engine struct {
 	notes      []Note
 	next       time.Time
 	needs      Needs
+	known      []*nameSet // interpreters beyond the built-in ones
 }
 
 const privilegeKinds = int(action.PrivCapability) + 1
@@ -153,6 +154,9 @@ type Needs struct {
 	Digest    bool                 // Exec.Digest must be filled in
 	Origin    bool                 // Exec.Origin must be filled in
 	SocketFDs bool                 // Exec.SocketFDs must be filled in
+	Refs      bool                 // Exec.Refs must be filled in from the arguments
+	Env       bool                 // and from the environment
+	IDs       bool                 // Exec.IDs must be filled in
 	Exec      bool                 // some control judges programs
 	Socket    bool                 // some control judges sockets
 	Connect   bool                 // some control judges outbound flows

@@ -29,19 +29,21 @@ func (c *compiler) addExec(src *source, match func(*action.Exec) policy.RuleID) 
 func (c *compiler) executables(k *policy.Controls) {
 	if k.AllowedExecutables != nil {
 		if src := c.source(policy.AllowedExecutables, k.AllowedExecutables.Setting); src != nil {
+			c.e.needs.Refs = true
 			l := c.execList(k.AllowedExecutables)
 			c.addExec(src, l.allow)
 		}
 	}
 	if k.DeniedExecutables != nil {
 		if src := c.source(policy.DeniedExecutables, k.DeniedExecutables.Setting); src != nil {
+			c.e.needs.Refs = true
 			l := c.execList(k.DeniedExecutables)
 			c.addExec(src, l.deny)
 		}
 	}
 	if k.Drift != nil {
 		if src := c.source(policy.Drift, k.Drift.Setting); src != nil {
-			c.e.needs.Digest, c.e.needs.Origin = true, true
+			c.e.needs.Digest, c.e.needs.Origin, c.e.needs.Refs = true, true, true
 			d := &drifts{DriftControl: k.Drift, paths: c.paths(k.Drift.AllowedPaths), scripts: c.paths(k.Drift.AllowedScripts)}
 			c.addExec(src, d.match)
 		}
@@ -125,7 +127,7 @@ func (d *drifts) match(a *action.Exec) policy.RuleID {
 	if a.Script && d.foreign(a.InterpOrigin) && !refused(a.File.Mode) && !d.paths.has(a.Interpreter) {
 		return RuleInterp
 	}
-	return ""
+	return d.refs(a)
 }
 
 // foreign says that a file of that origin is not the image's own.
@@ -159,7 +161,7 @@ func (d *drifts) rule(a *action.Exec) policy.RuleID {
 		}
 	}
 	if !d.AllowLoader {
-		if _, ok := loaded(a); ok {
+		if _, ok := loaded(a); ok || loadedRef(a) != nil {
 			return RuleLoader
 		}
 	}
@@ -246,7 +248,15 @@ func (l *execList) allow(a *action.Exec) policy.RuleID {
 		return RuleNotListed
 	}
 	// What the loader is asked to run must be on the list as well.
-	if target, ok := loaded(a); ok && l.find(a, target, base(target), workload.Digest{}) == "" {
+	target, ok := loaded(a)
+	digest := workload.Digest{}
+	if r := loadedRef(a); r != nil {
+		target, ok = r.Name, true
+		if r.Path != "" {
+			target, digest = r.Path, r.Digest
+		}
+	}
+	if ok && l.find(a, target, base(target), digest) == "" {
 		return RuleNotListed
 	}
 	return ""
@@ -272,6 +282,18 @@ func (l *execList) deny(a *action.Exec) policy.RuleID {
 	if target, ok := loaded(a); ok {
 		if r := l.find(a, target, base(target), workload.Digest{}); r != "" {
 			return r
+		}
+	}
+	for i := range a.Refs {
+		switch ref := &a.Refs[i]; ref.Kind {
+		case action.RefLoader:
+			if r := l.find(a, ref.Path, base(ref.Path), ref.Digest); r != "" {
+				return r
+			}
+		case action.RefApplet:
+			if r := l.find(a, "", ref.Name, workload.Digest{}); r != "" {
+				return r
+			}
 		}
 	}
 	if r := l.find(a, a.Requested, base(a.Requested), workload.Digest{}); r != "" {

@@ -4,16 +4,17 @@ import (
 	"strings"
 
 	"github.com/limpet-security/limpet/internal/action"
+	"github.com/limpet-security/limpet/internal/action/indirect"
 )
 
 // applet gives the applet that a multi-call program (busybox, toybox,
 // coreutils in one file) is asked to be, or "".
 func applet(a *action.Exec) string {
-	if len(a.Args) == 0 || !multiCall(base(a.Path)) {
+	if len(a.Args) == 0 || !indirect.IsMultiCall(base(a.Path)) {
 		return ""
 	}
 	name := base(a.Args[0])
-	if !multiCall(name) {
+	if !indirect.IsMultiCall(name) {
 		return strings.TrimPrefix(name, "-") // a login shell
 	}
 	for _, arg := range a.Args[1:] {
@@ -27,14 +28,10 @@ func applet(a *action.Exec) string {
 	return ""
 }
 
-func multiCall(name string) bool {
-	return strings.HasPrefix(name, "busybox") || strings.HasPrefix(name, "toybox") || name == "coreutils" || name == "toolbox"
-}
-
 // loaded gives the file that the dynamic loader is asked to run, as the
 // caller wrote it: ld.so [options] FILE.
 func loaded(a *action.Exec) (string, bool) {
-	if !isLoader(base(a.Path)) {
+	if !indirect.IsLoader(base(a.Path)) {
 		return "", false
 	}
 	for i := 1; i < len(a.Args); i++ {
@@ -45,7 +42,7 @@ func loaded(a *action.Exec) (string, bool) {
 				return a.Args[i+1], true
 			}
 			return "", a.ArgsTruncated
-		case loaderOptionTakesValue(arg):
+		case indirect.LoaderOptionTakesValue(arg):
 			i++
 		case !strings.HasPrefix(arg, "-"):
 			return arg, true
@@ -54,20 +51,12 @@ func loaded(a *action.Exec) (string, bool) {
 	return "", a.ArgsTruncated
 }
 
-// isLoader knows glibc's, musl's and uClibc's dynamic loader by file name. On
-// some systems musl's is the C library itself.
-func isLoader(name string) bool {
-	if name == "libc.so" {
-		return true
+// loadedRef gives the object behind loaded, if the mechanism found it.
+func loadedRef(a *action.Exec) *action.Ref {
+	for i := range a.Refs {
+		if r := &a.Refs[i]; r.Kind == action.RefLoader {
+			return r
+		}
 	}
-	return (strings.HasPrefix(name, "ld-") || strings.HasPrefix(name, "ld64.") || strings.HasPrefix(name, "ld.")) &&
-		strings.Contains(name, ".so")
-}
-
-func loaderOptionTakesValue(arg string) bool {
-	switch arg {
-	case "--preload", "--library-path", "--audit", "--argv0", "--inhibit-rpath", "--glibc-hwcaps-prepend", "--glibc-hwcaps-mask":
-		return true
-	}
-	return false
+	return nil
 }

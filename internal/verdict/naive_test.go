@@ -222,7 +222,7 @@ func naiveExec(ps []*policy.RuntimePolicy, w *Workload, a *action.Exec) Decision
 			switch {
 			case a.Unverified:
 				add(policy.AllowedExecutables, k.Setting, "unverified")
-			case naiveListed(k, w, a, a.Path, lastPart(a.Path), a.Digest.String()) == "":
+			case naiveListed(k, w, a, a.Path, lastPart(a.Path), a.Digest.String()) == "", naiveUnlisted(k, w, a):
 				add(policy.AllowedExecutables, k.Setting, "not-listed")
 			}
 		}
@@ -230,6 +230,9 @@ func naiveExec(ps []*policy.RuntimePolicy, w *Workload, a *action.Exec) Decision
 			rule := naiveListed(k, w, a, a.Path, lastPart(a.Path), a.Digest.String())
 			if rule == "" && a.Script {
 				rule = naiveListed(k, w, a, a.Interpreter, lastPart(a.Interpreter), "")
+			}
+			if rule == "" {
+				rule = naiveListedRef(k, w, a)
 			}
 			if rule == "" {
 				rule = naiveListed(k, w, a, a.Requested, lastPart(a.Requested), "")
@@ -242,7 +245,13 @@ func naiveExec(ps []*policy.RuntimePolicy, w *Workload, a *action.Exec) Decision
 		}
 		if k := c.Drift; k != nil {
 			rule := map[action.Origin]string{action.OriginModified: "modified", action.OriginDrifted: "drifted", action.OriginMoved: "moved", action.OriginUnreadable: "unverified"}[a.Origin]
-			if rule == "moved" && k.AllowMoved || a.Script && (k.AllowScripts || anyGlob(k.AllowedScripts, a.Path)) {
+			if rule == "moved" && k.AllowMoved {
+				rule = ""
+			}
+			if rule == "" && !k.AllowLoader && slices.ContainsFunc(a.Refs, func(r action.Ref) bool { return r.Kind == action.RefLoader }) && a.Origin != action.OriginUnreadable {
+				rule = "loader"
+			}
+			if rule != "loader" && a.Script && (k.AllowScripts || anyGlob(k.AllowedScripts, a.Path)) {
 				rule = ""
 			}
 			if !runnable(a) {
@@ -261,6 +270,9 @@ func naiveExec(ps []*policy.RuntimePolicy, w *Workload, a *action.Exec) Decision
 			if rule == "" && a.Script && runnable(a) && !slices.Contains(image, a.InterpOrigin) && !anyGlob(k.AllowedPaths, a.Interpreter) {
 				rule = "interpreter"
 			}
+			if rule == "" {
+				rule = naiveDriftRefs(k, a)
+			}
 			add(policy.Drift, k.Setting, rule)
 		}
 		if k := c.Fileless; k != nil && a.Fileless && !anyGlob(k.AllowedPaths, a.Path) {
@@ -269,6 +281,12 @@ func naiveExec(ps []*policy.RuntimePolicy, w *Workload, a *action.Exec) Decision
 				rule = "memory"
 			}
 			add(policy.Fileless, k.Setting, rule)
+		}
+		if k := c.Interpreters; k != nil {
+			add(policy.Interpreters, k.Setting, naiveInterpreters(k, a))
+		}
+		if k := c.Preload; k != nil {
+			add(policy.Preload, k.Setting, naivePreload(k, a))
 		}
 		if k := c.SetuidBinaries; k != nil && !a.Script && !anyGlob(k.AllowedPaths, a.Path) {
 			switch {

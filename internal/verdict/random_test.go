@@ -112,6 +112,10 @@ func (r random) policy(name string) *policy.RuntimePolicy {
 		Fileless: maybe(r, func() *policy.FilelessControl {
 			return &policy.FilelessControl{Setting: r.setting(), AllowedPaths: r.globs(1)}
 		}),
+		Interpreters: maybe(r, r.interpreters),
+		Preload: maybe(r, func() *policy.PreloadControl {
+			return &policy.PreloadControl{Setting: r.setting(), AllowedLibraries: r.globs(1)}
+		}),
 		SetuidBinaries: maybe(r, func() *policy.SetuidControl {
 			return &policy.SetuidControl{Setting: r.setting(), AllowedPaths: r.globs(1), IgnoreSetgid: r.IntN(2) == 0}
 		}),
@@ -188,6 +192,7 @@ func (r random) exec() *action.Exec {
 		a.Interpreter = pick(r, paths...)
 		a.InterpOrigin = pick(r, action.OriginUnknown, action.OriginImage, action.OriginImage, action.Origin(r.IntN(6)))
 	}
+	a.Refs = r.refs()
 	a.File.Mode = 0o100755 | pick[uint32](r, 0, 0, 0, 0o4000, 0o2000, 0o6000)
 	if r.IntN(8) == 0 {
 		a.File.Mode = pick[uint32](r, 0, 0o100644, 0o040755, 0o102010)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/limpet-security/limpet/internal/action"
+	"github.com/limpet-security/limpet/internal/intercept"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
 	"github.com/limpet-security/limpet/internal/kernel/procfs"
 )
@@ -19,11 +20,11 @@ func execFamily() []entry {
 }
 
 func handleExecve(s *Supervisor, c *Call) Response {
-	return s.exec(c, linux.AtFDCWD, c.Args[0], c.Args[1], 0)
+	return s.exec(c, linux.AtFDCWD, c.Args[0], c.Args[1], c.Args[2], 0)
 }
 
 func handleExecveat(s *Supervisor, c *Call) Response {
-	return s.exec(c, int(int32(c.Args[0])), c.Args[1], c.Args[2], int(int32(c.Args[4])))
+	return s.exec(c, int(int32(c.Args[0])), c.Args[1], c.Args[2], c.Args[3], int(int32(c.Args[4])))
 }
 
 // attempt is one exec on its way.
@@ -33,6 +34,8 @@ type attempt struct {
 	obj    *object // what was asked for
 	interp *object // the script's interpreter, if it is one
 	final  action.File
+	wants  intercept.Wants
+	real   realProgram // behind every script
 }
 
 func (a *attempt) close() {
@@ -42,16 +45,17 @@ func (a *attempt) close() {
 	}
 	a.obj.close()
 	a.interp.close()
+	a.closeRefs()
 }
 
-func (s *Supervisor) exec(c *Call, dirfd int, path, argv uint64, flags int) Response {
+func (s *Supervisor) exec(c *Call, dirfd int, path, argv, envp uint64, flags int) Response {
 	// What is remembered of this task ends here, whatever comes of the call.
 	proc := *c.Process()
 	s.tasks.drop(c.TID())
 	if proc.PID != proc.TID {
 		s.tasks.drop(proc.PID)
 	}
-	a := &attempt{place: place{s: s, tid: c.TID(), tgid: proc.PID}}
+	a := &attempt{place: place{s: s, tid: c.TID(), tgid: proc.PID}, wants: s.cfg.Judge.Wants()}
 	a.FD = -1
 	a.Proc = &proc
 	defer a.close()
@@ -68,6 +72,10 @@ func (s *Supervisor) exec(c *Call, dirfd int, path, argv uint64, flags int) Resp
 	a.Requested = name
 	if err == nil {
 		a.Args, a.ArgsTruncated = c.readArgs(argv)
+		var env []string
+		if a.wants.Env {
+			env = c.readEnv(envp)
+		}
 		if !c.Valid() {
 			return fail(syscall.EINTR) // nobody waits for it
 		}
@@ -78,9 +86,12 @@ func (s *Supervisor) exec(c *Call, dirfd int, path, argv uint64, flags int) Resp
 				return fail(e)
 			}
 			a.Unverified = true
+		} else {
+			a.refer(a.kernelArgs(), a.ArgsTruncated, env)
 		}
 	}
 	c.Slow()
+	a.ids()
 	a.sockets()
 	if r, denied := answerOf(s.cfg.Judge.Exec(&a.Exec)); denied {
 		return r
@@ -198,7 +209,7 @@ func (a *attempt) look(dirfd int, name string, flags int) error {
 	a.obj, a.interp = obj, nil
 	a.Path, a.File, a.Fileless = obj.path, obj.file, obj.fileless
 	a.Script, a.Interpreter, a.InterpFile = false, "", action.File{}
-	a.final = obj.file
+	a.final, a.real = obj.file, realProgram{path: obj.path}
 	if obj.file.Mode&syscall.S_IFMT != syscall.S_IFREG {
 		return nil // the kernel refuses it itself
 	}

@@ -85,8 +85,13 @@ func (s *Supervisor) verified(c *Call, a *attempt, pid int) (ok bool) {
 	case a.obj == nil || a.Script || !same(exe, a.final):
 		a.relook(exe)
 	}
-	if args, cut, err := procfs.Cmdline(pid, action.MaxArgs, action.MaxArgBytes); err == nil && !a.Script && len(args) > 0 {
+	args, cut, err := procfs.Cmdline(pid, action.MaxArgs, action.MaxArgBytes)
+	known := err == nil && len(args) > 0
+	if known && !a.Script {
 		a.Args, a.ArgsTruncated = args, cut
+	}
+	if a.wants = s.cfg.Judge.Wants(); a.wants.Refs {
+		a.referAgain(args, cut, known)
 	}
 	if s.threads.Load() || s.net.sharedTables.Load() {
 		a.sockets() // somebody could have changed the descriptors since
@@ -149,7 +154,7 @@ func (a *attempt) relook(exe action.File) {
 	a.obj, a.interp = o, nil
 	a.Path, a.File, a.Fileless, a.final = o.path, o.file, o.fileless, o.file
 	a.Script, a.Interpreter, a.InterpFile = false, "", action.File{}
-	a.FD = a.reopen(o)
+	a.FD, a.real = a.reopen(o), realProgram{path: o.path}
 	a.Unverified = script // an interpreter runs, and which script is not known
 }
 

@@ -7,20 +7,20 @@ import (
 
 func TestParseShebang(t *testing.T) {
 	for _, c := range []struct {
-		head, want string
+		head, want, arg string
 	}{
-		{"#!/bin/sh\n", "/bin/sh"},
-		{"#! \t/bin/sh -e x\n", "/bin/sh"},
-		{"#!/usr/bin/env\tpython", "/usr/bin/env"},
-		{"#!sh\n", "sh"},
-		{"#!\n/bin/sh", ""},
-		{"#!", ""},
-		{"#", ""},
-		{"\x7fELF", ""},
-		{"#!/bin/a\x00b\n", "/bin/a"},
+		{"#!/bin/sh\n", "/bin/sh", ""},
+		{"#! \t/bin/sh -e x \n", "/bin/sh", "-e x"},
+		{"#!/usr/bin/env\tpython", "/usr/bin/env", "python"},
+		{"#!sh\n", "sh", ""},
+		{"#!\n/bin/sh", "", ""},
+		{"#!", "", ""},
+		{"#", "", ""},
+		{"\x7fELF", "", ""},
+		{"#!/bin/a\x00b\n", "/bin/a", ""},
 	} {
-		if got, ok := parseShebang([]byte(c.head)); got != c.want || ok != (c.want != "") {
-			t.Errorf("%q: got %q, %v", c.head, got, ok)
+		if got, arg, ok := parseShebang([]byte(c.head)); got != c.want || arg != c.arg || ok != (c.want != "") {
+			t.Errorf("%q: got %q, %q, %v", c.head, got, arg, ok)
 		}
 	}
 }
@@ -29,7 +29,7 @@ func FuzzParseShebang(f *testing.F) {
 	f.Add([]byte("#!/bin/sh -x\n"))
 	f.Add([]byte("#! \t"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if p, ok := parseShebang(b); ok == (p == "") {
+		if p, _, ok := parseShebang(b); ok == (p == "") {
 			t.Errorf("%q: %q, %v", b, p, ok)
 		}
 	})

@@ -31,8 +31,9 @@ func (a *attempt) shebang() error {
 		if err != nil {
 			return nil
 		}
-		path, ok := parseShebang(head[:n])
+		path, arg, ok := parseShebang(head[:n])
 		if !ok {
+			a.real.static = a.wants.Env && isStatic(fd, head[:n])
 			return nil
 		}
 		if depth >= maxNesting {
@@ -48,7 +49,8 @@ func (a *attempt) shebang() error {
 		} else {
 			defer o.close()
 		}
-		a.final = o.file
+		a.final, a.real.path = o.file, o.path
+		a.real.prepend(path, arg)
 		if owned {
 			linux.Close(fd)
 		}
@@ -57,20 +59,25 @@ func (a *attempt) shebang() error {
 	return nil
 }
 
-// parseShebang gives the interpreter named on a script's first line.
-func parseShebang(b []byte) (string, bool) {
+// parseShebang gives the interpreter named on a script's first line, and the
+// one argument that may follow it.
+func parseShebang(b []byte) (path, arg string, ok bool) {
 	if len(b) < 2 || b[0] != '#' || b[1] != '!' {
-		return "", false
+		return "", "", false
 	}
 	line := b[2:]
 	if i := bytes.IndexByte(line, '\n'); i >= 0 {
 		line = line[:i]
 	}
 	line = bytes.TrimLeft(line, " \t")
-	if i := bytes.IndexAny(line, " \t\x00"); i >= 0 {
+	if i := bytes.IndexByte(line, 0); i >= 0 {
 		line = line[:i]
 	}
-	return string(line), len(line) > 0
+	if i := bytes.IndexAny(line, " \t"); i >= 0 {
+		arg = string(bytes.Trim(line[i:], " \t"))
+		line = line[:i]
+	}
+	return string(line), arg, len(line) > 0
 }
 
 func selfFD(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }

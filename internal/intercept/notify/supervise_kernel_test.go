@@ -25,6 +25,7 @@ type judge struct {
 	execs   []string // canonical paths asked before
 	started []string // canonical paths at the exec stop
 	tampers []string
+	wants   intercept.Wants
 
 	exec, execStarted func(*action.Exec) intercept.Answer
 	fork              func(*action.Fork) intercept.Answer
@@ -51,6 +52,7 @@ func (j *judge) ExecStarted(e *action.Exec) intercept.Answer {
 	return intercept.Allow
 }
 
+func (j *judge) Wants() intercept.Wants                   { return j.wants }
 func (j *judge) Socket(*action.Socket) intercept.Answer   { return intercept.Allow }
 func (j *judge) Connect(*action.Connect) intercept.Answer { return intercept.Allow }
 func (j *judge) Fork(f *action.Fork) intercept.Answer {

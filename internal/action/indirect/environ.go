@@ -1,0 +1,90 @@
+package indirect
+
+import (
+	"strings"
+
+	"github.com/limpet-security/limpet/internal/action"
+)
+
+// Interesting says that Environ or a search for files looks at a variable,
+// given as NAME=VALUE or NAME=.
+func Interesting(entry string) bool {
+	name, _, ok := strings.Cut(entry, "=")
+	if !ok {
+		return false
+	}
+	switch name {
+	case "LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH", "BASH_ENV", "ENV", "NODE_OPTIONS", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "PATH":
+		return true
+	}
+	return false
+}
+
+// Environ adds to refs what variables name for the program: libraries of
+// dynamic programs, scripts that interpreters load first. A variable that
+// stands twice is read twice. env holds what Interesting chose.
+func Environ(refs []action.Ref, q Question, env []string) []action.Ref {
+	p := parser{q: q, out: refs}
+	family := programFamily(q)
+	for _, e := range env {
+		name, value, _ := strings.Cut(e, "=")
+		switch name {
+		case "LD_PRELOAD":
+			p.list(action.RefPreload, value, name, " :")
+		case "LD_AUDIT":
+			p.list(action.RefAudit, value, name, ":")
+		case "LD_LIBRARY_PATH":
+			p.list(action.RefLibraryPath, value, name, ":;")
+		case "BASH_ENV", "ENV":
+			if i, ok := interpreters[family]; ok && i.shell && value != "" {
+				p.add(action.RefScript, value, name)
+			}
+		case "NODE_OPTIONS":
+			if strings.HasPrefix(family, "node") {
+				p.options(value, name)
+			}
+		case "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS":
+			if family == "java" {
+				for _, w := range strings.Fields(value) {
+					if f, ok := strings.CutPrefix(w, "-javaagent:"); ok {
+						f, _, _ = strings.Cut(f, "=")
+						p.add(action.RefScript, f, name)
+					} else if f, ok := strings.CutPrefix(w, "-agentpath:"); ok {
+						f, _, _ = strings.Cut(f, "=")
+						p.add(action.RefPreload, f, name)
+					}
+				}
+			}
+		}
+	}
+	return p.out
+}
+
+// options reads what NODE_OPTIONS loads before the script.
+func (p *parser) options(value, via string) {
+	words := strings.Fields(value)
+	for i, w := range words {
+		opt, v, attached := strings.Cut(w, "=")
+		switch opt {
+		case "-r", "--require", "--import", "--loader", "--experimental-loader":
+			if !attached && i+1 < len(words) {
+				v = words[i+1]
+			}
+			p.script(interpreters["node"], strings.Trim(v, `"`), via)
+		}
+	}
+}
+
+// programFamily is the interpreter that will read the environment: behind a
+// multi-call program the applet.
+func programFamily(q Question) string {
+	name := base(q.Path)
+	if IsMultiCall(name) {
+		for _, a := range q.Args {
+			if n := strings.TrimPrefix(base(a), "-"); !IsMultiCall(n) {
+				return Family(n)
+			}
+		}
+	}
+	return Family(name)
+}

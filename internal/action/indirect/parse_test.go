@@ -1,0 +1,98 @@
+package indirect
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/limpet-security/limpet/internal/action"
+)
+
+var kinds = map[action.RefKind]string{action.RefLoader: "loader", action.RefApplet: "applet", action.RefWrapper: "wrapper", action.RefScript: "script",
+	action.RefCode: "code", action.RefPreload: "preload", action.RefAudit: "audit", action.RefLibraryPath: "libs", action.RefTruncated: "truncated"}
+
+func text(refs []action.Ref) string {
+	var out []string
+	for _, r := range refs {
+		out = append(out, strings.TrimRight(kinds[r.Kind]+" "+r.Name, " ")+" ("+r.Via+")")
+	}
+	return strings.Join(out, "; ")
+}
+
+func TestParse(t *testing.T) {
+	for _, tt := range []struct{ path, args, want string }{
+		{"/lib64/ld-linux-x86-64.so.2", "ld.so /tmp/evil a", "loader /tmp/evil (argument)"},
+		{"/lib64/ld-linux-x86-64.so.2", "ld.so --preload /tmp/e.so:/tmp/f.so --library-path=/tmp /bin/true", "preload /tmp/e.so (--preload); preload /tmp/f.so (--preload); libs /tmp (--library-path); loader /bin/true (argument)"},
+		{"/lib64/ld-linux-x86-64.so.2", "ld.so /bin/sh -c id", "loader /bin/sh (argument); code (-c)"},
+		{"/lib/ld-musl-x86_64.so.1", "ld.so --audit a.so -- /bin/x", "audit a.so (--audit); loader /bin/x (argument)"},
+		{"/bin/busybox", "busybox nc -l", "applet nc (argument)"},
+		{"/bin/busybox", "busybox sh -c x", "applet sh (argument); code (-c)"},
+		{"/bin/busybox", "busybox busybox env nc", "applet busybox (argument); applet env (argument); wrapper nc (argument)"},
+		{"/bin/busybox", "nc -l", "applet nc (argv[0])"},
+		{"/bin/busybox", "-sh", "applet sh (argv[0]); code (standard input)"},
+		{"/bin/sh", "sh /tmp/s.sh x", "script /tmp/s.sh (argument)"},
+		{"/bin/bash", "bash -euxo pipefail /tmp/s.sh -c", "script /tmp/s.sh (argument)"},
+		{"/bin/bash", "bash -lc id", "code (-c)"},
+		{"/bin/bash", "bash +e --norc --rcfile /tmp/rc -i", "script /tmp/rc (-rcfile)"},
+		{"/bin/dash", "sh -s a", "code (standard input)"},
+		{"/bin/dash", "sh", "code (standard input)"},
+		{"/bin/dash", "sh -- s.sh", "script s.sh (argument)"},
+		{"/usr/bin/python3.11", "python3 -Wd -X dev -u /app/x.py -c", "script /app/x.py (argument)"},
+		{"/usr/bin/python3.11", "python3 -Ic pass", "code (-c)"},
+		{"/usr/bin/python3.13t", "python3 -", "code (standard input)"},
+		{"/usr/bin/python3", "python3 -m http.server 80", "script ./http/server.py (-m); script ./http/server/__main__.py (-m)"},
+		{"/usr/bin/perl", "perl -MIO::Socket -ne print", "code (-e)"},
+		{"/usr/bin/perl", "perl -I /x -w a.pl -e", "script a.pl (argument)"},
+		{"/usr/bin/ruby3.1", "ruby -r./evil x.rb", "script ./evil (-r); script ./evil.rb (-r); script x.rb (argument)"},
+		{"/usr/bin/node", "node --require /tmp/x.js app.js", "script /tmp/x.js (-require); script app.js (argument)"},
+		{"/usr/bin/node", "node --eval=1", "code (--eval)"},
+		{"/usr/bin/node", "node -pe 1", "code (-p)"},
+		{"/usr/bin/node", "node --max-old-space-size=100 app.js", "script app.js (argument)"},
+		{"/usr/bin/php8.2", "php -d x=1 -r echo", "code (-r)"},
+		{"/usr/bin/php8.2", "php -f x.php", "script x.php (-f)"},
+		{"/usr/bin/deno", "deno run --allow-all x.ts", "script x.ts (argument)"},
+		{"/usr/bin/deno", "deno eval 1", "code (eval)"},
+		{"/usr/bin/java", "java -Xmx1g -cp a:b Main x", ""},
+		{"/usr/bin/java", "java -Xmx1g -jar /app/a.jar x", "script /app/a.jar (-jar)"},
+		{"/usr/bin/java", "java X.java", "script X.java (argument)"},
+		{"/usr/bin/gawk", "gawk -F: -f x.awk f", "script x.awk (-f)"},
+		{"/usr/bin/gawk", "gawk BEGIN{} f", ""},
+		{"/usr/bin/env", "env -i A=b -u C nc -l", "wrapper nc (argument)"},
+		{"/usr/bin/env", "env -S nc -l", "wrapper nc (-S)"},
+		{"/usr/bin/env", "env", ""},
+		{"/usr/bin/timeout", "timeout -s KILL 10 nc", "wrapper nc (argument)"},
+		{"/usr/bin/nice", "nice -n 5 nc", "wrapper nc (argument)"},
+		{"/usr/bin/xargs", "xargs -0 -n 1 nc", "wrapper nc (argument)"},
+		{"/usr/bin/setarch", "setarch x86_64 -R nc", "wrapper nc (argument)"},
+		{"/usr/bin/stdbuf", "stdbuf -oL nc", "wrapper nc (argument)"},
+		{"/usr/bin/sudo", "sudo -u root nc", "wrapper nc (argument)"},
+		{"/usr/bin/find", "find / -name x -exec nc {} ;", "wrapper nc (-exec)"},
+		{"/usr/bin/taskset", "taskset -p 12", ""},
+		{"/usr/sbin/nginx", "nginx -c /etc/nginx.conf", ""},
+		{"/usr/bin/mysh", "mysh x.m", "script x.m (argument)"},
+	} {
+		got := text(Parse(Question{Path: tt.path, Requested: tt.path, Args: strings.Fields(tt.args), Interpreter: func(n string) bool { return n == "mysh" }}))
+		if got != tt.want {
+			t.Errorf("%s: %s\n got %q\nwant %q", tt.path, tt.args, got, tt.want)
+		}
+	}
+	if got := text(Parse(Question{Path: "/bin/busybox", Requested: "/bin/nc", Args: []string{"nc"}})); got != "" {
+		t.Errorf("a link of the image: %q", got)
+	}
+	if got := text(Parse(Question{Path: "/bin/sh", Args: []string{"sh", "+e"}, Truncated: true})); got != "truncated (argument)" {
+		t.Errorf("truncated: %q", got)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add("/bin/busybox", "busybox\x00sh\x00-c\x00id")
+	f.Add("/lib64/ld-linux-x86-64.so.2", "x\x00--preload=\x00--\x00/bin/bash\x00-o")
+	f.Add("/usr/bin/env", "env\x00-S\x00")
+	f.Add("/usr/bin/java", "-\x00-=\x00-jar")
+	f.Fuzz(func(t *testing.T, path, args string) {
+		for _, cut := range []bool{false, true} {
+			if n := len(Parse(Question{Path: path, Requested: path, Args: strings.Split(args, "\x00"), Truncated: cut})); n > action.MaxRefs {
+				t.Errorf("%d references", n)
+			}
+		}
+	})
+}

@@ -1,0 +1,36 @@
+package event
+
+import (
+	"fmt"
+
+	"github.com/limpet-security/limpet/internal/event/eventpb"
+	"github.com/limpet-security/limpet/internal/policy"
+)
+
+// named gives what arguments and environment of a program name.
+func named(e *eventpb.Event) string {
+	return orElse(Text(e.GetAttributes()["named"], 600), "not known")
+}
+
+// indirect says by which way one program was to run or load another.
+func indirect(e *eventpb.Event, control policy.ControlID, rule, who, object string) string {
+	if control == policy.Preload {
+		if rule == "unverified" {
+			return fmt.Sprintf("Which libraries %s would load first could not be looked at: %s.", object, named(e))
+		}
+		return fmt.Sprintf("%s started %s with a library that was not part of the image, by way of %s: %s.", who, object, orElse(rule, "its environment"), named(e))
+	}
+	switch rule {
+	case "loader":
+		return fmt.Sprintf("%s used the dynamic loader %s to run another file, which hides what is run: %s.", who, object, named(e))
+	case "applet":
+		return fmt.Sprintf("%s asked %s to be another program: %s.", who, object, named(e))
+	case "wrapper":
+		return fmt.Sprintf("%s used %s to run another program: %s.", who, object, named(e))
+	case "script":
+		return fmt.Sprintf("%s gave the interpreter %s a script that was not part of the image: %s.", who, object, named(e))
+	case "inlineCode":
+		return fmt.Sprintf("%s gave the interpreter %s code instead of a script (%s).", who, object, named(e))
+	}
+	return fmt.Sprintf("What %s would run through %s could not be looked at: %s.", who, object, named(e))
+}

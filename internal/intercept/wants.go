@@ -1,0 +1,12 @@
+package intercept
+
+// Wants is what a Judge's policy looks at beyond what every question holds. A
+// mechanism asks before each exec, so that a policy can change meanwhile.
+type Wants struct {
+	Refs bool // Exec.Refs from the arguments
+	Env  bool // also those from the environment
+	IDs  bool // Exec.IDs
+	// Interpreter names programs that take a script and code in arguments,
+	// beyond the built-in ones. nil: none.
+	Interpreter func(name string) bool
+}
