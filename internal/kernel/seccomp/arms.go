@@ -11,4 +11,10 @@ type Arms struct {
 	// does not restart calls arrives before the notification was taken (dash,
 	// on a busy machine, at the second part of a pipeline).
 	Forks bool
+	// Reads notifies every open, also for reading only. Otherwise only opens
+	// that may change something are.
+	Reads bool
+	// Logs notifies what takes a file's end away through a descriptor:
+	// ftruncate, fallocate with a mode, and clearing O_APPEND.
+	Logs bool
 }

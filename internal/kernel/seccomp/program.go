@@ -56,6 +56,7 @@ func Program(s Start) ([]linux.SockFilter, error) {
 	if !s.Arms.Forks {
 		head = append(head, forks(numbers(), auditArch)...)
 	}
+	head = append(head, files(numbers(), auditArch, s.Arms)...)
 	head = append(head, targets(numbers(), auditArch, s.Protect)...)
 	return append(head, base...), nil
 }

@@ -76,6 +76,11 @@ func Filter(arch string) ([]byte, map[string]int, error) {
 			return nil, nil, fmt.Errorf("cannot add a rule for %s on %s: %w", r.Syscall, arch, err)
 		}
 	}
+	for _, name := range rules.Armed {
+		if nr, err := lib.GetSyscallFromNameByArch(name, a); err == nil && nr >= 0 {
+			numbers[name] = int(nr)
+		}
+	}
 	for _, r := range rules.TargetRules {
 		if nr, err := lib.GetSyscallFromNameByArch(r.Syscall, a); err == nil && nr >= 0 {
 			numbers[r.Syscall] = int(nr)

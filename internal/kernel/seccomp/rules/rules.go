@@ -2,7 +2,10 @@
 // that the generator, the shipped code and the tests all read.
 package rules
 
-import "syscall"
+import (
+	"slices"
+	"syscall"
+)
 
 // Action is what the filter does with a call.
 type Action uint8
@@ -69,7 +72,9 @@ func sockopt(level, opt uint64) []Cond {
 func option(v uint64) []Cond { return []Cond{{Arg: 0, Op: Equal, Value: v, Low: true}} }
 
 // Rules is the filter. A call that one architecture lacks is left out there.
-var Rules = []Rule{
+var Rules = slices.Concat(general, Files)
+
+var general = []Rule{
 	// Executables: the pointer arguments are judged, then looked at again at
 	// the exec stop.
 	{Syscall: "execve"},

@@ -1,0 +1,66 @@
+package rules
+
+// Bits of open flags, the same on every architecture.
+const (
+	oAccMode = 0o3
+	oCreat   = 0o100
+	oTrunc   = 0o1000
+)
+
+// writing are the alternatives under which an open may change something. Two
+// bits of O_ACCMODE are compared as a number: 3 asks for both rights.
+func writing(syscall string, arg uint) []Rule {
+	out := make([]Rule, 0, 5)
+	for _, c := range []Cond{
+		{Arg: arg, Op: Masked, Mask: oAccMode, Value: 1},
+		{Arg: arg, Op: Masked, Mask: oAccMode, Value: 2},
+		{Arg: arg, Op: Masked, Mask: oAccMode, Value: 3},
+		{Arg: arg, Op: Masked, Mask: oCreat, Value: oCreat},
+		{Arg: arg, Op: Masked, Mask: oTrunc, Value: oTrunc},
+	} {
+		out = append(out, Rule{Syscall: syscall, Conds: []Cond{c}})
+	}
+	return out
+}
+
+// Files are the calls that change files or names. An open for reading is
+// notified only where a start arms it (package seccomp, Arms.Reads).
+var Files = func() []Rule {
+	out := append(writing("open", 1), writing("openat", 2)...)
+	for _, name := range []string{
+		"creat", "openat2", "truncate",
+		"rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "unlink", "unlinkat",
+		"mkdir", "mkdirat", "rmdir", "mknod", "mknodat",
+		"chmod", "fchmod", "fchmodat", "chown", "lchown", "fchown", "fchownat",
+		"utime", "utimes", "futimesat", "utimensat",
+		"setxattr", "lsetxattr", "fsetxattr", "removexattr", "lremovexattr", "fremovexattr",
+	} {
+		out = append(out, Rule{Syscall: name})
+	}
+	// Attributes that only an ioctl changes (chattr).
+	for _, cmd := range []uint64{IoctlSetFlags, IoctlSetXattr} {
+		out = append(out, Rule{Syscall: "ioctl", Conds: []Cond{{Arg: 1, Op: Equal, Value: cmd, Low: true}}})
+	}
+	return out
+}()
+
+// ioctls that change attributes of files.
+const (
+	IoctlSetFlags = 0x40086602 // FS_IOC_SETFLAGS
+	IoctlSetXattr = 0x401c5820 // FS_IOC_FSSETXATTR
+)
+
+// Later are calls that change attributes and are younger than the libraries
+// and kernels that the tables are made with. They do not exist here: a
+// program falls back on the older ones. Their numbers are the same on every
+// architecture.
+var Later = []uint32{
+	452, // fchmodat2, Linux 6.6
+	463, // setxattrat, 6.13
+	466, // removexattrat, 6.13
+	469, // file_setattr, 6.17
+}
+
+// Armed are calls that only a part that a start arms looks at: the tables
+// know their numbers.
+var Armed = []string{"ftruncate", "fallocate", "fcntl"}
