@@ -30,6 +30,7 @@ func families() [][]entry {
 		traceFamily(),
 		selfFamily(),
 		netFamily(),
+		fileFamily(),
 	}
 }
 

@@ -65,7 +65,12 @@ func (s *Supervisor) identity(c *Call, k identityCall) Response {
 }
 
 func handleCapset(s *Supervisor, c *Call) Response {
-	return s.privilege(c, action.PrivCapability, "capset", "")
+	r := s.privilege(c, action.PrivCapability, "capset", "")
+	if r.Continue {
+		s.identities.Store(true) // what it may do with files changes
+		s.tasks.drop(c.TID())
+	}
+	return r
 }
 
 func handlePrctl(s *Supervisor, c *Call) Response {

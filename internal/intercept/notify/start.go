@@ -73,6 +73,7 @@ func start(ctx context.Context, cfg Config, cmd Command, table *[maxSyscall]rout
 	s.net.crowd = maxKept
 	s.net.gated = linux.LandlockVersion() >= 4 && !cfg.noGate
 	o.Gate = s.net.gated
+	o.Umask = s.files.begin(s, &cmd)
 	h, err := stage.Begin()
 	if err != nil {
 		return nil, err

@@ -89,6 +89,19 @@ var withoutGate bool
 // plainForks runs tests without counting forks, as without a process limit.
 var plainForks bool
 
+// arms, if not nil, are what the running test arms; ownOfTest is what it owns.
+var (
+	arms      *seccomp.Arms
+	ownOfTest []string
+)
+
+func armsOfTest() seccomp.Arms {
+	if arms != nil {
+		return *arms
+	}
+	return seccomp.Arms{Forks: !plainForks}
+}
+
 // expectFaults is how many panics the running test injects.
 var expectFaults int
 
@@ -128,7 +141,7 @@ func trySupervised(t testing.TB, j intercept.Judge, env []string, argv ...string
 		table[nr] = route{name: e.syscall, handle: e.handle}
 	}
 	s, err := start(context.Background(), Config{
-		Judge: j, Arms: seccomp.Arms{Forks: !plainForks}, noKillable: withoutKillable, noGate: withoutGate,
+		Judge: j, Arms: armsOfTest(), Own: ownOfTest, noKillable: withoutKillable, noGate: withoutGate,
 		Logger: slog.New(slog.NewTextHandler(os.NewFile(uintptr(old2), "stderr"), &slog.HandlerOptions{Level: level})),
 		Reaped: func(pid int, st syscall.WaitStatus) { ended <- death{pid, st} },
 		Fault: func(n string, v any) {

@@ -20,6 +20,9 @@ type Config struct {
 	// Arms are the dear classes of calls that are notified. Threads and clones
 	// with a shared descriptor table are asked about without them.
 	Arms seccomp.Arms
+	// Own are the enforcer's own files and folders, as canonical paths: nobody
+	// in the tree may change them.
+	Own []string
 	// Protect lists pids besides our own that nobody in the tree may signal,
 	// as the tree's pid namespace numbers them.
 	Protect []int
@@ -45,6 +48,7 @@ type Supervisor struct {
 	count    taskCount
 	power    power
 	net      netState
+	files    fileState
 	roots    atomic.Bool // a task may have another root than ours
 	// What the tree was ever let do, so that questions which cannot have an
 	// interesting answer yet are not asked.

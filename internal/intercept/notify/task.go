@@ -14,6 +14,7 @@ type task struct {
 	// leader, or O_PATH on /proc/TID of any other thread; -1: neither.
 	pidfd, dir int
 	proc       action.Process
+	who        *fileCreds // what the kernel asks when it uses files; nil: not read yet
 }
 
 func (k *task) alive() bool {

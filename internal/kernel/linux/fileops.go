@@ -135,3 +135,26 @@ func ErrnoOf(err error) syscall.Errno {
 	}
 	return syscall.EIO
 }
+
+// OpenBytes opens the name that lies at path when the kernel looks, with
+// O_CLOEXEC added. It may block.
+func OpenBytes(path *byte, flags int) (int, syscall.Errno) {
+	at := int64(unix.AT_FDCWD)
+	fd, _, e := syscall.Syscall6(syscall.SYS_OPENAT, uintptr(at), uintptr(unsafe.Pointer(path)), uintptr(flags|unix.O_CLOEXEC), 0, 0, 0)
+	return int(fd), e
+}
+
+// ResolveNoSymlinks refuses every symbolic link.
+const ResolveNoSymlinks = unix.RESOLVE_NO_SYMLINKS
+
+// FileIoctl makes an ioctl that reads its argument from b.
+func FileIoctl(fd int, cmd uint32, b []byte) error {
+	_, _, e := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), uintptr(cmd), uintptr(unsafe.Pointer(&b[0])))
+	return errnoErr(e)
+}
+
+// Ftruncate cuts or extends an open file.
+func Ftruncate(fd int, size int64) error { return syscall.Ftruncate(fd, size) }
+
+// Fallocate changes the space of an open file.
+func Fallocate(fd int, mode uint32, off, n int64) error { return unix.Fallocate(fd, mode, off, n) }

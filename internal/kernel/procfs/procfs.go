@@ -224,3 +224,22 @@ func Cmdline(pid, max, maxBytes int) (args []string, cut bool, err error) {
 	}
 	return args, cut, nil
 }
+
+// Terminal gives the controlling terminal of a process (0: none), as the
+// kernel numbers devices, and its session.
+func Terminal(pid int) (tty, session int, err error) {
+	b, _, err := ReadFile(Path(pid, "stat"), MaxStat)
+	if err != nil {
+		return 0, 0, err
+	}
+	f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
+	if len(f) < 5 {
+		return 0, 0, fmt.Errorf("cannot read a stat file: %w", ErrFormat)
+	}
+	session, e1 := strconv.Atoi(string(f[3]))
+	tty, e2 := strconv.Atoi(string(f[4]))
+	if err := errors.Join(e1, e2); err != nil {
+		return 0, 0, fmt.Errorf("cannot read a stat file: %w", ErrFormat)
+	}
+	return tty, session, nil
+}

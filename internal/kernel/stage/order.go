@@ -18,6 +18,7 @@ type Order struct {
 	DropCaps []int   // removed from the process and its bounding set
 	Scope    bool    // confine signals by Landlock where the kernel can
 	Gate     bool    // TCP connects are the supervisor's alone
+	Umask    int     // of the command; the supervisor's own is 0
 }
 
 // maxOrder bounds an encoded order: the kernel takes no more than 6 MiB of
@@ -67,6 +68,7 @@ func (o *Order) encode() []byte {
 	}
 	flag(o.Scope)
 	flag(o.Gate)
+	b = binary.AppendUvarint(b, uint64(o.Umask))
 	return b
 }
 
@@ -122,6 +124,7 @@ func (o *Order) decode(b []byte) error {
 	}
 	o.Scope = number() == 1
 	o.Gate = number() == 1
+	o.Umask = int(number() & 0o777)
 	if bad || len(b) != 0 {
 		return errOrder
 	}

@@ -12,7 +12,7 @@ import (
 var sample = Order{
 	Path: "/bin/x", Dir: "/tmp", Args: []string{"x", "not UTF-8: \xff\xfe", ""}, Env: []string{"A=\x80"},
 	Filter: []linux.SockFilter{{Code: 0x20, K: 4}, {Code: 0x15, JT: 1, JF: 255, K: 1 << 31}, {Code: 6, K: 0x7fff0000}},
-	Flags:  40, DropCaps: []int{19, 200}, Gate: true,
+	Flags:  40, DropCaps: []int{19, 200}, Gate: true, Umask: 0o27,
 }
 
 func TestOrderRoundTrip(t *testing.T) {

@@ -98,6 +98,7 @@ func become() (step byte, err error) {
 			return stepDir, err
 		}
 	}
+	syscall.Umask(o.Umask)
 	for _, c := range o.DropCaps {
 		// Without CAP_SETPCAP the bounding set cannot shrink; the process's
 		// own sets can, and no_new_privs keeps an exec from growing them

@@ -1,0 +1,170 @@
+package notify
+
+import (
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+	"github.com/limpet-security/limpet/internal/kernel/procfs"
+)
+
+// special opens what is no file and no directory, which can take for ever.
+func (o *opening) special(obj *fileObject, how int) Response {
+	path := linux.FDPath(obj.fd)
+	switch obj.kind() {
+	case syscall.S_IFSOCK:
+		return fail(syscall.ENXIO)
+	case syscall.S_IFCHR:
+		if obj.st.Rdev == devTTY {
+			tty, e := o.terminal()
+			if e != 0 {
+				return fail(e)
+			}
+			path = tty
+		}
+	}
+	o.c.Slow()
+	how |= linux.ONoCTTY // what we open is not to become our terminal
+	fd, e := -1, syscall.Errno(0)
+	if how&syscall.O_NONBLOCK != 0 {
+		e = o.as(true, func() (err error) {
+			fd, err = linux.OpenMode(linux.AtFDCWD, path, how, 0)
+			return err
+		})
+	} else {
+		fd, e = o.patiently(path, how)
+	}
+	if e != 0 {
+		return fail(e)
+	}
+	r := o.hand(fd)
+	linux.Close(fd)
+	if r.Errno == 0 {
+		o.done()
+	}
+	return r
+}
+
+// devTTY is /dev/tty: whose terminal it means depends on who opens it.
+const devTTY = 5 << 8
+
+// terminal names the caller's controlling terminal.
+func (o *opening) terminal() (string, syscall.Errno) {
+	theirs, session, err := procfs.Terminal(o.tgid)
+	if err != nil || theirs == 0 {
+		return "", syscall.ENXIO
+	}
+	if ours, mine, err := procfs.Terminal(o.s.self); err == nil && ours == theirs && mine == session {
+		return "/dev/tty", 0
+	}
+	major, minor := theirs>>8&0xfff, theirs&0xff|theirs>>12&0xfff00
+	if major < 136 || major > 143 {
+		return "", syscall.ENXIO
+	}
+	return "/dev/pts/" + strconv.Itoa((major-136)<<8+minor), 0
+}
+
+// blocked are the opens under way that wait for somebody: of a FIFO without
+// the other end, of a line without a carrier.
+type blocked struct {
+	mu sync.Mutex
+	m  map[*patient]struct{}
+}
+
+// maxBlocked bounds the threads that wait so; beyond it a caller gets ENFILE.
+const maxBlocked = 256
+
+// patient is a thread in an open. The path is in memory that stays: a signal
+// makes the kernel begin the call again (Go's handlers restart), and then it
+// finds another name there, which does not exist.
+type patient struct {
+	path  [40]byte // first: aligned
+	call  *Call
+	tid   int
+	noted int
+	off   atomic.Bool
+}
+
+// patiently opens as the caller would, who can be interrupted or die
+// meanwhile.
+func (o *opening) patiently(path string, how int) (int, syscall.Errno) {
+	p := &patient{call: o.c, tid: linux.Gettid()}
+	copy(p.path[:len(p.path)-1], path)
+	b := &o.s.files.blocked
+	b.mu.Lock()
+	if len(b.m) >= maxBlocked {
+		b.mu.Unlock()
+		return -1, syscall.ENFILE
+	}
+	if b.m == nil {
+		b.m = make(map[*patient]struct{})
+	}
+	b.m[p] = struct{}{}
+	if len(b.m) == 1 {
+		go o.s.lookAfter(b)
+	}
+	b.mu.Unlock()
+	fd := -1
+	e := o.as(true, func() error {
+		var e syscall.Errno
+		for {
+			fd, e = linux.OpenBytes(&p.path[0], how)
+			if e != syscall.EINTR || p.off.Load() {
+				break
+			}
+		}
+		if e != 0 {
+			return e
+		}
+		return nil
+	})
+	b.mu.Lock()
+	delete(b.m, p)
+	b.mu.Unlock()
+	if e != 0 && p.off.Load() {
+		return -1, errRestart
+	}
+	return fd, e
+}
+
+// lookAfter ends the opens whose caller is gone or was signalled. The kernel
+// tells us neither.
+func (s *Supervisor) lookAfter(b *blocked) {
+	for {
+		time.Sleep(tick)
+		b.mu.Lock()
+		if len(b.m) == 0 {
+			b.mu.Unlock()
+			return
+		}
+		list := make([]*patient, 0, len(b.m))
+		for p := range b.m {
+			list = append(list, p)
+		}
+		b.mu.Unlock()
+		for _, p := range list {
+			if !p.off.Load() && p.call.Valid() && !s.closed.Load() {
+				own, shared := pendingSignals(p.call.TID())
+				if !own && !shared {
+					p.noted = 0
+					continue
+				}
+				// As in lookAround: another thread may take what is for all.
+				if p.noted++; !own && p.noted < 2 {
+					continue
+				}
+			}
+			p.off.Store(true)
+			atomic.StoreUint32((*uint32)(unsafe.Pointer(&p.path[0])), 0)
+			b.mu.Lock()
+			if _, waits := b.m[p]; waits {
+				_ = linux.Tgkill(s.self, p.tid, syscall.SIGURG)
+			}
+			b.mu.Unlock()
+		}
+	}
+}

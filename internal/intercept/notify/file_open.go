@@ -1,0 +1,523 @@
+package notify
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"github.com/limpet-security/limpet/internal/action"
+	"github.com/limpet-security/limpet/internal/intercept"
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+)
+
+// Bits of open flags, the same on every architecture.
+const (
+	oAccMode = syscall.O_ACCMODE
+	oValid   = oAccMode | syscall.O_CREAT | syscall.O_EXCL | syscall.O_NOCTTY | syscall.O_TRUNC | syscall.O_APPEND | syscall.O_NONBLOCK |
+		syscall.O_DSYNC | syscall.O_SYNC | syscall.O_ASYNC | syscall.O_DIRECT | linux.OLargeFile | syscall.O_DIRECTORY |
+		syscall.O_NOFOLLOW | syscall.O_NOATIME | syscall.O_CLOEXEC | linux.OPath | linux.OTmpfile
+)
+
+func handleOpen(s *Supervisor, c *Call) Response {
+	return s.openScalar(c, linux.AtFDCWD, c.Args[0], c.Args[1], c.Args[2])
+}
+
+func handleOpenat(s *Supervisor, c *Call) Response {
+	return s.openScalar(c, int(int32(c.Args[0])), c.Args[1], c.Args[2], c.Args[3])
+}
+
+func handleCreat(s *Supervisor, c *Call) Response {
+	return s.openScalar(c, linux.AtFDCWD, c.Args[0], syscall.O_CREAT|syscall.O_WRONLY|syscall.O_TRUNC, c.Args[1])
+}
+
+// openScalar is an open whose flags are in registers.
+func (s *Supervisor) openScalar(c *Call, dirfd int, path, flags, mode uint64) Response {
+	if s.files.judge == nil {
+		return cont()
+	}
+	how := linux.OpenHow{Flags: flags & oValid}
+	if how.Flags&linux.OPath != 0 {
+		return cont() // gives no right to content, and whoever opens it again is asked
+	}
+	if how.Flags&(syscall.O_CREAT|linux.OTmpfile) != 0 {
+		how.Mode = mode & 0o7777
+	}
+	access := accessOf(how.Flags)
+	care := s.files.care(c, access)
+	if access&action.FileChange != 0 {
+		care = max(care, s.files.judge.FileCare().Memory)
+	}
+	if care == intercept.Ignored {
+		return cont()
+	}
+	return s.openFile(c, dirfd, path, how, care)
+}
+
+// handleOpenat2: the flags are in memory, so nothing about it is certain until
+// it was copied.
+func handleOpenat2(s *Supervisor, c *Call) Response {
+	if s.files.judge == nil {
+		return cont()
+	}
+	fc := s.files.judge.FileCare()
+	care := max(s.files.care(c, action.FileModify), fc.Reads, fc.Memory)
+	if care == intercept.Ignored {
+		return cont()
+	}
+	const size, most = 24, 4096
+	n := c.Args[3]
+	switch {
+	case n < size:
+		return fail(syscall.EINVAL)
+	case n > most:
+		return fail(syscall.E2BIG)
+	}
+	b := make([]byte, n)
+	if e := c.copyIn(c.Args[2], b); e != 0 {
+		return fail(e)
+	}
+	for _, v := range b[size:] {
+		if v != 0 {
+			return fail(syscall.E2BIG)
+		}
+	}
+	how := linux.OpenHow{Flags: binary.NativeEndian.Uint64(b), Mode: binary.NativeEndian.Uint64(b[8:]), Resolve: binary.NativeEndian.Uint64(b[16:])}
+	// The kernel itself checks the flags: before it looks at the descriptor.
+	if _, err := linux.OpenHow2(-1, "x", how); err != syscall.EBADF && err != syscall.EXDEV {
+		return fail(linux.ErrnoOf(err))
+	}
+	if how.Flags&linux.OPath != 0 {
+		// The kernel lets us hand over no such descriptor, and it must not read
+		// the flags again. Programs fall back on openat.
+		return s.unlessWatched(care, syscall.ENOSYS)
+	}
+	return s.openFile(c, int(int32(c.Args[0])), c.Args[1], how, care)
+}
+
+// accessOf says what an open asks for.
+func accessOf(flags uint64) (a action.FileAccess) {
+	switch flags & oAccMode {
+	case syscall.O_RDONLY:
+		a = action.FileRead
+	case syscall.O_WRONLY:
+		a = action.FileModify
+	default:
+		a = action.FileRead | action.FileModify
+	}
+	if flags&syscall.O_TRUNC != 0 {
+		a |= action.FileModify
+	}
+	if a&action.FileModify != 0 && flags&(syscall.O_APPEND|syscall.O_TRUNC|oAccMode) == syscall.O_APPEND|syscall.O_WRONLY {
+		a |= action.FileAppend
+	}
+	return a
+}
+
+// care says how much depends on a call of that access.
+func (f *fileState) care(c *Call, access action.FileAccess) intercept.Care {
+	fc := f.judge.FileCare()
+	care := intercept.Ignored
+	if access&action.FileRead != 0 {
+		care = fc.Reads
+	}
+	if access&action.FileChange == 0 {
+		return care
+	}
+	care = max(care, fc.Changes)
+	if care < intercept.Decided && len(f.own.paths) > 0 {
+		if who, err := c.s.whoOf(c); err != nil || f.own.within(who) {
+			care = intercept.Decided
+		}
+	}
+	return care
+}
+
+// fileName copies a name out of the caller.
+func (c *Call) fileName(at uint64) (string, syscall.Errno) {
+	name, err := c.ReadString(at, action.MaxPath-1)
+	switch {
+	case errors.Is(err, syscall.EFAULT):
+		return "", syscall.EFAULT
+	case errors.Is(err, errLong):
+		return "", syscall.ENAMETOOLONG
+	case err != nil:
+		c.s.cfg.Logger.Warn("a call was refused: its caller cannot be read", "tid", c.TID(), "error", err)
+		return "", syscall.EACCES
+	}
+	return name, 0
+}
+
+// opening is one open on its way.
+type opening struct {
+	*fileUser
+	how   linux.OpenHow
+	path  string
+	dirfd int
+	op    action.FileOp
+}
+
+func (s *Supervisor) openFile(c *Call, dirfd int, at uint64, how linux.OpenHow, care intercept.Care) Response {
+	name, e := c.fileName(at)
+	if e != 0 {
+		return s.unlessWatched(care, e)
+	}
+	if !c.Valid() {
+		return fail(syscall.EINTR)
+	}
+	u, err := s.fileUser(c)
+	if err != nil {
+		return s.unlessWatched(care, syscall.EACCES)
+	}
+	u.care = care
+	o := &opening{fileUser: u, how: how, path: name, dirfd: dirfd}
+	o.op = action.FileOp{Proc: c.Process(), Syscall: s.routes[c.NR].name, Access: accessOf(how.Flags), Requested: name, FD: -1}
+	u.change = o.op.Access&action.FileChange != 0
+	if how.Flags&syscall.O_CREAT != 0 {
+		return o.create()
+	}
+	obj, e := u.object(dirfd, name, how.Flags&syscall.O_NOFOLLOW != 0, how.Resolve)
+	if e != 0 {
+		return s.unlessWatched(care, e)
+	}
+	defer obj.close()
+	return o.existing(obj, nil)
+}
+
+// unlessWatched: where nothing depends on us, the kernel says it itself.
+func (s *Supervisor) unlessWatched(care intercept.Care, e syscall.Errno) Response {
+	if care < intercept.Decided {
+		return cont()
+	}
+	return fail(e)
+}
+
+// judge asks about op; denied calls end with r.
+func (u *fileUser) judge(op *action.FileOp, obj *fileObject) (r Response, denied bool) {
+	s := u.s
+	if obj != nil {
+		op.File, op.Path, op.FD = obj.file(), obj.path, obj.fd
+	}
+	if s.files.own.has(op) {
+		what := op.Path
+		if what == "" {
+			what = op.Requested
+		}
+		s.cfg.Judge.Tamper(&action.Tamper{Proc: op.Proc, Syscall: op.Syscall, Detail: what})
+		return fail(syscall.EACCES), true
+	}
+	if obj != nil && op.Access&action.FileModify != 0 {
+		if pid := memoryOf(obj); pid != 0 {
+			return answerOf(s.cfg.Judge.Privilege(&action.Privilege{Proc: op.Proc, Kind: action.PrivTrace, Syscall: op.Syscall,
+				Detail: fmt.Sprintf("%s for writing", op.Path), ToUID: -1, ToGID: -1}))
+		}
+	}
+	return answerOf(s.files.judge.File(op))
+}
+
+// existing opens an object that is there. dir is where it lies if the caller
+// would have created it.
+func (o *opening) existing(obj, dir *fileObject) Response {
+	flags := o.how.Flags
+	kind := obj.kind()
+	switch {
+	case kind == syscall.S_IFLNK:
+		return o.no(syscall.ELOOP)
+	case kind == syscall.S_IFDIR && (dir != nil || flags&oAccMode != 0 && flags&linux.OTmpfile == 0):
+		return o.no(syscall.EISDIR)
+	case flags&linux.OTmpfile != 0:
+		return o.nameless(obj)
+	case flags&syscall.O_DIRECTORY != 0 && kind != syscall.S_IFDIR:
+		return o.no(syscall.ENOTDIR)
+	case dir != nil:
+		if e := o.s.files.mayCreat(dir, obj, o.who.FSUID); e != 0 {
+			return o.no(e)
+		}
+	}
+	if r, denied := o.judge(&o.op, obj); denied && o.care == intercept.Decided {
+		return r
+	}
+	if o.care < intercept.Decided {
+		o.done()
+		return cont()
+	}
+	drop := uint64(syscall.O_CREAT | syscall.O_NOFOLLOW)
+	if kind != syscall.S_IFBLK || dir != nil {
+		drop |= syscall.O_EXCL
+	}
+	how := int(flags &^ drop)
+	if kind != syscall.S_IFREG && kind != syscall.S_IFDIR {
+		return o.special(obj, how)
+	}
+	if flags&(syscall.O_TRUNC) != 0 {
+		o.c.Slow()
+	}
+	fd := -1
+	e := o.as(!obj.proc, func() (err error) {
+		fd, err = linux.OpenMode(linux.AtFDCWD, linux.FDPath(obj.fd), how|linux.ONoCTTY, 0)
+		return err
+	})
+	if refused(e) && obj.proc && o.itself(procPID(obj.path)) {
+		// Into its own files in /proc a process may always look.
+		err := o.s.power.as(o.tid, func() (err error) {
+			fd, err = linux.OpenMode(linux.AtFDCWD, linux.FDPath(obj.fd), how|linux.ONoCTTY, 0)
+			return err
+		})
+		e = linux.ErrnoOf(err)
+	}
+	if e != 0 {
+		return fail(e)
+	}
+	r := o.handFor(fd, obj)
+	if r.Errno == 0 {
+		o.done()
+	}
+	return r
+}
+
+// no is an errno that the kernel would give as well.
+func (o *opening) no(e syscall.Errno) Response { return o.s.unlessWatched(o.care, e) }
+
+func (o *opening) done() {
+	if o.op.Watch {
+		o.s.files.judge.FileDone(&o.op)
+	}
+}
+
+// hand gives the caller a duplicate of fd.
+func (o *opening) hand(fd int) Response {
+	return o.s.handOver(o.c, fd, o.how.Flags)
+}
+
+func (s *Supervisor) handOver(c *Call, fd int, flags uint64) Response {
+	_, e := c.InstallFD(fd, uint32(flags&syscall.O_CLOEXEC))
+	switch e {
+	case 0, syscall.ENOENT: // ENOENT: nobody waits for it
+		return done()
+	}
+	return fail(e)
+}
+
+// handFor is hand for an object that somebody could try to run at once: ours
+// is closed before the caller goes on, or it would meet ETXTBSY. It closes fd.
+func (o *opening) handFor(fd int, obj *fileObject) Response {
+	if o.how.Flags&oAccMode == syscall.O_RDONLY || obj.st.Mode&0o111 == 0 {
+		defer linux.Close(fd)
+		return o.hand(fd)
+	}
+	a := linux.AddFD{ID: o.c.ID, SrcFD: uint32(fd), NewFDFlags: uint32(o.how.Flags & syscall.O_CLOEXEC)}
+	n, e := linux.InstallFD(o.s.listener, &a)
+	linux.Close(fd)
+	switch e {
+	case 0:
+		return value(int64(n))
+	case syscall.ENOENT:
+		return done()
+	}
+	return fail(e)
+}
+
+// nameless is O_TMPFILE: a file without a name touches none. It is asked about
+// when it gets one.
+func (o *opening) nameless(dir *fileObject) Response {
+	if o.care < intercept.Decided {
+		return cont()
+	}
+	if dir.kind() != syscall.S_IFDIR {
+		return fail(syscall.ENOTDIR)
+	}
+	mode, e := o.mode(dir.fd, uint32(o.how.Mode))
+	if e != 0 {
+		return fail(e)
+	}
+	o.c.Slow()
+	fd := -1
+	e = o.as(true, func() (err error) {
+		fd, err = linux.OpenMode(linux.AtFDCWD, linux.FDPath(dir.fd), int(o.how.Flags&^syscall.O_NOFOLLOW), mode)
+		return err
+	})
+	if e != 0 {
+		return fail(e)
+	}
+	defer linux.Close(fd)
+	return o.hand(fd)
+}
+
+// create is an open with O_CREAT: what is there is opened, and what is not is
+// made in the directory that was looked at, by a call that fails if somebody
+// was faster; then it begins again.
+func (o *opening) create() Response {
+	const rounds = 100
+	base, e := o.base(o.dirfd, o.path)
+	if e != 0 {
+		return o.no(e)
+	}
+	defer func() { closeIf(base) }()
+	path := o.path
+	if path == "" {
+		return o.no(syscall.ENOENT)
+	}
+	if o.how.Resolve != 0 {
+		return o.createResolved(base)
+	}
+	exclusive := o.how.Flags&syscall.O_EXCL != 0
+	for links, round := 0, 0; round < rounds; round++ {
+		dir, last, e := o.parentFrom(base, path)
+		if e != 0 {
+			return o.no(e)
+		}
+		if name := strings.TrimRight(last, "/"); name != last || name == "" || name == "." || name == ".." {
+			dir.close()
+			return o.no(syscall.EISDIR)
+		}
+		obj, e := o.below(dir, last)
+		switch {
+		case e == syscall.ENOENT:
+			r, again := o.make(dir, last)
+			dir.close()
+			if again && !exclusive {
+				continue
+			}
+			return r
+		case e != 0:
+			dir.close()
+			return o.no(e)
+		case exclusive:
+			obj.close()
+			dir.close()
+			return o.no(syscall.EEXIST)
+		case obj.kind() != syscall.S_IFLNK:
+			r := syscall.Errno(0)
+			if obj.proc {
+				r = o.inside(obj)
+			}
+			var out Response
+			if r != 0 {
+				out = o.no(r)
+			} else {
+				out = o.existing(obj, dir)
+			}
+			obj.close()
+			dir.close()
+			return out
+		case o.how.Flags&syscall.O_NOFOLLOW != 0:
+			obj.close()
+			dir.close()
+			return o.no(syscall.ELOOP)
+		}
+		if links++; links > maxLinks {
+			obj.close()
+			dir.close()
+			return o.no(syscall.ELOOP)
+		}
+		var target string
+		magic := -1
+		if e = o.take(false); e == 0 {
+			target, magic, e = o.follow(dir.fd, obj.fd, last, &obj.st)
+			o.drop()
+		}
+		obj.close()
+		if e != 0 {
+			dir.close()
+			return o.no(e)
+		}
+		if magic >= 0 {
+			obj = &fileObject{fd: magic}
+			out := Response{}
+			if e = obj.look(); e == 0 {
+				e = o.inside(obj)
+			}
+			if e != 0 {
+				out = o.no(e)
+			} else {
+				out = o.existing(obj, dir)
+			}
+			obj.close()
+			dir.close()
+			return out
+		}
+		closeIf(base)
+		base, dir.fd = dir.fd, -1
+		if target[0] == '/' {
+			closeIf(base)
+			base = -1
+		}
+		path = target
+	}
+	return o.no(syscall.EAGAIN)
+}
+
+// make makes a new file; again: it is there by now.
+func (o *opening) make(dir *fileObject, last string) (r Response, again bool) {
+	op := &o.op
+	op.Access = op.Access&^(action.FileRead|action.FileAppend) | action.FileCreate | action.FileModify
+	op.Path, op.Detail = pathBelow(dir, last), fmt.Sprintf("mode %04o", o.how.Mode)
+	if r, denied := o.judge(op, nil); denied && o.care == intercept.Decided {
+		return r, false
+	}
+	if o.care < intercept.Decided {
+		o.done()
+		return cont(), false
+	}
+	o.c.Slow()
+	mode, e := o.mode(dir.fd, uint32(o.how.Mode))
+	if e != 0 {
+		return fail(e), false
+	}
+	fd := -1
+	e = o.as(true, func() (err error) {
+		fd, err = linux.OpenMode(dir.fd, last, int(o.how.Flags)|syscall.O_CREAT|syscall.O_EXCL|linux.ONoFollow|linux.ONoCTTY, mode)
+		return err
+	})
+	if e != 0 {
+		op.Access = accessOf(o.how.Flags)
+		return fail(e), e == syscall.EEXIST
+	}
+	obj := &fileObject{fd: fd}
+	_ = linux.Fstat(fd, &obj.st)
+	if r = o.handFor(fd, obj); r.Errno == 0 {
+		op.File = obj.file()
+		o.done()
+	}
+	return r, false
+}
+
+// createResolved is O_CREAT with RESOLVE_ flags: the kernel resolves; links
+// that lead nowhere are not followed to make what they name.
+func (o *opening) createResolved(base int) Response {
+	for range 10 {
+		obj, e := o.object(o.dirfd, o.path, o.how.Flags&syscall.O_NOFOLLOW != 0, o.how.Resolve)
+		if e == 0 {
+			if o.how.Flags&syscall.O_EXCL != 0 {
+				obj.close()
+				return o.no(syscall.EEXIST)
+			}
+			dir := &fileObject{fd: -1}
+			r := o.existing(obj, dir)
+			obj.close()
+			return r
+		}
+		if e != syscall.ENOENT {
+			return o.no(e)
+		}
+		cut := strings.LastIndexByte(o.path, '/') + 1
+		head, last := o.path[:cut], o.path[cut:]
+		if head == "" {
+			head = "."
+		}
+		if last == "" || last == "." || last == ".." {
+			return o.no(syscall.EISDIR)
+		}
+		dir, e := o.object(o.dirfd, head, false, o.how.Resolve)
+		if e != 0 {
+			return o.no(e)
+		}
+		r, again := o.make(dir, last)
+		dir.close()
+		if !again {
+			return r
+		}
+	}
+	return o.no(syscall.ENOENT)
+}

@@ -1,0 +1,203 @@
+package notify
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/limpet-security/limpet/internal/action"
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+	"github.com/limpet-security/limpet/internal/kernel/procfs"
+	"github.com/limpet-security/limpet/internal/kernel/seccomp/rules"
+)
+
+// sizeAccess: a file that only grows is appended to, more or less.
+func sizeAccess(o *fileObject, size int64) action.FileAccess {
+	if size >= o.st.Size {
+		return action.FileModify | action.FileAppend
+	}
+	return action.FileModify
+}
+
+func (u *fileUser) truncate(a args) Response {
+	size := int64(a[1])
+	if size < 0 {
+		return fail(syscall.EINVAL)
+	}
+	o, requested, e := named{linux.AtFDCWD, a[0], 0}.find(u)
+	if e != 0 {
+		return fail(e)
+	}
+	defer o.close()
+	switch o.kind() {
+	case syscall.S_IFREG:
+	case syscall.S_IFDIR:
+		return fail(syscall.EISDIR)
+	default:
+		return fail(syscall.EINVAL)
+	}
+	op := u.op(sizeAccess(o, size), requested)
+	op.Detail = fmt.Sprintf("size %d", size)
+	o.on(&op, o.path)
+	if r, denied := u.ask(&op); denied {
+		return r
+	}
+	if e := u.tooLarge(o, size); e != 0 {
+		return fail(e)
+	}
+	return u.carry(!o.proc, func() error { return linux.Truncate(linux.FDPath(o.fd), size) }, &op)
+}
+
+// tooLarge applies the caller's RLIMIT_FSIZE; ours is not meant.
+func (u *fileUser) tooLarge(o *fileObject, size int64) syscall.Errno {
+	if size <= o.st.Size {
+		return 0
+	}
+	b, _, err := procfs.ReadFile(procfs.Path(u.tid, "limits"), 8192)
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(b), "Max file size")
+	f := strings.Fields(rest)
+	if len(f) == 0 {
+		return 0
+	}
+	limit, err := strconv.ParseInt(f[0], 10, 64)
+	if err != nil || size <= limit {
+		return 0 // unlimited
+	}
+	_ = linux.Tgkill(u.tgid, u.tid, syscall.SIGXFSZ)
+	return syscall.EFBIG
+}
+
+// ftruncate cuts through a descriptor: on another one of ours for the object
+// that was asked about. The right to do so lies in the caller's own.
+func (u *fileUser) ftruncate(a args) Response {
+	size := int64(a[1])
+	if size < 0 {
+		return fail(syscall.EINVAL)
+	}
+	return u.resize(a.fd(0), fmt.Sprintf("size %d", size), syscall.EINVAL, func(o *fileObject) action.FileAccess { return sizeAccess(o, size) },
+		func(fd int, o *fileObject) error {
+			if e := u.tooLarge(o, size); e != 0 {
+				return e
+			}
+			return linux.Ftruncate(fd, size)
+		})
+}
+
+func (u *fileUser) fallocate(a args) Response {
+	mode, off, n := uint32(a[1]), int64(a[2]), int64(a[3])
+	const keepSize = 1
+	return u.resize(a.fd(0), fmt.Sprintf("fallocate mode %#x", mode), syscall.ENODEV, func(*fileObject) action.FileAccess {
+		if mode&^keepSize == 0 {
+			return action.FileModify | action.FileAppend
+		}
+		return action.FileModify
+	}, func(fd int, _ *fileObject) error { return linux.Fallocate(fd, mode, off, n) })
+}
+
+func (u *fileUser) resize(fd int, detail string, special syscall.Errno, access func(*fileObject) action.FileAccess, do func(fd int, o *fileObject) error) Response {
+	flags, e := u.openFlags(fd)
+	if e != 0 || flags&linux.OPath != 0 {
+		return fail(syscall.EBADF)
+	}
+	o, e := u.descriptor(fd)
+	if e != 0 {
+		return fail(e)
+	}
+	defer o.close()
+	if !u.c.Valid() {
+		return fail(syscall.EINTR)
+	}
+	switch {
+	case o.kind() != syscall.S_IFREG:
+		return fail(special)
+	case flags&oAccMode == syscall.O_RDONLY && special == syscall.EINVAL:
+		return fail(syscall.EINVAL)
+	case flags&oAccMode == syscall.O_RDONLY:
+		return fail(syscall.EBADF)
+	}
+	op := u.op(access(o), "")
+	op.Detail = detail
+	o.on(&op, o.path)
+	if r, denied := u.ask(&op); denied {
+		return r
+	}
+	return u.carry(true, func() error {
+		// With our own rights: the caller's descriptor was opened with those
+		// it had then.
+		u.drop()
+		open, err := linux.OpenMode(linux.AtFDCWD, linux.FDPath(o.fd), syscall.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		defer linux.Close(open)
+		return do(open, o)
+	}, &op)
+}
+
+// setFlags is chattr: ioctls that change attributes through a descriptor that
+// may be open for reading only.
+func (u *fileUser) setFlags(a args) Response {
+	size := 8
+	if uint32(a[1]) == rules.IoctlSetXattr {
+		size = 28
+	}
+	o, _, e := held(a.fd(0)).find(u)
+	if e != 0 {
+		return fail(e)
+	}
+	defer o.close()
+	if k := o.kind(); k != syscall.S_IFREG && k != syscall.S_IFDIR {
+		return fail(syscall.ENOTTY)
+	}
+	b, e := u.c.numbers(a[2], 4)
+	if e == 0 && size > 8 {
+		b, e = u.c.numbers(a[2], size)
+	}
+	if e != 0 {
+		return fail(e)
+	}
+	b = append(b, make([]byte, 8)...)
+	op := u.op(action.FileAttributes, "")
+	op.Detail = "inode flags"
+	o.on(&op, o.path)
+	if r, denied := u.ask(&op); denied {
+		return r
+	}
+	return u.carry(true, func() error {
+		fd, err := linux.OpenMode(linux.AtFDCWD, linux.FDPath(o.fd), syscall.O_RDONLY|syscall.O_NONBLOCK, 0)
+		if err != nil {
+			return err
+		}
+		defer linux.Close(fd)
+		return linux.FileIoctl(fd, uint32(a[1]), b)
+	}, &op)
+}
+
+// setStatus is fcntl(F_SETFL) without O_APPEND: it lets a descriptor that
+// could only append write anywhere. The flags belong to what the caller has
+// open, which only the kernel can change, so an allowed call is its own.
+func (u *fileUser) setStatus(a args) Response {
+	flags, e := u.openFlags(a.fd(0))
+	if e != 0 || flags&syscall.O_APPEND == 0 || flags&oAccMode == syscall.O_RDONLY {
+		return cont()
+	}
+	o, e := u.descriptor(a.fd(0))
+	if e != 0 {
+		return cont()
+	}
+	defer o.close()
+	if o.kind() != syscall.S_IFREG {
+		return cont()
+	}
+	op := u.op(action.FileModify, "")
+	op.Detail = "no longer append only"
+	o.on(&op, o.path)
+	if r, denied := u.ask(&op); denied {
+		return r
+	}
+	return cont()
+}
