@@ -39,6 +39,9 @@ var attackCases = []attackCase{
 	{"bpf", "    kernelInterfaces: {mode: MODE}\n", []string{"bpf"}, "kernelInterfaces", "", "", "errno 1 ", true},
 	{"ptrace", "    injection: {mode: MODE}\n", []string{"ptrace"}, "injection", "", "", "errno 1 ", false},
 	{"setuid", "    privilegeChange: {mode: MODE, changes: any}\n", []string{"setuid", "1001"}, "privilegeChange", "", "worked setuid", "errno 1 ", false},
+	{"denied user", "    users: {mode: MODE, deny: [1001]}\n", []string{"setuid", "1001"}, "users", "deny[0]", "worked setuid", "errno 1 ", false},
+	{"inline code", "    interpreters: {mode: MODE, deny: [inlineCode, script]}\n", []string{"child", "/tmp/sh", "-c", "x"}, "interpreters", "inlineCode", "unknown attack", "errno 13", false},
+	{"script", "    interpreters: {mode: MODE, deny: [inlineCode, script]}\n", []string{"child", "/tmp/sh", "/etc/hosts"}, "interpreters", "script", "unknown attack", "errno 13", false},
 	{"fork limit", "    processLimit: {mode: MODE, maxTasks: 40}\n", []string{"fork", "30"}, "processLimit", "", "forked 30", "errno 11", false},
 }
 

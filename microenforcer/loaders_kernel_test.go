@@ -60,3 +60,46 @@ func TestLoaders(t *testing.T) {
 		})
 	}
 }
+
+// Users and groups are judged at every exec, with all that a task could
+// become again, and the first program of the workload is no exception.
+func TestUsers(t *testing.T) {
+	c := newCell(t)
+	for _, tt := range []struct {
+		name, control string
+		command       []string
+		rule          string // "": allowed
+		first         bool   // the workload itself is refused
+	}{
+		{"no root", "noRoot: true", []string{"/tmp/attack", "echo", "user-ran"}, "noRoot", true},
+		{"no root, another user", "noRoot: true", []string{"/usr/bin/setpriv", "--reuid", "1000", "--regid", "1000", "--clear-groups", "/tmp/attack", "echo", "user-ran"}, "noRoot", true},
+		{"a supplementary group", "denyGroups: [4242]", []string{"/usr/bin/setpriv", "--groups", "17,4242", "/tmp/attack", "echo", "user-ran"}, "denyGroups[0]", false},
+		{"a real user", "deny: [4243]", []string{"/usr/bin/setpriv", "--ruid", "4243", "/tmp/attack", "echo", "user-ran"}, "deny[0]", false},
+		{"another group", "denyGroups: [4242]", []string{"/usr/bin/setpriv", "--groups", "17,4243", "/tmp/attack", "echo", "user-ran"}, "", false},
+		{"allowed users", "allow: [root, 1000-1999]", []string{"/usr/bin/setpriv", "--reuid", "1500", "/tmp/attack", "echo", "user-ran"}, "", false},
+		{"not an allowed user", "allow: [root]", []string{"/usr/bin/setpriv", "--reuid", "1500", "/tmp/attack", "echo", "user-ran"}, "allow", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, mode := range []string{"audit", "enforce"} {
+				writePolicy(t, filepath.Join(c.dir, "p.yaml"), "    users: {mode: "+mode+", "+tt.control+"}\n")
+				r := c.run(t, []string{"--policy", "/tmp/p.yaml"}, tt.command...)
+				ran := r.has("user-ran")
+				events := r.of("users")
+				if ran != (mode == "audit" || tt.rule == "") || (len(events) > 0) != (tt.rule != "") {
+					t.Fatalf("%s: ran %v\n%s", mode, ran, r.brief())
+				}
+				if tt.rule == "" {
+					continue
+				}
+				if mode == "enforce" && (r.code == 0 || tt.first && r.code != 126) {
+					t.Errorf("exit code %d", r.code)
+				}
+				for _, e := range events {
+					if e.Rule != tt.rule || e.Reason == "" || e.Technique == "" || e.Process == nil || e.Object == nil {
+						t.Errorf("%s: %v", mode, e)
+					}
+				}
+			}
+		})
+	}
+}

@@ -184,3 +184,25 @@ func tellRefs(e *action.Exec) string {
 	}
 	return b.String()
 }
+
+// tellIDs writes a task's ids, the groups up to a bound.
+func tellIDs(ids *action.IDs) string {
+	b := []byte("uid ")
+	add := func(list []uint32) {
+		for i, id := range list {
+			if i > 0 {
+				b = append(b, '/')
+			}
+			b = strconv.AppendUint(b, uint64(id), 10)
+		}
+	}
+	add(ids.UIDs[:])
+	b = append(b, ", gid "...)
+	add(ids.GIDs[:])
+	b = append(b, ", groups "...)
+	if len(ids.Groups) == 0 {
+		b = append(b, '-')
+	}
+	add(ids.Groups[:min(len(ids.Groups), 32)])
+	return string(b)
+}

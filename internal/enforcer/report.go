@@ -132,6 +132,12 @@ func (l *Loop) reportExec(p *Policies, d verdict.Decision, e *action.Exec, a int
 			if e.SocketFDs != 0 && d.Control == policy.ReverseShell {
 				ev.Attributes = map[string]string{"peer": e.SocketPeer.String(), "socket_fds": fdList(e.SocketFDs)}
 			}
+			if e.IDs != nil && d.Control == policy.Users {
+				if ev.Attributes == nil {
+					ev.Attributes = map[string]string{}
+				}
+				ev.Attributes["ids"] = tellIDs(e.IDs)
+			}
 			if named := tellRefs(e); named != "" {
 				if ev.Attributes == nil {
 					ev.Attributes = map[string]string{}

@@ -206,7 +206,7 @@ func facilitiesOf(c policy.ControlID) []probe.Name {
 	scalar := []probe.Name{probe.NoNewPrivs, probe.Listener, probe.Continue}
 	switch c {
 	case policy.AllowedExecutables, policy.DeniedExecutables, policy.Drift, policy.Fileless, policy.PackageManagers,
-		policy.ReverseShell, policy.SetuidBinaries, policy.Interpreters, policy.Preload:
+		policy.ReverseShell, policy.SetuidBinaries, policy.Interpreters, policy.Preload, policy.Users:
 		// The second look at the exec stop is what makes these hold.
 		return append(scalar, probe.ProcMem, probe.Ptrace)
 	case policy.Outbound, policy.Metadata:

@@ -95,6 +95,8 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 		return fmt.Sprintf("%s used a kernel interface that applications do not need: %s.", who, call(e.GetCall()))
 	case policy.Injection:
 		return fmt.Sprintf("%s tried to look into or change another process with %s.", who, call(e.GetCall()))
+	case policy.Users:
+		return identity(e, rule, who, object)
 	case policy.PrivilegeChange:
 		return fmt.Sprintf("%s tried to change its user, group or capabilities with %s.", who, call(e.GetCall()))
 	case policy.SelfProtection:

@@ -34,3 +34,22 @@ func indirect(e *eventpb.Event, control policy.ControlID, rule, who, object stri
 	}
 	return fmt.Sprintf("What %s would run through %s could not be looked at: %s.", who, object, named(e))
 }
+
+// identity says who ran what he may not, or whom a process asked to become.
+func identity(e *eventpb.Event, rule, who, object string) string {
+	why := "which rule " + orElse(rule, "(not known)") + " forbids"
+	switch rule {
+	case "noRoot":
+		why = "and nothing may run as root"
+	case "allow", "allowGroups":
+		why = "which is not on the list of those that may run programs"
+	}
+	if e.GetCall() != nil {
+		return fmt.Sprintf("%s asked with %s to become a user or group, %s.", who, call(e.GetCall()), why)
+	}
+	ids := Text(e.GetAttributes()["ids"], 300)
+	if ids == "" {
+		ids = fmt.Sprintf("uid %d, gid %d", e.GetProcess().GetUid(), e.GetProcess().GetGid())
+	}
+	return fmt.Sprintf("%s was to run as %s, %s.", object, ids, why)
+}

@@ -112,7 +112,7 @@ var catalogue = []entry{
 		"Changing user, group or capabilities: setuid, setgid, capset families."},
 	{Capabilities, "Capabilities", Privilege, "T1548", false, []Need{NeedRestart},
 		"Capabilities that are taken from the workload at start."},
-	{Users, "Users and groups", Privilege, "T1078.003", false, nil,
+	{Users, "Users and groups", Privilege, "T1078.003", true, nil,
 		"Users and groups that may or may not run programs; no root."},
 	{Syscalls, "System calls", Privilege, "T1106", false, []Need{NeedRestart},
 		"Allow and deny lists of system calls."},

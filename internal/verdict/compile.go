@@ -113,6 +113,7 @@ func (c *compiler) compile(p *policy.RuntimePolicy) {
 	}
 	c.executables(&p.Spec.Controls)
 	c.indirections(&p.Spec.Controls)
+	c.usersAndGroups(&p.Spec.Controls)
 	c.network(&p.Spec.Controls)
 	c.privileges(&p.Spec.Controls)
 	c.others(&p.Spec.Controls)
@@ -193,12 +194,15 @@ func (c *compiler) addrs(n []policy.CIDR) addrSet {
 	return s
 }
 
-func (c *compiler) users(users []policy.User) userSet {
+func (c *compiler) users(users []policy.User) userSet { return c.named(users, c.w.Users) }
+
+// named resolves users or groups by the image's names.
+func (c *compiler) named(users []policy.User, names map[string]uint32) userSet {
 	s := userSet{set: len(users) > 0}
 	for _, u := range users {
 		lo, hi := uint32(0), uint32(0)
 		if u.IsName() {
-			id, ok := c.w.Users[string(u)]
+			id, ok := names[string(u)]
 			if !ok && u != "root" {
 				continue
 			}

@@ -158,6 +158,18 @@ func naivePrivilege(ps []*policy.RuntimePolicy, w *Workload, a *action.Privilege
 				vs = append(vs, violation{policy.Namespaces, k.Setting, rule, p})
 			}
 		}
+		if k := c.Users; k != nil && a.Kind == action.PrivIdentity {
+			rule := ""
+			if a.ToUID >= 0 {
+				rule = naiveUser(k, w, uint32(a.ToUID))
+			}
+			if rule == "" && a.ToGID >= 0 {
+				rule = naiveGroup(k, w, uint32(a.ToGID))
+			}
+			if rule != "" {
+				vs = append(vs, violation{policy.Users, k.Setting, rule, p})
+			}
+		}
 		if k := c.PrivilegeChange; k != nil && !open(k.AllowedProcesses, k.AllowedUsers, k.AllowedSyscalls) && (a.Proc.UID != 0 || k.Changes == "any") {
 			rule := ""
 			switch {

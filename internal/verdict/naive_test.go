@@ -282,6 +282,9 @@ func naiveExec(ps []*policy.RuntimePolicy, w *Workload, a *action.Exec) Decision
 			}
 			add(policy.Fileless, k.Setting, rule)
 		}
+		if k := c.Users; k != nil {
+			add(policy.Users, k.Setting, naiveUsers(k, w, a))
+		}
 		if k := c.Interpreters; k != nil {
 			add(policy.Interpreters, k.Setting, naiveInterpreters(k, a))
 		}

@@ -113,6 +113,7 @@ func (r random) policy(name string) *policy.RuntimePolicy {
 			return &policy.FilelessControl{Setting: r.setting(), AllowedPaths: r.globs(1)}
 		}),
 		Interpreters: maybe(r, r.interpreters),
+		Users:        maybe(r, r.userControl),
 		Preload: maybe(r, func() *policy.PreloadControl {
 			return &policy.PreloadControl{Setting: r.setting(), AllowedLibraries: r.globs(1)}
 		}),
@@ -166,7 +167,7 @@ func (r random) policy(name string) *policy.RuntimePolicy {
 
 func (r random) workload() Workload {
 	w := Workload{Image: pick(r, "reg/app:1", "reg/app@sha256:00", "other:2", ""), Group: "g", Labels: map[string]string{"env": "prod"},
-		GroupMode: pick(r, "", policy.Enforce, policy.Enforce, policy.Audit, policy.Off), Now: now, Users: map[string]uint32{"root": 0, "app": 1000, "nobody": 65534}}
+		GroupMode: pick(r, "", policy.Enforce, policy.Enforce, policy.Audit, policy.Off), Now: now, Users: map[string]uint32{"root": 0, "app": 1000, "nobody": 65534}, Groups: map[string]uint32{"root": 0, "app": 1000, "wheel": 10}}
 	if r.IntN(2) == 0 {
 		w.AssignedAt = now.Add(-10 * 24 * time.Hour)
 	}
@@ -192,7 +193,7 @@ func (r random) exec() *action.Exec {
 		a.Interpreter = pick(r, paths...)
 		a.InterpOrigin = pick(r, action.OriginUnknown, action.OriginImage, action.OriginImage, action.Origin(r.IntN(6)))
 	}
-	a.Refs = r.refs()
+	a.Refs, a.IDs = r.refs(), r.ids(a.Proc)
 	a.File.Mode = 0o100755 | pick[uint32](r, 0, 0, 0, 0o4000, 0o2000, 0o6000)
 	if r.IntN(8) == 0 {
 		a.File.Mode = pick[uint32](r, 0, 0o100644, 0o040755, 0o102010)
