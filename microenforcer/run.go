@@ -91,6 +91,7 @@ type micro struct {
 	engine  *notify.Supervisor
 	pid     atomic.Int64 // of the application, once it exists
 	support *support
+	visits  enforcer.Visits // how sessions from outside can be met
 	tasks   sync.WaitGroup
 	probing context.CancelFunc // ends the probe
 }
@@ -201,6 +202,7 @@ func (m *micro) background(ctx context.Context) {
 		return
 	}
 	m.tasks.Go(func() { m.serveStatus(ctx) })
+	m.sweep(ctx)
 	m.tasks.Go(func() { m.recompile(ctx) })
 	var soon context.Context
 	soon, m.probing = context.WithCancel(ctx)

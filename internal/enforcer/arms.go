@@ -9,7 +9,7 @@ import (
 // ArmsOf gives what a filter has to notify for an engine.
 func ArmsOf(e *verdict.Engine) seccomp.Arms {
 	return seccomp.Arms{
-		Forks: e.Mode(policy.ProcessLimit) != policy.Off,
+		Forks: e.Needs().ExactForks,
 	}
 }
 
@@ -17,8 +17,6 @@ func ArmsOf(e *verdict.Engine) seccomp.Arms {
 // nothing.
 func unarmed(c policy.ControlID, a seccomp.Arms) string {
 	switch {
-	case c == policy.ProcessLimit && !a.Forks:
-		return "the limit was off when the workload started, so its forks are not counted"
 	}
 	return ""
 }

@@ -116,41 +116,42 @@ func (l *Loop) learn(e *action.Exec) {
 
 func (l *Loop) reportExec(p *Policies, d verdict.Decision, e *action.Exec, a intercept.Answer) {
 	l.report(found{p: p, d: d, a: a, kind: eventpb.Kind_KIND_EXEC, proc: e.Proc, object: execKey(e),
-		fill: func(ev *eventpb.Event) {
-			// The arguments are those of the program that was asked for.
-			ev.Process.Args, ev.Process.ArgsTruncated = event.Redact(e.Args), e.ArgsTruncated
-			f := &eventpb.FileObject{
-				Path: e.Path, Requested: e.Requested, Digest: e.Digest.String(), Dev: e.File.Dev, Ino: e.File.Ino,
-				Mode: e.File.Mode, Origin: originName(e.Origin), Fileless: e.Fileless, Interpreter: e.Interpreter,
-			}
-			if e.Origin == action.OriginModified {
-				if m, ok := l.cfg.Manifest.Lookup(e.Path); ok {
-					f.ExpectedDigest = m.Digest.String()
-				}
-			}
-			ev.Object = &eventpb.Event_File{File: f}
-			if e.SocketFDs != 0 && d.Control == policy.ReverseShell {
-				ev.Attributes = map[string]string{"peer": e.SocketPeer.String(), "socket_fds": fdList(e.SocketFDs)}
-			}
-			if e.IDs != nil && d.Control == policy.Users {
-				if ev.Attributes == nil {
-					ev.Attributes = map[string]string{}
-				}
-				ev.Attributes["ids"] = tellIDs(e.IDs)
-			}
-			if named := tellRefs(e); named != "" {
-				if ev.Attributes == nil {
-					ev.Attributes = map[string]string{}
-				}
-				ev.Attributes["named"] = named
-			}
-			if e.Unverified {
-				if ev.Attributes == nil {
-					ev.Attributes = map[string]string{}
-				}
-				ev.Attributes["unverified"] = "true"
-			}
-		}})
+		fill: func(ev *eventpb.Event) { fillExec(l, ev, d, e) }})
+}
+
+// fillExec puts the program of an exec into an event.
+func fillExec(l *Loop, ev *eventpb.Event, d verdict.Decision, e *action.Exec) {
+	// The arguments are those of the program that was asked for.
+	ev.Process.Args, ev.Process.ArgsTruncated = event.Redact(e.Args), e.ArgsTruncated
+	f := &eventpb.FileObject{
+		Path: e.Path, Requested: e.Requested, Digest: e.Digest.String(), Dev: e.File.Dev, Ino: e.File.Ino,
+		Mode: e.File.Mode, Origin: originName(e.Origin), Fileless: e.Fileless, Interpreter: e.Interpreter,
+	}
+	if e.Origin == action.OriginModified {
+		if m, ok := l.cfg.Manifest.Lookup(e.Path); ok {
+			f.ExpectedDigest = m.Digest.String()
+		}
+	}
+	ev.Object = &eventpb.Event_File{File: f}
+	note := func(k, v string) {
+		if ev.Attributes == nil {
+			ev.Attributes = map[string]string{}
+		}
+		ev.Attributes[k] = v
+	}
+	if e.SocketFDs != 0 && d.Control == policy.ReverseShell {
+		note("peer", e.SocketPeer.String())
+		note("socket_fds", fdList(e.SocketFDs))
+	}
+	if e.IDs != nil && d.Control == policy.Users {
+		note("ids", tellIDs(e.IDs))
+	}
+	if named := tellRefs(e); named != "" {
+		note("named", named)
+	}
+	if e.Unverified {
+		note("unverified", "true")
+	}
 }
 
 // execKey tells execs apart by object and by what was asked of it: two

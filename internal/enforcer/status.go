@@ -37,6 +37,7 @@ type Support struct {
 	Known    bool             // the probe has ended well
 	Manifest bool             // a drift manifest is there
 	Arms     seccomp.Arms     // of the filter of this start
+	Visit    *Visit           // nil: not known
 	Unknown  []bundle.Unknown // what the bundle in force says that this version does not know
 }
 
@@ -74,6 +75,7 @@ func Status(e *verdict.Engine, s Support) (rung string, out []ControlStatus) {
 		}
 		if st.State != Off {
 			reduce(&st, c.Available, needs[c.Control], s)
+			visited(&st, e, s)
 		}
 		out = append(out, st)
 	}
@@ -205,6 +207,8 @@ func callsOf(c policy.ControlID) []string {
 func facilitiesOf(c policy.ControlID) []probe.Name {
 	scalar := []probe.Name{probe.NoNewPrivs, probe.Listener, probe.Continue}
 	switch c {
+	case policy.ExecSessions:
+		return nil // it needs /proc (visited)
 	case policy.AllowedExecutables, policy.DeniedExecutables, policy.Drift, policy.Fileless, policy.PackageManagers,
 		policy.ReverseShell, policy.SetuidBinaries, policy.Interpreters, policy.Preload, policy.Users:
 		// The second look at the exec stop is what makes these hold.

@@ -9,6 +9,7 @@ import (
 	"github.com/limpet-security/limpet/internal/kernel/probe"
 	"github.com/limpet-security/limpet/internal/kernel/seccomp"
 	"github.com/limpet-security/limpet/internal/policy"
+	"github.com/limpet-security/limpet/internal/verdict"
 )
 
 // everything is a report in which all works.
@@ -116,18 +117,57 @@ func TestStatusNamesTheOpenRace(t *testing.T) {
 	}
 }
 
-// A limit that came after the start says that it needs another start.
-func TestStatusNeedsCountedForks(t *testing.T) {
-	e := compiled(t, "    processLimit: {mode: enforce, maxTasks: 10}\n")
-	for _, forks := range []bool{true, false} {
-		_, out := Status(e, Support{Report: everything(), Known: true, Arms: seccomp.Arms{Forks: forks}})
-		for _, c := range out {
-			if c.Control != policy.ProcessLimit {
-				continue
-			}
-			if forks != (c.State == Enforced) || forks == strings.Contains(c.Reason, "restart required") {
-				t.Errorf("forks counted %v: %s (%s)", forks, c.State, c.Reason)
-			}
+// A limit that came after the start is watched, and says so.
+func TestStatusOfWatchedLimits(t *testing.T) {
+	here := &Visit{Here: true, Marked: true, Kill: true}
+	for _, tt := range []struct {
+		name, controls string
+		arms           seccomp.Arms
+		visit          *Visit
+		state          State
+		reason         string
+	}{
+		{"at each fork", "{mode: enforce, maxTasks: 10}", seccomp.Arms{Forks: true}, nil, Enforced, ""},
+		{"came later", "{mode: enforce, maxTasks: 10}", seccomp.Arms{}, here, Enforced, "after a restart"},
+		{"to be watched", "{mode: enforce, maxTasks: 10, watch: true}", seccomp.Arms{}, here, Enforced, "about 100 ms, by ending the newest processes"},
+		{"depth", "{mode: audit, maxTasks: 10, maxDepth: 3}", seccomp.Arms{Forks: true}, here, Audited, "maxDepth is met"},
+		{"no /proc", "{mode: enforce, maxTasks: 10, watch: true}", seccomp.Arms{}, &Visit{Err: syscall.EPERM}, Unavailable, "cannot be looked at"},
+	} {
+		e := compiled(t, "    processLimit: "+tt.controls+"\n")
+		if got := stateOf(e, policy.ProcessLimit, Support{Report: everything(), Known: true, Arms: tt.arms, Visit: tt.visit}); got.State != tt.state || !strings.Contains(got.Reason, tt.reason) {
+			t.Errorf("%s: %s (%s)", tt.name, got.State, got.Reason)
 		}
 	}
+}
+
+// What came from outside is met only where it can be told, seen and ended.
+func TestStatusOfSessions(t *testing.T) {
+	e := compiled(t, "    execSessions: {mode: enforce}\n")
+	for _, tt := range []struct {
+		name   string
+		visit  *Visit
+		state  State
+		reason string
+	}{
+		{"all", &Visit{Here: true, Marked: true, Kill: true}, Enforced, ""},
+		{"not yet", nil, Unavailable, "known when a workload runs"},
+		{"no container", &Visit{Marked: true, Kill: true}, Unavailable, "not the first process of a container"},
+		{"no CAP_KILL", &Visit{Here: true, Marked: true}, Audited, "CAP_KILL"},
+		{"no mark", &Visit{Here: true, Kill: true}, Enforced, "Linux 6.12"},
+		{"no /proc", &Visit{Err: syscall.EACCES}, Unavailable, "cannot be looked at"},
+	} {
+		if got := stateOf(e, policy.ExecSessions, Support{Report: everything(), Known: true, Visit: tt.visit}); got.State != tt.state || !strings.Contains(got.Reason, tt.reason) || tt.reason == "" && got.Reason != "" {
+			t.Errorf("%s: %s (%s)", tt.name, got.State, got.Reason)
+		}
+	}
+}
+
+func stateOf(e *verdict.Engine, id policy.ControlID, s Support) ControlStatus {
+	_, out := Status(e, s)
+	for _, c := range out {
+		if c.Control == id {
+			return c
+		}
+	}
+	return ControlStatus{}
 }

@@ -76,7 +76,12 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 		return s + ", as a reverse shell is."
 	case policy.BindShell:
 		return fmt.Sprintf("%s offered a shell on a listening port.", who)
+	case policy.ExecSessions:
+		return session(e, rule, object)
 	case policy.ProcessLimit:
+		if rule == "maxDepth" {
+			return fmt.Sprintf("%s descends further from the workload's first process than the policy allows (%s).", who, orElse(e.GetCall().GetDetail(), "depth not known"))
+		}
 		return fmt.Sprintf("%s would have taken the workload above its limit of processes and threads.", who)
 	case policy.Metadata:
 		return fmt.Sprintf("%s tried to reach %s, where a cloud hands out credentials (%s).", who, peer(e.GetNetwork()), orElse(rule, "endpoint not known"))
@@ -103,6 +108,22 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 		return fmt.Sprintf("%s tried to interfere with the enforcer: %s.", who, call(e.GetCall()))
 	}
 	return other(e, control, rule, who)
+}
+
+// session tells of what came from outside the supervised tree.
+func session(e *eventpb.Event, rule, object string) string {
+	user := ""
+	if p := e.GetProcess(); p != nil {
+		user = fmt.Sprintf(" as user %s", orElse(Text(p.User, 64), strconv.Itoa(int(p.Uid))))
+	}
+	if rule == "unverified" {
+		return fmt.Sprintf("A session from outside the container was started%s (as by docker exec), and its program could not be looked at.", user)
+	}
+	s := fmt.Sprintf("%s was started from outside the container%s, as by docker exec", object, user)
+	if why := e.GetAttributes()["not_stopped"]; why != "" {
+		s += "; it was not stopped, because " + Text(why, 100)
+	}
+	return s + "."
 }
 
 // other says something true about events without a sentence of their own.

@@ -70,8 +70,9 @@ type SetuidControl struct {
 // ProcessLimitControl bounds how many tasks a workload has at once.
 type ProcessLimitControl struct {
 	Setting
-	MaxTasks int `json:"maxTasks" req:"true" min:"1" max:"4194304" doc:"Processes and threads that may exist at once in the workload."`
-	MaxDepth int `json:"maxDepth,omitempty" min:"1" max:"10000" soon:"true" doc:"Longest chain of descendants of the first process."`
+	MaxTasks int  `json:"maxTasks" req:"true" min:"1" max:"4194304" doc:"Processes and threads that may exist at once in the workload."`
+	MaxDepth int  `json:"maxDepth,omitempty" min:"1" max:"10000" doc:"Longest chain of descendants of the first process."`
+	Watch    bool `json:"watch,omitempty" doc:"Count by looking many times a second instead of at each fork: nothing is slowed, no fork can be interrupted, and it holds without a restart; a limit that is passed is met some 100 ms later by ending the newest processes."`
 }
 
 // ExecSessionControl governs processes that come from outside, such as

@@ -116,6 +116,7 @@ func (c *compiler) compile(p *policy.RuntimePolicy) {
 	c.usersAndGroups(&p.Spec.Controls)
 	c.network(&p.Spec.Controls)
 	c.privileges(&p.Spec.Controls)
+	c.sessions(&p.Spec.Controls)
 	c.others(&p.Spec.Controls)
 }
 

@@ -16,6 +16,8 @@ type Engine struct {
 	socket    []check[action.Socket]
 	connect   []check[action.Connect]
 	fork      []check[action.Fork]
+	session   []check[action.Session]
+	crowd     []check[action.Crowd]
 	privilege [privilegeKinds][]check[action.Privilege]
 
 	groupMode  policy.Mode
@@ -43,6 +45,8 @@ func (e *Engine) seal() {
 	sortChecks(e.socket)
 	sortChecks(e.connect)
 	sortChecks(e.fork)
+	sortChecks(e.session)
+	sortChecks(e.crowd)
 	for i := range e.privilege {
 		sortChecks(e.privilege[i])
 	}
@@ -50,6 +54,7 @@ func (e *Engine) seal() {
 	e.needs.Socket = len(e.socket) > 0
 	e.needs.Connect = len(e.connect) > 0
 	e.needs.Fork = len(e.fork) > 0
+	e.needs.Session = len(e.session) > 0
 	for i := range e.privilege {
 		e.needs.Privilege[i] = len(e.privilege[i]) > 0
 	}
@@ -151,17 +156,23 @@ func (e *Engine) Privilege(a *action.Privilege) Decision {
 
 // Needs says what an engine looks at, so that an enforcer can leave out work.
 type Needs struct {
-	Digest    bool                 // Exec.Digest must be filled in
-	Origin    bool                 // Exec.Origin must be filled in
-	SocketFDs bool                 // Exec.SocketFDs must be filled in
-	Refs      bool                 // Exec.Refs must be filled in from the arguments
-	Env       bool                 // and from the environment
-	IDs       bool                 // Exec.IDs must be filled in
-	Exec      bool                 // some control judges programs
-	Socket    bool                 // some control judges sockets
-	Connect   bool                 // some control judges outbound flows
-	Fork      bool                 // some control judges new tasks
-	Privilege [privilegeKinds]bool // by action.PrivilegeKind
+	Digest    bool // Exec.Digest must be filled in
+	Origin    bool // Exec.Origin must be filled in
+	SocketFDs bool // Exec.SocketFDs must be filled in
+	Refs      bool // Exec.Refs must be filled in from the arguments
+	Env       bool // and from the environment
+	IDs       bool // Exec.IDs must be filled in
+	Exec      bool // some control judges programs
+	Socket    bool // some control judges sockets
+	Connect   bool // some control judges outbound flows
+	Fork      bool // some control judges new tasks
+	Session   bool // some control judges what comes from outside
+	MaxTasks  int  // the lowest limit of tasks, 0: none
+	MaxDepth  int  // the lowest limit of descent, 0: none
+	// ExactForks: some limit is to be held at each fork, not by looking now and
+	// then.
+	ExactForks bool
+	Privilege  [privilegeKinds]bool // by action.PrivilegeKind
 }
 
 // Needs gives what the engine looks at.

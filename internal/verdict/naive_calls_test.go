@@ -193,3 +193,34 @@ func naivePrivilege(ps []*policy.RuntimePolicy, w *Workload, a *action.Privilege
 	}
 	return naiveDecide(vs, facts{proc: a.Proc, syscall: a.Syscall}, w)
 }
+
+func naiveSession(ps []*policy.RuntimePolicy, w *Workload, a *action.Session) Decision {
+	var vs []violation
+	for _, p := range ps {
+		k := p.Spec.Controls.ExecSessions
+		if k == nil || !naiveScope(p, w) || !a.First || a.Probe || anyUser(k.AllowedUsers, a.Proc.UID, w) {
+			continue
+		}
+		if a.Unverified {
+			vs = append(vs, violation{policy.ExecSessions, k.Setting, "unverified", p})
+		} else if !anyGlob(k.AllowedProcesses, a.Path) {
+			vs = append(vs, violation{policy.ExecSessions, k.Setting, "session", p})
+		}
+	}
+	return naiveDecide(vs, facts{proc: a.Proc, path: a.Path, digest: a.Digest.String()}, w)
+}
+
+func naiveCrowd(ps []*policy.RuntimePolicy, w *Workload, a *action.Crowd) Decision {
+	var vs []violation
+	for _, p := range ps {
+		k := p.Spec.Controls.ProcessLimit
+		switch {
+		case k == nil || !naiveScope(p, w):
+		case a.Tasks > k.MaxTasks:
+			vs = append(vs, violation{policy.ProcessLimit, k.Setting, "maxTasks", p})
+		case k.MaxDepth > 0 && a.Depth > k.MaxDepth:
+			vs = append(vs, violation{policy.ProcessLimit, k.Setting, "maxDepth", p})
+		}
+	}
+	return naiveDecide(vs, facts{proc: a.Proc}, w)
+}

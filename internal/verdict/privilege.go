@@ -15,6 +15,7 @@ const (
 	RuleChangeUser       policy.RuleID = "change-user"
 	RuleCapability       policy.RuleID = "capability"
 	RuleMaxTasks         policy.RuleID = "maxTasks"
+	RuleMaxDepth         policy.RuleID = "maxDepth"
 )
 
 func (c *compiler) addPrivilege(kind action.PrivilegeKind, src *source, match func(*action.Privilege) policy.RuleID) {
@@ -32,9 +33,7 @@ func (c *compiler) privileges(k *policy.Controls) {
 				}
 				return ""
 			}})
-			if k.ProcessLimit.MaxDepth > 0 {
-				c.note(src, "maxDepth is not judged yet")
-			}
+			c.crowd(src, k.ProcessLimit)
 		}
 	}
 	if k.Namespaces != nil {

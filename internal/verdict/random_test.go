@@ -124,7 +124,10 @@ func (r random) policy(name string) *policy.RuntimePolicy {
 			return &policy.ShellControl{Setting: r.setting(), AllowedProcesses: r.globs(1), AllowedParents: r.globs(1), AllowedPeers: r.cidrs(), AllowLoopback: r.IntN(2) == 0}
 		}),
 		ProcessLimit: maybe(r, func() *policy.ProcessLimitControl {
-			return &policy.ProcessLimitControl{Setting: r.setting(), MaxTasks: 1 + r.IntN(5)}
+			return &policy.ProcessLimitControl{Setting: r.setting(), MaxTasks: 1 + r.IntN(5), MaxDepth: r.IntN(4), Watch: r.IntN(2) == 0}
+		}),
+		ExecSessions: maybe(r, func() *policy.ExecSessionControl {
+			return &policy.ExecSessionControl{Setting: r.setting(), AllowedProcesses: r.globs(2), AllowedUsers: r.users()}
 		}),
 		Outbound: maybe(r, func() *policy.OutboundControl {
 			return &policy.OutboundControl{Setting: r.setting(), Allow: r.rules(), Deny: r.rules(), RestrictLoopback: r.IntN(2) == 0}
@@ -261,7 +264,7 @@ func compare(t *testing.T, r random, counts map[Verdict]int) {
 	for i := range 50 {
 		var a any
 		var got, again, want Decision
-		switch i % 5 {
+		switch i % 7 {
 		case 0:
 			x := r.exec()
 			a, got, again, want = x, e.Exec(x), shuffled.Exec(x), naiveExec(ps, &w, x)
@@ -277,6 +280,12 @@ func compare(t *testing.T, r random, counts map[Verdict]int) {
 		case 4:
 			x := &action.Fork{Proc: r.proc(), Tasks: r.IntN(8)}
 			a, got, again, want = x, e.Fork(x), shuffled.Fork(x), naiveFork(ps, &w, x)
+		case 5:
+			x := &action.Session{Exec: *r.exec(), First: r.IntN(4) > 0, Probe: r.IntN(5) == 0}
+			a, got, again, want = x, e.Session(x), shuffled.Session(x), naiveSession(ps, &w, x)
+		case 6:
+			x := &action.Crowd{Proc: r.proc(), Tasks: r.IntN(8), Depth: r.IntN(5)}
+			a, got, again, want = x, e.Crowd(x), shuffled.Crowd(x), naiveCrowd(ps, &w, x)
 		}
 		counts[got.Verdict]++
 		if got != want || again != got {

@@ -42,4 +42,7 @@ type Embedded struct {
 	Labels       map[string]string `json:"labels,omitempty"`
 	// What the original image said, so that unwrap can give it back.
 	OriginalEntrypoint []string `json:"originalEntrypoint,omitempty"`
+	// HealthCheck is the command of the image's own HEALTHCHECK as it is run
+	// under the enforcer; empty: it has none.
+	HealthCheck []string `json:"healthCheck,omitempty"`
 }

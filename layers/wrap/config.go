@@ -115,6 +115,15 @@ func wrapHealth(test, shell []string) []string {
 	}
 }
 
+// healthCommand is what a health check runs under the enforcer; nil: nothing.
+func healthCommand(test, shell []string) []string {
+	w := wrapHealth(test, shell)
+	if len(w) <= 1+len(healthcheckPrefix) || w[0] != "CMD" {
+		return nil
+	}
+	return w[1+len(healthcheckPrefix):]
+}
+
 // wrapped gives the configuration of the wrapped image: the same, with our
 // layer, entrypoint, health check, labels and one line of history.
 func (c *config) wrapped(layer v1.Hash, version string, labels map[string]string) ([]byte, error) {

@@ -120,7 +120,7 @@ func WriteContext(_ context.Context, dir string, id Identity, arches []string, e
 	if err := id.validate(); err != nil {
 		return err
 	}
-	embedded, err := encode(id.embedded(sourceFacts{}, nil))
+	embedded, err := encode(id.embedded(sourceFacts{}, &config{}))
 	if err != nil {
 		return err
 	}

@@ -109,14 +109,17 @@ func sameBundle(a, b *bundle.Bundle) bool {
 }
 
 // embedded fills what is particular to one image.
-func (id Identity) embedded(src sourceFacts, entrypoint []string) workload.Embedded {
+func (id Identity) embedded(src sourceFacts, c *config) workload.Embedded {
 	e := id.Embedded
 	e.Version = 1
 	e.Labels = maps.Clone(e.Labels)
 	e.SourceImage = src.name
 	e.SourceDigest = src.digest
 	e.SourceID = src.id
-	e.OriginalEntrypoint = entrypoint
+	e.OriginalEntrypoint = bareEntrypoint(c.Entrypoint)
+	if c.Health != nil {
+		e.HealthCheck = healthCommand(c.Health.Test, c.Shell)
+	}
 	return e
 }
 

@@ -258,7 +258,7 @@ func (j *job) files(arch string, id Identity, facts sourceFacts, c *config, foun
 	if err != nil {
 		return nil, err
 	}
-	embedded, err := encode(id.embedded(facts, bareEntrypoint(c.Entrypoint)))
+	embedded, err := encode(id.embedded(facts, c))
 	if err != nil {
 		return nil, err
 	}

@@ -212,8 +212,10 @@ type Process struct {
 	StartTime     uint64                 `protobuf:"varint,8,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"` // clock ticks since boot
 	Args          []string               `protobuf:"bytes,9,rep,name=args,proto3" json:"args,omitempty"`                             // redacted
 	ArgsTruncated bool                   `protobuf:"varint,10,opt,name=args_truncated,json=argsTruncated,proto3" json:"args_truncated,omitempty"`
-	User          string                 `protobuf:"bytes,11,opt,name=user,proto3" json:"user,omitempty"`     // name from the image's /etc/passwd, if any
-	Digest        string                 `protobuf:"bytes,12,opt,name=digest,proto3" json:"digest,omitempty"` // sha256:<hex> of exe, if known
+	User          string                 `protobuf:"bytes,11,opt,name=user,proto3" json:"user,omitempty"`        // name from the image's /etc/passwd, if any
+	Digest        string                 `protobuf:"bytes,12,opt,name=digest,proto3" json:"digest,omitempty"`    // sha256:<hex> of exe, if known
+	Outside       bool                   `protobuf:"varint,20,opt,name=outside,proto3" json:"outside,omitempty"` // started from outside (docker exec and the like), not below the filter
+	Session       int32                  `protobuf:"varint,21,opt,name=session,proto3" json:"session,omitempty"` // with outside: pid of the process with which the session began
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -330,6 +332,20 @@ func (x *Process) GetDigest() string {
 		return x.Digest
 	}
 	return ""
+}
+
+func (x *Process) GetOutside() bool {
+	if x != nil {
+		return x.Outside
+	}
+	return false
+}
+
+func (x *Process) GetSession() int32 {
+	if x != nil {
+		return x.Session
+	}
+	return 0
 }
 
 type FileObject struct {
@@ -1038,7 +1054,7 @@ var File_internal_event_event_proto protoreflect.FileDescriptor
 
 const file_internal_event_event_proto_rawDesc = "" +
 	"\n" +
-	"\x1ainternal/event/event.proto\x12\x0flimpet.event.v1\"\x91\x02\n" +
+	"\x1ainternal/event/event.proto\x12\x0flimpet.event.v1\"\xc5\x02\n" +
 	"\aProcess\x12\x10\n" +
 	"\x03pid\x18\x01 \x01(\x05R\x03pid\x12\x10\n" +
 	"\x03tid\x18\x02 \x01(\x05R\x03tid\x12\x12\n" +
@@ -1053,7 +1069,9 @@ const file_internal_event_event_proto_rawDesc = "" +
 	"\x0eargs_truncated\x18\n" +
 	" \x01(\bR\rargsTruncated\x12\x12\n" +
 	"\x04user\x18\v \x01(\tR\x04user\x12\x16\n" +
-	"\x06digest\x18\f \x01(\tR\x06digest\"\x8d\x02\n" +
+	"\x06digest\x18\f \x01(\tR\x06digest\x12\x18\n" +
+	"\aoutside\x18\x14 \x01(\bR\aoutside\x12\x18\n" +
+	"\asession\x18\x15 \x01(\x05R\asession\"\x8d\x02\n" +
 	"\n" +
 	"FileObject\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x1c\n" +

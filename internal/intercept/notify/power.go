@@ -17,6 +17,7 @@ import (
 type power struct {
 	vmRead    atomic.Bool // process_vm_readv is not blocked outright
 	sysPtrace bool        // CAP_SYS_PTRACE: no uid and no dumpable flag stands in the way
+	sysKill   bool        // CAP_KILL: the user of a process does not matter for signals
 	switches  bool        // a thread of ours may take another uid and gid
 	uid, gid  uint32
 
@@ -28,6 +29,7 @@ type power struct {
 func (p *power) measure() {
 	p.uid, p.gid = uint32(os.Geteuid()), uint32(os.Getegid())
 	p.sysPtrace = linux.HasCapability(linux.CapSysPtrace)
+	p.sysKill = linux.HasCapability(linux.CapKill)
 	p.switches = linux.HasCapability(linux.CapSetUID) && linux.HasCapability(linux.CapSetGID) && p.uid == 0
 	p.vmRead.Store(true)
 }

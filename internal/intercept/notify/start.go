@@ -80,7 +80,7 @@ func start(ctx context.Context, cfg Config, cmd Command, table *[maxSyscall]rout
 	}
 	defer h.Sock.Close()
 	pid := h.PID
-	s.pid = pid
+	s.pid, s.mark = pid, h.Mark
 	if cmd.Forked != nil {
 		cmd.Forked(pid)
 	}

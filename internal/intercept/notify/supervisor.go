@@ -11,6 +11,7 @@ import (
 	"github.com/limpet-security/limpet/internal/intercept"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
 	"github.com/limpet-security/limpet/internal/kernel/seccomp"
+	"github.com/limpet-security/limpet/internal/kernel/stage"
 )
 
 // Config of a Supervisor.
@@ -47,6 +48,7 @@ type Supervisor struct {
 	tasks    taskTable
 	count    taskCount
 	power    power
+	mark     *stage.Mark // on the tree
 	net      netState
 	files    fileState
 	roots    atomic.Bool // a task may have another root than ours

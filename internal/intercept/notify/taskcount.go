@@ -41,7 +41,10 @@ const (
 )
 
 // oneMore gives the number of tasks if one more is let through.
-func (t *taskCount) oneMore() int {
+func (t *taskCount) oneMore() int { return t.count(1) }
+
+// count gives the number of tasks with so many more.
+func (t *taskCount) count(more int) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.open {
@@ -63,13 +66,13 @@ func (t *taskCount) oneMore() int {
 		var b [32]byte
 		n, err := linux.Pread(t.cgroup, b[:], 0)
 		if v, perr := strconv.Atoi(string(bytes.TrimSpace(b[:max(n, 0)]))); err == nil && perr == nil {
-			return max(v-t.own, 0) + 1
+			return max(v-t.own, 0) + more
 		}
 	}
-	t.since++
+	t.since += more
 	if now.After(t.next) || t.since > max(recountForks, t.base/2) {
 		began := now
-		t.base, t.since = procfs.TreeTasks(t.self), 1
+		t.base, t.since = procfs.TreeTasks(t.self), more
 		t.next = now.Add(max(recountEvery, 20*time.Since(began)))
 	}
 	return t.base + t.since

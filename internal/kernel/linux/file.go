@@ -2,6 +2,7 @@ package linux
 
 import (
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -61,6 +62,18 @@ func ReadlinkAt(dir int, path string) (string, error) {
 
 // Pread reads at an offset without moving it.
 func Pread(fd int, b []byte, off int64) (int, error) { return unix.Pread(fd, b, off) }
+
+// PreadNow reads the beginning of a file that cannot block, such as one of
+// procfs about the whole machine, without telling Go's scheduler: that would
+// wake its monitor thread, which costs more than the read. It gives the number
+// of bytes, or a value below 1.
+func PreadNow(fd int, b []byte) int {
+	n, _, e := syscall.RawSyscall6(unix.SYS_PREAD64, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), 0, 0, 0)
+	if e != 0 {
+		return -1
+	}
+	return int(n)
+}
 
 // ReadMem reads another process's memory by process_vm_readv.
 func ReadMem(tid int, b []byte, addr uintptr) (int, error) {

@@ -43,6 +43,7 @@ func RestoreThreadIDs(uid, gid uint32) error {
 
 // Capability numbers.
 const (
+	CapKill      = 5
 	CapSetGID    = 6
 	CapSetUID    = 7
 	CapNetBind   = 10
@@ -122,4 +123,20 @@ func PidfdOpen(pid int) (int, error) { return unix.PidfdOpen(pid, 0) }
 func PidfdAlive(fd int) bool {
 	_, _, e := syscall.RawSyscall6(unix.SYS_PIDFD_SEND_SIGNAL, uintptr(fd), 0, 0, 0, 0, 0)
 	return e != syscall.ESRCH
+}
+
+// PidfdSignal sends a signal to the process that a pidfd names.
+func PidfdSignal(fd int, sig syscall.Signal) error {
+	_, _, e := syscall.RawSyscall6(unix.SYS_PIDFD_SEND_SIGNAL, uintptr(fd), uintptr(sig), 0, 0, 0, 0)
+	return errnoErr(e)
+}
+
+// BootTicks is the time since boot in the unit of field 22 of /proc/PID/stat.
+func BootTicks() uint64 {
+	var t unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &t) != nil {
+		return 0
+	}
+	const perSecond = 100 // USER_HZ, on every architecture that we run on
+	return uint64(t.Sec)*perSecond + uint64(t.Nsec)/(1e9/perSecond)
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -104,7 +106,12 @@ func Run(ctx context.Context) (Report, error) {
 	cmd.Env = []string{"GOMAXPROCS=4"}
 	var out, diag bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &diag
-	if err := cmd.Run(); err != nil && out.Len() == 0 {
+	err := start(cmd)
+	if err == nil {
+		err = cmd.Wait()
+		running.pid.Store(0)
+	}
+	if err != nil && out.Len() == 0 {
 		return Report{}, fmt.Errorf("cannot probe the kernel: %w: %.200s", err, diag.String())
 	}
 	if out.Len() > maxOutput {
@@ -115,6 +122,29 @@ func Run(ctx context.Context) (Report, error) {
 		return Report{}, fmt.Errorf("cannot read the probe's report: %w", err)
 	}
 	return r, nil
+}
+
+// running is the probe's child, so that others know it.
+var running struct {
+	starting sync.Mutex
+	pid      atomic.Int64
+}
+
+func start(cmd *exec.Cmd) error {
+	running.starting.Lock()
+	defer running.starting.Unlock()
+	err := cmd.Start()
+	if err == nil {
+		running.pid.Store(int64(cmd.Process.Pid))
+	}
+	return err
+}
+
+// Child says that pid is the process in which the kernel is being tried.
+func Child(pid int) bool {
+	running.starting.Lock() // it may be coming up
+	defer running.starting.Unlock()
+	return int64(pid) == running.pid.Load()
 }
 
 // Main must be called first in main: in a probe's child it does not return.

@@ -11,6 +11,7 @@ import (
 // Helper is a child that waits for its Order.
 type Helper struct {
 	PID   int
+	Mark  *Mark    // on it and on all that descends from it
 	Sock  *os.File // our end; it says EOF when the command has started
 	order *os.File
 }
@@ -44,18 +45,21 @@ func spawn() (*Helper, error) {
 		spec.Close()
 		return nil, fmt.Errorf("cannot make a socket pair: %w", err)
 	}
-	pid, err := syscall.ForkExec("/proc/self/exe", []string{Name}, &syscall.ProcAttr{
-		Env:   []string{"GOMAXPROCS=2"},
-		Files: []uintptr{0, 1, 2, uintptr(pair[1]), spec.Fd()},
-		Sys:   &syscall.SysProcAttr{Setpgid: true},
+	mark, pid, err := born(func() (int, error) {
+		return syscall.ForkExec("/proc/self/exe", []string{Name}, &syscall.ProcAttr{
+			Env:   []string{"GOMAXPROCS=2"},
+			Files: []uintptr{0, 1, 2, uintptr(pair[1]), spec.Fd()},
+			Sys:   &syscall.SysProcAttr{Setpgid: true},
+		})
 	})
 	syscall.Close(pair[1])
 	if err != nil {
+		mark.Close()
 		syscall.Close(pair[0])
 		spec.Close()
 		return nil, fmt.Errorf("cannot start the child helper: %w", err)
 	}
-	return &Helper{PID: pid, Sock: os.NewFile(uintptr(pair[0]), "child"), order: spec}, nil
+	return &Helper{PID: pid, Mark: mark, Sock: os.NewFile(uintptr(pair[0]), "child"), order: spec}, nil
 }
 
 // Give tells the helper what to become. It may be called once.

@@ -1,0 +1,155 @@
+package procfs
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strconv"
+	"syscall"
+
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+)
+
+// Table lists the processes of a pid namespace again and again, cheaply.
+type Table struct {
+	dir, load int
+	buf       []byte
+}
+
+// OpenTable opens /proc.
+func OpenTable() (*Table, error) {
+	dir, err := linux.OpenAt(linux.AtFDCWD, "/proc", syscall.O_RDONLY|syscall.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	load, err := linux.OpenAt(dir, "loadavg", syscall.O_RDONLY)
+	if err != nil {
+		load = -1 // a /proc with processes only
+	}
+	return &Table{dir: dir, load: load, buf: make([]byte, 32<<10)}, nil
+}
+
+// Close closes it.
+func (t *Table) Close() {
+	linux.Close(t.dir)
+	if t.load >= 0 {
+		linux.Close(t.load)
+	}
+}
+
+// Last gives the id that was given to a task most recently in this pid
+// namespace (the last field of /proc/loadavg); 0: not known. As long as it does
+// not change there is no new process.
+func (t *Table) Last() int {
+	var b [128]byte
+	if t.load < 0 {
+		return 0
+	}
+	n := linux.PreadNow(t.load, b[:])
+	if n <= 0 {
+		return 0
+	}
+	line := bytes.TrimSpace(b[:n])
+	v, err := strconv.Atoi(string(line[bytes.LastIndexByte(line, ' ')+1:]))
+	if err != nil {
+		return 0
+	}
+	return v
+}
+
+// Pids appends every process id to into, at most MaxProcesses.
+func (t *Table) Pids(into []int) ([]int, error) {
+	if _, err := syscall.Seek(t.dir, 0, 0); err != nil {
+		return into, err
+	}
+	for len(into) < MaxProcesses {
+		n, err := syscall.ReadDirent(t.dir, t.buf)
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil || n <= 0 {
+			return into, err
+		}
+		into = parseDirents(t.buf[:n], into)
+	}
+	return into, nil
+}
+
+// parseDirents appends the names of linux_dirent64 records that are numbers:
+// inode 8, offset 8, length 2, type 1, name with a NUL.
+func parseDirents(b []byte, into []int) []int {
+	const head = 19
+	for len(b) > head {
+		size := int(binary.NativeEndian.Uint16(b[16:]))
+		if size <= head || size > len(b) {
+			break
+		}
+		pid := 0
+		for _, c := range b[head:size] {
+			if c < '0' || c > '9' || pid > 1<<26 {
+				if c != 0 {
+					pid = 0
+				}
+				break
+			}
+			pid = pid*10 + int(c-'0')
+		}
+		if pid > 0 {
+			into = append(into, pid)
+		}
+		b = b[size:]
+	}
+	return into
+}
+
+// Confinement is what /proc/PID/status says about what a process is bound by.
+type Confinement struct {
+	Bounding uint64 // capability bounding set
+	Filters  int    // seccomp filters, -1: the kernel does not say (before 5.9)
+}
+
+// ReadConfinement reads it.
+func ReadConfinement(pid int) (Confinement, error) {
+	b, _, err := ReadFile(Path(pid, "status"), MaxStatus)
+	if err != nil {
+		return Confinement{}, err
+	}
+	return parseConfinement(b), nil
+}
+
+func parseConfinement(b []byte) Confinement {
+	c := Confinement{Filters: -1}
+	for line := range bytes.Lines(b) {
+		k, v, _ := bytes.Cut(line, []byte(":\t"))
+		v = bytes.TrimSpace(v)
+		switch string(k) {
+		case "CapBnd":
+			c.Bounding, _ = strconv.ParseUint(string(v), 16, 64)
+		case "Seccomp_filters":
+			if n, err := strconv.Atoi(string(v)); err == nil {
+				c.Filters = n
+			}
+		}
+	}
+	return c
+}
+
+// Cgroups reads the cgroups of a process as its reader sees them. Everybody
+// may read them.
+func Cgroups(pid int) (string, error) {
+	b, _, err := ReadFile(Path(pid, "cgroup"), MaxStatus)
+	return string(b), err
+}
+
+// SessionOf gives the id of a process's session (field 6 of its stat).
+func SessionOf(pid int) int {
+	b, _, err := ReadFile(Path(pid, "stat"), MaxStat)
+	if err != nil {
+		return 0
+	}
+	f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
+	if len(f) < 4 {
+		return 0
+	}
+	n, _ := strconv.Atoi(string(f[3]))
+	return n
+}
