@@ -112,6 +112,10 @@ func (s *Sweeper) judge(p *process, exe action.File, now time.Time, again bool) 
 	a.Proc = proc
 	if st, err := procfs.ReadStatus(p.pid); err == nil {
 		proc.UID, proc.GID, proc.Comm = st.UID.Effective, st.GID.Effective, st.Name
+		a.IDs = &action.IDs{
+			UIDs: [4]uint32{st.UID.Real, st.UID.Effective, st.UID.Saved, st.UID.FS},
+			GIDs: [4]uint32{st.GID.Real, st.GID.Effective, st.GID.Saved, st.GID.FS},
+		}
 	}
 	s.describe(p.pid, &a.Exec)
 	p.path, p.uid = a.Path, proc.UID
