@@ -16,6 +16,7 @@ import (
 
 	"github.com/limpet-security/limpet/internal/enforcer"
 	"github.com/limpet-security/limpet/internal/intercept/notify"
+	"github.com/limpet-security/limpet/internal/intercept/resolve"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
 	"github.com/limpet-security/limpet/internal/kernel/seccomp"
 	"github.com/limpet-security/limpet/internal/version"
@@ -88,6 +89,7 @@ type micro struct {
 	note     error        // why the embedded bundle was not used
 	arms     seccomp.Arms // of the filter, as they were at the start
 
+	names   *resolve.Resolver // answers the workload's questions to name servers
 	engine  *notify.Supervisor
 	pid     atomic.Int64 // of the application, once it exists
 	support *support
@@ -150,8 +152,10 @@ func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
 		m.end(startCode(err), err.Error())
 		return startCode(err), err
 	}
+	m.names = resolve.New(resolve.Config{Judge: m.loop, Logger: m.cfg.Logger})
+	defer m.names.Close()
 	m.engine, err = notify.Start(context.Background(), notify.Config{
-		Judge: m.loop, Arms: m.arm(), Logger: m.cfg.Logger, Reaped: sup.Reaped, Fault: m.fault,
+		Judge: m.loop, Arms: m.arm(), Names: m.names, Logger: m.cfg.Logger, Reaped: sup.Reaped, Fault: m.fault,
 	}, notify.Command{
 		Path: path, Args: m.cfg.Command, Env: env,
 		DropCaps: []int{linux.CapSysPtrace}, Forked: func(pid int) {

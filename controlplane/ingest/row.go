@@ -98,6 +98,9 @@ func searchText(e *eventpb.Event) string {
 		}
 		add(o.Protocol)
 	}
+	if o := e.GetDns(); o != nil {
+		add(o.Name, o.Target, o.Address, o.Server)
+	}
 	if o := e.GetCall(); o != nil {
 		add(o.Syscall, o.Detail)
 	}

@@ -98,6 +98,8 @@ type Connect struct {
 	Peer     netip.AddrPort // IPv4-mapped IPv6 is unmapped; zero for ProtoUnix
 	Unix     string         // path, or "@name" for an abstract socket
 	Datagram bool
+	Names    []string // host names that the workload's own name servers gave this address; lower case
+	Resolver bool     // Peer is one of the workload's own name servers, and its questions are judged (Query)
 }
 
 // Fork is one fork, vfork or clone that adds a task.

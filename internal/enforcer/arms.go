@@ -9,7 +9,8 @@ import (
 // ArmsOf gives what a filter has to notify for an engine.
 func ArmsOf(e *verdict.Engine) seccomp.Arms {
 	return seccomp.Arms{
-		Forks: e.Needs().ExactForks,
+		Forks:    e.Needs().ExactForks,
+		Receives: e.Needs().Names,
 	}
 }
 

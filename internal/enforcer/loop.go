@@ -53,6 +53,7 @@ type Loop struct {
 	lineage *lineage
 	folders folders
 	events  coalescer
+	names   nameLog
 
 	violations atomic.Uint64 // verdicts other than allow, tampering included
 	panics     atomic.Uint64
@@ -118,12 +119,16 @@ func (l *Loop) Run(ctx context.Context) {
 			return
 		case <-tick.C:
 			l.events.sweep(l.cfg.Now(), false)
+			l.names.sweep(l, l.cfg.Now(), false)
 		}
 	}
 }
 
 // Flush hands every held event to the recorder.
-func (l *Loop) Flush() { l.events.sweep(l.cfg.Now(), true) }
+func (l *Loop) Flush() {
+	l.events.sweep(l.cfg.Now(), true)
+	l.names.sweep(l, l.cfg.Now(), true)
+}
 
 // Exec implements intercept.Judge.
 func (l *Loop) Exec(e *action.Exec) (a intercept.Answer) {

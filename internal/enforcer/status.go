@@ -76,6 +76,9 @@ func Status(e *verdict.Engine, s Support) (rung string, out []ControlStatus) {
 		if st.State != Off {
 			reduce(&st, c.Available, needs[c.Control], s)
 			visited(&st, e, s)
+			if why := unheard(c.Control, e.Needs().NameNeeds, s); why != "" && st.State != Unavailable {
+				st.State, st.Reason = Unavailable, "restart required: "+why
+			}
 		}
 		out = append(out, st)
 	}
@@ -197,7 +200,7 @@ func callsOf(c policy.ControlID) []string {
 		return []string{"setuid", "setresuid"}
 	case policy.SocketFamilies:
 		return []string{"socket"}
-	case policy.Outbound, policy.Metadata:
+	case policy.Outbound, policy.Metadata, policy.DNS:
 		return []string{"connect", "sendto", "sendmsg"}
 	}
 	return nil
@@ -213,7 +216,7 @@ func facilitiesOf(c policy.ControlID) []probe.Name {
 		policy.ReverseShell, policy.SetuidBinaries, policy.Interpreters, policy.Preload, policy.Users:
 		// The second look at the exec stop is what makes these hold.
 		return append(scalar, probe.ProcMem, probe.Ptrace)
-	case policy.Outbound, policy.Metadata:
+	case policy.Outbound, policy.Metadata, policy.DNS:
 		return append(scalar, probe.ProcMem, probe.AddFD)
 	}
 	return scalar

@@ -105,6 +105,10 @@ func Bound(e *eventpb.Event) {
 			text(&c.Syscall, 64)
 			text(&c.Detail, MaxText)
 		}
+	case *eventpb.Event_Dns:
+		if n := o.Dns; n != nil {
+			boundDNS(n, text)
+		}
 	case *eventpb.Event_Dropped:
 		if d := o.Dropped; d != nil {
 			text(&d.Reason, MaxText)

@@ -90,6 +90,8 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 			return fmt.Sprintf("%s tried to connect to %s, which no allow rule covers.", who, peer(e.GetNetwork()))
 		}
 		return fmt.Sprintf("%s tried to connect to %s, which rule %s denies.", who, peer(e.GetNetwork()), orElse(rule, "of the policy"))
+	case policy.DNS:
+		return nameSentence(e, rule, who)
 	case policy.SocketFamilies:
 		return fmt.Sprintf("%s asked for a socket that the policy does not allow (%s).", who, socket(e.GetNetwork()))
 	case policy.Namespaces:

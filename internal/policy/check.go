@@ -211,8 +211,11 @@ func (d *decoder) checkNetwork(c *Controls) {
 	}
 	if k := c.DNS; k != nil {
 		contradiction(d, "spec.controls.dns.deny", k.Deny, k.Allow, "allow")
-		if len(k.Allow)+len(k.Deny)+len(k.Resolvers) == 0 && !k.BlockTunnels && !k.RecordRequests {
-			d.needed(DNS, k.Setting, "nothing is given; add allow, deny, resolvers, blockTunnels or recordRequests", 0)
+		if len(k.Allow)+len(k.Deny)+len(k.Resolvers) == 0 && !k.BlockTunnels && !k.BlockRebinding && !k.RecordRequests {
+			d.needed(DNS, k.Setting, "nothing is given; add allow, deny, resolvers, blockTunnels, blockRebinding or recordRequests", 0)
+		}
+		if len(k.PrivateNames) > 0 && !k.BlockRebinding {
+			d.failAt("spec.controls.dns.privateNames", "has an effect only with blockRebinding: true")
 		}
 	}
 }

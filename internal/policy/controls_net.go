@@ -14,7 +14,7 @@ type OutboundControl struct {
 type NetworkRule struct {
 	Name        string            `json:"name,omitempty" doc:"Name shown in events."`
 	CIDRs       []CIDR            `json:"cidrs,omitempty" max:"5000" doc:"IPv4 and IPv6 networks or addresses."`
-	DNSNames    []DNSName         `json:"dnsNames,omitempty" max:"1000" soon:"true" doc:"Host names, *.example.com for everything below."`
+	DNSNames    []DNSName         `json:"dnsNames,omitempty" max:"1000" doc:"Host names, *.example.com for everything below. An address counts while the workload's own name servers give it for the name; in allow, never a loopback, link-local or multicast address."`
 	Ports       []Ports           `json:"ports,omitempty" max:"1000" doc:"Ports or ranges, such as 443 or 8000-8999."`
 	Protocols   []NetworkProtocol `json:"protocols,omitempty" max:"5" doc:"tcp, udp, icmp, unix, other; empty means every IP protocol."`
 	UnixSockets []SocketPath      `json:"unixSockets,omitempty" max:"1000" doc:"Paths of UNIX sockets, @name for abstract ones."`
@@ -68,9 +68,11 @@ type SocketFamilyControl struct {
 type DNSControl struct {
 	Setting
 	Allow          []DNSName `json:"allow,omitempty" max:"5000" doc:"If not empty: the only names that may be resolved."`
-	Deny           []DNSName `json:"deny,omitempty" max:"5000" doc:"Names that may not be resolved."`
+	Deny           []DNSName `json:"deny,omitempty" max:"5000" doc:"Names that may not be resolved, nor stand in an answer."`
 	Resolvers      []CIDR    `json:"resolvers,omitempty" max:"100" doc:"If not empty: the only name servers that may be asked."`
 	BlockTunnels   bool      `json:"blockTunnels,omitempty" doc:"Treat traffic that looks like data carried in names as a violation."`
+	BlockRebinding bool      `json:"blockRebinding,omitempty" doc:"Treat an answer that gives a name a private, loopback or link-local address as a violation, but for privateNames."`
+	PrivateNames   []DNSName `json:"privateNames,omitempty" max:"1000" doc:"Names that may have private addresses, such as *.internal. Names of one part always may."`
 	RecordRequests bool      `json:"recordRequests,omitempty" doc:"Record every name that is resolved."`
 }
 

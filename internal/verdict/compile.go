@@ -115,6 +115,7 @@ func (c *compiler) compile(p *policy.RuntimePolicy) {
 	c.indirections(&p.Spec.Controls)
 	c.usersAndGroups(&p.Spec.Controls)
 	c.network(&p.Spec.Controls)
+	c.nameResolution(&p.Spec.Controls)
 	c.privileges(&p.Spec.Controls)
 	c.sessions(&p.Spec.Controls)
 	c.others(&p.Spec.Controls)

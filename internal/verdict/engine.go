@@ -15,6 +15,7 @@ type Engine struct {
 	exec      []check[action.Exec]
 	socket    []check[action.Socket]
 	connect   []check[action.Connect]
+	query     []check[action.Query]
 	fork      []check[action.Fork]
 	session   []check[action.Session]
 	crowd     []check[action.Crowd]
@@ -44,6 +45,7 @@ func (e *Engine) seal() {
 	sortChecks(e.exec)
 	sortChecks(e.socket)
 	sortChecks(e.connect)
+	sortChecks(e.query)
 	sortChecks(e.fork)
 	sortChecks(e.session)
 	sortChecks(e.crowd)
@@ -173,6 +175,8 @@ type Needs struct {
 	// then.
 	ExactForks bool
 	Privilege  [privilegeKinds]bool // by action.PrivilegeKind
+
+	NameNeeds
 }
 
 // Needs gives what the engine looks at.

@@ -167,7 +167,7 @@ func TestEffectiveExplainAndNeeds(t *testing.T) {
 	if honeypots.Available || honeypots.Mode != policy.Enforce || len(honeypots.Notes) != 1 {
 		t.Errorf("honeypots: %+v", honeypots)
 	}
-	if drift.Mode != policy.Off || len(drift.Sources) != 0 || len(outbound.Notes) != 1 {
+	if drift.Mode != policy.Off || len(drift.Sources) != 0 || len(outbound.Sources) != 1 {
 		t.Errorf("drift %+v, outbound %+v", drift, outbound)
 	}
 	if len(e.Effective()) != len(policy.ControlIDs()) || e.Mode(policy.SelfProtection) != policy.Enforce || e.Mode(policy.Fileless) != policy.Enforce {

@@ -36,6 +36,11 @@ func naiveConnect(ps []*policy.RuntimePolicy, w *Workload, a *action.Connect) De
 				vs = append(vs, violation{policy.Metadata, k.Setting, rule, p})
 			}
 		}
+		if k := p.Spec.Controls.DNS; k != nil {
+			if rule := naiveServer(k, a); rule != "" {
+				vs = append(vs, violation{policy.DNS, k.Setting, rule, p})
+			}
+		}
 		if k := p.Spec.Controls.Outbound; k != nil {
 			if rule := naiveOutbound(k, w, a); rule != "" {
 				vs = append(vs, violation{policy.Outbound, k.Setting, rule, p})
@@ -47,13 +52,16 @@ func naiveConnect(ps []*policy.RuntimePolicy, w *Workload, a *action.Connect) De
 
 func naiveOutbound(k *policy.OutboundControl, w *Workload, a *action.Connect) string {
 	for i := range k.Deny {
-		if naiveRule(&k.Deny[i], w, a) {
+		if naiveRule(&k.Deny[i], w, a, true) {
 			return string(ruleName(k.Deny[i].Name, "deny", i))
 		}
 	}
+	if a.Resolver && slices.ContainsFunc(k.Allow, func(r policy.NetworkRule) bool { return len(r.DNSNames) > 0 }) {
+		return ""
+	}
 	governed := false // does the allow list speak of this kind of socket at all?
 	for _, r := range k.Allow {
-		if naiveRule(&r, w, a) {
+		if naiveRule(&r, w, a, false) {
 			return ""
 		}
 		unix := slices.Contains(r.Protocols, "unix") || len(r.Protocols) == 0 && len(r.UnixSockets) > 0
@@ -67,7 +75,7 @@ func naiveOutbound(k *policy.OutboundControl, w *Workload, a *action.Connect) st
 	return "not-listed"
 }
 
-func naiveRule(r *policy.NetworkRule, w *Workload, a *action.Connect) bool {
+func naiveRule(r *policy.NetworkRule, w *Workload, a *action.Connect, deny bool) bool {
 	if len(r.Protocols) > 0 && !slices.Contains(r.Protocols, protocolNames[a.Protocol]) ||
 		len(r.Processes) > 0 && !anyGlob(r.Processes, a.Proc.Exe) || len(r.Users) > 0 && !anyUser(r.Users, a.Proc.UID, w) {
 		return false
@@ -83,7 +91,7 @@ func naiveRule(r *policy.NetworkRule, w *Workload, a *action.Connect) bool {
 	if len(r.Protocols) == 0 && len(r.UnixSockets) > 0 && len(r.CIDRs)+len(r.Ports)+len(r.DNSNames) == 0 {
 		return false
 	}
-	return (len(r.CIDRs)+len(r.DNSNames) == 0 || anyAddr(r.CIDRs, naivePeer(a.Peer))) && (len(r.Ports) == 0 || anyPort(r.Ports, a.Peer.Port()))
+	return (len(r.CIDRs)+len(r.DNSNames) == 0 || anyAddr(r.CIDRs, naivePeer(a.Peer)) || naiveNamed(r, a, deny)) && (len(r.Ports) == 0 || anyPort(r.Ports, a.Peer.Port()))
 }
 
 func naiveSocket(ps []*policy.RuntimePolicy, w *Workload, a *action.Socket) Decision {

@@ -12,7 +12,7 @@ import (
 func (c *compiler) network(k *policy.Controls) {
 	if k.Outbound != nil {
 		if src := c.source(policy.Outbound, k.Outbound.Setting); src != nil {
-			o := c.outbound(src, k.Outbound)
+			o := c.outbound(k.Outbound)
 			c.e.connect = append(c.e.connect, check[action.Connect]{src, o.match})
 		}
 	}
@@ -35,6 +35,7 @@ type outbound struct {
 	allow, deny        []netRule
 	allowIP, allowUnix bool // some allow rule is about IP, about UNIX sockets
 	restrictLoopback   bool
+	named              bool // some allow rule names hosts
 }
 
 // netRule is a compiled policy.NetworkRule.
@@ -42,6 +43,8 @@ type netRule struct {
 	id        policy.RuleID
 	byAddr    bool // cidrs or dnsNames are set
 	addrs     addrSet
+	names     *hostSet
+	deny      bool
 	ports     portSet
 	protocols uint8 // bit by action.Protocol
 	unix      *pathSet
@@ -52,24 +55,25 @@ type netRule struct {
 
 const allIP = 1<<action.ProtoTCP | 1<<action.ProtoUDP | 1<<action.ProtoICMP | 1<<action.ProtoOther
 
-func (c *compiler) outbound(src *source, k *policy.OutboundControl) *outbound {
+func (c *compiler) outbound(k *policy.OutboundControl) *outbound {
 	o := &outbound{restrictLoopback: k.RestrictLoopback}
 	for i := range k.Allow {
-		r := c.netRule(src, &k.Allow[i], "allow", i)
+		r := c.netRule(&k.Allow[i], "allow", i)
+		o.named = o.named || r.names != nil
 		o.allow = append(o.allow, r)
 		o.allowIP = o.allowIP || r.protocols&allIP != 0
 		o.allowUnix = o.allowUnix || r.protocols&(1<<action.ProtoUnix) != 0
 	}
 	for i := range k.Deny {
-		o.deny = append(o.deny, c.netRule(src, &k.Deny[i], "deny", i))
+		o.deny = append(o.deny, c.netRule(&k.Deny[i], "deny", i))
 	}
 	return o
 }
 
-func (c *compiler) netRule(src *source, k *policy.NetworkRule, list string, i int) netRule {
+func (c *compiler) netRule(k *policy.NetworkRule, list string, i int) netRule {
 	r := netRule{
 		id: ruleName(k.Name, list, i), byAddr: len(k.CIDRs)+len(k.DNSNames) > 0, addrs: c.addrs(k.CIDRs),
-		ports: newPortSet(k.Ports), processes: c.paths(k.Processes), users: c.users(k.Users),
+		ports: newPortSet(k.Ports), processes: c.paths(k.Processes), users: c.users(k.Users), names: newHostSet(k.DNSNames), deny: list == "deny",
 	}
 	var paths []policy.Glob
 	var names []policy.Name
@@ -92,9 +96,7 @@ func (c *compiler) netRule(src *source, k *policy.NetworkRule, list string, i in
 			r.protocols |= allIP
 		}
 	}
-	if len(k.DNSNames) > 0 {
-		c.note(src, "%s names hosts; connections are judged by address only, so its dnsNames match nothing yet", r.id)
-	}
+	c.e.needs.hosts(k.DNSNames, !r.deny)
 	return r
 }
 
@@ -121,6 +123,9 @@ func (o *outbound) match(a *action.Connect) policy.RuleID {
 		if o.deny[i].covers(a, addr) {
 			return o.deny[i].id
 		}
+	}
+	if o.named && a.Resolver {
+		return "" // rules by name stand on what those servers say
 	}
 	if a.Protocol == action.ProtoUnix {
 		if !o.allowUnix {
@@ -152,7 +157,7 @@ func (r *netRule) covers(a *action.Connect, addr netip.Addr) bool {
 			}
 		}
 	} else {
-		if r.byAddr && !r.addrs.has(addr) {
+		if r.byAddr && !r.addrs.has(addr) && !(r.names.any(a.Names) && (r.deny || byNameOnly(addr))) {
 			return false
 		}
 		if r.ports != nil && !r.ports.has(a.Peer.Port()) {

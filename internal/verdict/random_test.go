@@ -84,7 +84,7 @@ func (r random) rules() []policy.NetworkRule {
 	var out []policy.NetworkRule
 	for i := range r.IntN(3) {
 		rule := policy.NetworkRule{Name: pick(r, "", fmt.Sprintf("n%d", i)), CIDRs: r.cidrs(), Ports: r.ports(), Protocols: some[policy.NetworkProtocol](r, 2, "tcp", "udp", "icmp", "unix", "other"),
-			UnixSockets: some[policy.SocketPath](r, 1, "/run/x.sock", "/run/**", "@bus", "@b*"), Processes: r.globs(1), Users: r.users(), DNSNames: some[policy.DNSName](r, 1, "example.com")}
+			UnixSockets: some[policy.SocketPath](r, 1, "/run/x.sock", "/run/**", "@bus", "@b*"), Processes: r.globs(1), Users: r.users(), DNSNames: r.hostPatterns(1)}
 		if len(rule.CIDRs)+len(rule.Ports)+len(rule.Protocols)+len(rule.UnixSockets)+len(rule.DNSNames) > 0 {
 			out = append(out, rule)
 		}
@@ -148,8 +148,9 @@ func (r random) policy(name string) *policy.RuntimePolicy {
 				AllowedProcesses: r.globs(1), AllowedUsers: r.users(), AllowedSyscalls: r.calls()}
 		}),
 	}
+	p.Spec.Controls.DNS = maybe(r, r.dns)
 	for range r.IntN(3) {
-		x := policy.Exception{Controls: some(r, 2, policy.Drift, policy.Outbound, policy.Mounts, policy.AllowedExecutables), Processes: r.globs(1), Users: r.users(), Paths: r.globs(1),
+		x := policy.Exception{Controls: some(r, 2, policy.Drift, policy.Outbound, policy.Mounts, policy.AllowedExecutables, policy.DNS), Processes: r.globs(1), Users: r.users(), Paths: r.globs(1),
 			Digests: r.digests(), CIDRs: r.cidrs(), Ports: r.ports(), Syscalls: r.calls()}
 		switch r.IntN(3) { // all selectors at once seldom match
 		case 0:
@@ -210,6 +211,7 @@ func (r random) connect() *action.Connect {
 		a.Unix = pick(r, "/run/x.sock", "/run/y/z.sock", "@bus", "@other", "")
 	} else {
 		a.Peer = r.peer()
+		r.named(a)
 	}
 	return a
 }

@@ -684,6 +684,99 @@ func (x *Dropped) GetReason() string {
 	return ""
 }
 
+// DnsObject is a question to a name server, or what was found in its answer.
+type DnsObject struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`         // that was asked for
+	Type          string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`         // A, AAAA, TXT ..., or TYPE and a number
+	Server        string                 `protobuf:"bytes,3,opt,name=server,proto3" json:"server,omitempty"`     // address and port
+	Protocol      string                 `protobuf:"bytes,4,opt,name=protocol,proto3" json:"protocol,omitempty"` // udp, tcp
+	Target        string                 `protobuf:"bytes,5,opt,name=target,proto3" json:"target,omitempty"`     // name in the answer that the verdict is about
+	Address       string                 `protobuf:"bytes,6,opt,name=address,proto3" json:"address,omitempty"`   // address in the answer that the verdict is about
+	Tunnel        string                 `protobuf:"bytes,7,opt,name=tunnel,proto3" json:"tunnel,omitempty"`     // why the questions look like data carried in names
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DnsObject) Reset() {
+	*x = DnsObject{}
+	mi := &file_internal_event_event_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DnsObject) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DnsObject) ProtoMessage() {}
+
+func (x *DnsObject) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_event_event_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DnsObject.ProtoReflect.Descriptor instead.
+func (*DnsObject) Descriptor() ([]byte, []int) {
+	return file_internal_event_event_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *DnsObject) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DnsObject) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *DnsObject) GetServer() string {
+	if x != nil {
+		return x.Server
+	}
+	return ""
+}
+
+func (x *DnsObject) GetProtocol() string {
+	if x != nil {
+		return x.Protocol
+	}
+	return ""
+}
+
+func (x *DnsObject) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *DnsObject) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *DnsObject) GetTunnel() string {
+	if x != nil {
+		return x.Tunnel
+	}
+	return ""
+}
+
 type Workload struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Image         string                 `protobuf:"bytes,1,opt,name=image,proto3" json:"image,omitempty"`
@@ -697,7 +790,7 @@ type Workload struct {
 
 func (x *Workload) Reset() {
 	*x = Workload{}
-	mi := &file_internal_event_event_proto_msgTypes[5]
+	mi := &file_internal_event_event_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -709,7 +802,7 @@ func (x *Workload) String() string {
 func (*Workload) ProtoMessage() {}
 
 func (x *Workload) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_event_event_proto_msgTypes[5]
+	mi := &file_internal_event_event_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -722,7 +815,7 @@ func (x *Workload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Workload.ProtoReflect.Descriptor instead.
 func (*Workload) Descriptor() ([]byte, []int) {
-	return file_internal_event_event_proto_rawDescGZIP(), []int{5}
+	return file_internal_event_event_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Workload) GetImage() string {
@@ -782,6 +875,7 @@ type Event struct {
 	//	*Event_Network
 	//	*Event_Call
 	//	*Event_Dropped
+	//	*Event_Dns
 	Object           isEvent_Object    `protobuf_oneof:"object"`
 	Errno            int32             `protobuf:"varint,19,opt,name=errno,proto3" json:"errno,omitempty"` // errno given to the caller, 0 if none
 	Killed           bool              `protobuf:"varint,20,opt,name=killed,proto3" json:"killed,omitempty"`
@@ -797,7 +891,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_internal_event_event_proto_msgTypes[6]
+	mi := &file_internal_event_event_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -809,7 +903,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_event_event_proto_msgTypes[6]
+	mi := &file_internal_event_event_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -822,7 +916,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_internal_event_event_proto_rawDescGZIP(), []int{6}
+	return file_internal_event_event_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Event) GetId() string {
@@ -966,6 +1060,15 @@ func (x *Event) GetDropped() *Dropped {
 	return nil
 }
 
+func (x *Event) GetDns() *DnsObject {
+	if x != nil {
+		if x, ok := x.Object.(*Event_Dns); ok {
+			return x.Dns
+		}
+	}
+	return nil
+}
+
 func (x *Event) GetErrno() int32 {
 	if x != nil {
 		return x.Errno
@@ -1042,6 +1145,10 @@ type Event_Dropped struct {
 	Dropped *Dropped `protobuf:"bytes,18,opt,name=dropped,proto3,oneof"`
 }
 
+type Event_Dns struct {
+	Dns *DnsObject `protobuf:"bytes,30,opt,name=dns,proto3,oneof"`
+}
+
 func (*Event_File) isEvent_Object() {}
 
 func (*Event_Network) isEvent_Object() {}
@@ -1049,6 +1156,8 @@ func (*Event_Network) isEvent_Object() {}
 func (*Event_Call) isEvent_Object() {}
 
 func (*Event_Dropped) isEvent_Object() {}
+
+func (*Event_Dns) isEvent_Object() {}
 
 var File_internal_event_event_proto protoreflect.FileDescriptor
 
@@ -1106,7 +1215,15 @@ const file_internal_event_event_proto_rawDesc = "" +
 	"\x06reason\x18\x05 \x01(\tR\x06reason\x1a<\n" +
 	"\x0eByControlEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\xf3\x01\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\xb1\x01\n" +
+	"\tDnsObject\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x16\n" +
+	"\x06server\x18\x03 \x01(\tR\x06server\x12\x1a\n" +
+	"\bprotocol\x18\x04 \x01(\tR\bprotocol\x12\x16\n" +
+	"\x06target\x18\x05 \x01(\tR\x06target\x12\x18\n" +
+	"\aaddress\x18\x06 \x01(\tR\aaddress\x12\x16\n" +
+	"\x06tunnel\x18\a \x01(\tR\x06tunnel\"\xf3\x01\n" +
 	"\bWorkload\x12\x14\n" +
 	"\x05image\x18\x01 \x01(\tR\x05image\x12!\n" +
 	"\fimage_digest\x18\x02 \x01(\tR\vimageDigest\x12\x18\n" +
@@ -1115,7 +1232,7 @@ const file_internal_event_event_proto_rawDesc = "" +
 	"\x06labels\x18\x05 \x03(\v2%.limpet.event.v1.Workload.LabelsEntryR\x06labels\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbf\b\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xef\b\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x17\n" +
 	"\aboot_id\x18\x02 \x01(\tR\x06bootId\x12\x1a\n" +
@@ -1135,7 +1252,8 @@ const file_internal_event_event_proto_rawDesc = "" +
 	"\x04file\x18\x0f \x01(\v2\x1b.limpet.event.v1.FileObjectH\x00R\x04file\x12:\n" +
 	"\anetwork\x18\x10 \x01(\v2\x1e.limpet.event.v1.NetworkObjectH\x00R\anetwork\x121\n" +
 	"\x04call\x18\x11 \x01(\v2\x1b.limpet.event.v1.CallObjectH\x00R\x04call\x124\n" +
-	"\adropped\x18\x12 \x01(\v2\x18.limpet.event.v1.DroppedH\x00R\adropped\x12\x14\n" +
+	"\adropped\x18\x12 \x01(\v2\x18.limpet.event.v1.DroppedH\x00R\adropped\x12.\n" +
+	"\x03dns\x18\x1e \x01(\v2\x1a.limpet.event.v1.DnsObjectH\x00R\x03dns\x12\x14\n" +
 	"\x05errno\x18\x13 \x01(\x05R\x05errno\x12\x16\n" +
 	"\x06killed\x18\x14 \x01(\bR\x06killed\x12\x14\n" +
 	"\x05count\x18\x15 \x01(\x04R\x05count\x12-\n" +
@@ -1188,7 +1306,7 @@ func file_internal_event_event_proto_rawDescGZIP() []byte {
 }
 
 var file_internal_event_event_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_internal_event_event_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_internal_event_event_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_internal_event_event_proto_goTypes = []any{
 	(Verdict)(0),          // 0: limpet.event.v1.Verdict
 	(Mode)(0),             // 1: limpet.event.v1.Mode
@@ -1198,15 +1316,16 @@ var file_internal_event_event_proto_goTypes = []any{
 	(*NetworkObject)(nil), // 5: limpet.event.v1.NetworkObject
 	(*CallObject)(nil),    // 6: limpet.event.v1.CallObject
 	(*Dropped)(nil),       // 7: limpet.event.v1.Dropped
-	(*Workload)(nil),      // 8: limpet.event.v1.Workload
-	(*Event)(nil),         // 9: limpet.event.v1.Event
-	nil,                   // 10: limpet.event.v1.Dropped.ByControlEntry
-	nil,                   // 11: limpet.event.v1.Workload.LabelsEntry
-	nil,                   // 12: limpet.event.v1.Event.AttributesEntry
+	(*DnsObject)(nil),     // 8: limpet.event.v1.DnsObject
+	(*Workload)(nil),      // 9: limpet.event.v1.Workload
+	(*Event)(nil),         // 10: limpet.event.v1.Event
+	nil,                   // 11: limpet.event.v1.Dropped.ByControlEntry
+	nil,                   // 12: limpet.event.v1.Workload.LabelsEntry
+	nil,                   // 13: limpet.event.v1.Event.AttributesEntry
 }
 var file_internal_event_event_proto_depIdxs = []int32{
-	10, // 0: limpet.event.v1.Dropped.by_control:type_name -> limpet.event.v1.Dropped.ByControlEntry
-	11, // 1: limpet.event.v1.Workload.labels:type_name -> limpet.event.v1.Workload.LabelsEntry
+	11, // 0: limpet.event.v1.Dropped.by_control:type_name -> limpet.event.v1.Dropped.ByControlEntry
+	12, // 1: limpet.event.v1.Workload.labels:type_name -> limpet.event.v1.Workload.LabelsEntry
 	2,  // 2: limpet.event.v1.Event.kind:type_name -> limpet.event.v1.Kind
 	0,  // 3: limpet.event.v1.Event.verdict:type_name -> limpet.event.v1.Verdict
 	1,  // 4: limpet.event.v1.Event.mode:type_name -> limpet.event.v1.Mode
@@ -1216,13 +1335,14 @@ var file_internal_event_event_proto_depIdxs = []int32{
 	5,  // 8: limpet.event.v1.Event.network:type_name -> limpet.event.v1.NetworkObject
 	6,  // 9: limpet.event.v1.Event.call:type_name -> limpet.event.v1.CallObject
 	7,  // 10: limpet.event.v1.Event.dropped:type_name -> limpet.event.v1.Dropped
-	8,  // 11: limpet.event.v1.Event.workload:type_name -> limpet.event.v1.Workload
-	12, // 12: limpet.event.v1.Event.attributes:type_name -> limpet.event.v1.Event.AttributesEntry
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	8,  // 11: limpet.event.v1.Event.dns:type_name -> limpet.event.v1.DnsObject
+	9,  // 12: limpet.event.v1.Event.workload:type_name -> limpet.event.v1.Workload
+	13, // 13: limpet.event.v1.Event.attributes:type_name -> limpet.event.v1.Event.AttributesEntry
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_internal_event_event_proto_init() }
@@ -1230,11 +1350,12 @@ func file_internal_event_event_proto_init() {
 	if File_internal_event_event_proto != nil {
 		return
 	}
-	file_internal_event_event_proto_msgTypes[6].OneofWrappers = []any{
+	file_internal_event_event_proto_msgTypes[7].OneofWrappers = []any{
 		(*Event_File)(nil),
 		(*Event_Network)(nil),
 		(*Event_Call)(nil),
 		(*Event_Dropped)(nil),
+		(*Event_Dns)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1242,7 +1363,7 @@ func file_internal_event_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_event_event_proto_rawDesc), len(file_internal_event_event_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

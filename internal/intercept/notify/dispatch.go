@@ -31,6 +31,7 @@ func families() [][]entry {
 		selfFamily(),
 		netFamily(),
 		fileFamily(),
+		dnsFamily(),
 	}
 }
 

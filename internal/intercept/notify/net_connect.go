@@ -37,7 +37,7 @@ func handleConnect(s *Supervisor, c *Call) Response {
 		}
 		return s.foreignConnect(c, inode, addr)
 	}
-	return s.connectOwned(c, k, addr)
+	return s.connectNamed(c, k, addr)
 }
 
 // readAddr copies a socket address as the kernel would.
@@ -70,6 +70,7 @@ func (c *Call) copyIn(at uint64, b []byte) syscall.Errno {
 
 func (s *Supervisor) judgeConnect(c *Call, k sockKind, peer action.Connect) (Response, bool) {
 	peer.Proc = c.Process()
+	s.nameConnect(&peer)
 	return answerOf(s.cfg.Judge.Connect(&peer))
 }
 
@@ -93,6 +94,10 @@ func (s *Supervisor) connectOwned(c *Call, k *sock, addr []byte) (r Response) {
 		if k.kind.typ == linux.SockRaw && linux.HeaderIncluded(fd) {
 			// Its writes would go where their headers say, unseen.
 			return fail(syscall.EPERM)
+		}
+		var e syscall.Errno
+		if addr, e = s.redirectConnect(c, k, fd, peer, addr); e != 0 {
+			return fail(e)
 		}
 	}
 	if !k.kind.stream() && k.kind.typ != syscall.SOCK_SEQPACKET {

@@ -153,6 +153,12 @@ func (s *Supervisor) judgeSend(c *Call, k *sock, m *outgoing) (Response, bool) {
 		if r, denied := s.judgeConnect(c, k.kind, a); denied {
 			return r, true
 		}
+		if e := s.redirectSend(c, k, m, a.Peer); e != 0 {
+			return fail(e), true
+		}
+	}
+	if r, denied := s.judgeQuestion(c, k, m, a.Peer, ok); denied {
+		return r, true
 	}
 	if k.kind.typ == linux.SockRaw && linux.HeaderIncluded(k.fd) {
 		if a.Peer, ok = headerDestination(k.kind.domain, m.data); ok {

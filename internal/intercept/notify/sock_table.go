@@ -49,6 +49,7 @@ type netState struct {
 	waiter  waiter
 	sweeper sweeper
 	closing closing
+	dns     dnsState
 
 	contested atomic.Uint64 // calls let through although a roaming socket might be swapped in
 	swaps     atomic.Uint64 // swaps seen and answered with SIGKILL
@@ -70,6 +71,7 @@ type sock struct {
 	users  int // operations under way: the duplicate stays open
 	gone   bool
 	drop   bool // close the duplicate when users is 0
+	asks   bool // pointed at an endpoint of package resolve
 	phase  phase
 	misses int // sweeps in a row that did not find it
 }
@@ -216,6 +218,9 @@ func (n *netState) remove(k *sock) {
 	}
 	if k.roams {
 		n.roaming.Add(-1)
+	}
+	if k.asks {
+		n.dns.asking.Add(-1)
 	}
 	n.closeIfIdle(k)
 }

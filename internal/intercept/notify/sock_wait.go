@@ -37,12 +37,13 @@ const maxWaits = 16384
 
 // waitOp is one operation under way.
 type waitOp struct {
-	id    uint64
-	fd    int // a duplicate of the socket for the waiter alone
-	k     *sock
-	call  *Call // nil: nobody waits
-	until time.Time
-	noted int // ticks in a row with a pending signal
+	id     uint64
+	fd     int // a duplicate of the socket for the waiter alone
+	k      *sock
+	call   *Call // nil: nobody waits
+	until  time.Time
+	events uint32 // 0: EpollOut
+	noted  int    // ticks in a row with a pending signal
 	// retry tries again without blocking. more: not yet.
 	retry  func() (r Response, more bool)
 	finish func() // called at the end whatever it was; nil: nothing
@@ -65,9 +66,12 @@ func (s *Supervisor) wait(op *waitOp) bool {
 	if err != nil {
 		return false
 	}
+	if op.events == 0 {
+		op.events = linux.EpollOut
+	}
 	w.next++
 	op.id, op.fd = w.next, fd
-	if err := linux.EpollAdd(w.ep, fd, linux.EpollOut|linux.EpollOneShot, op.id); err != nil {
+	if err := linux.EpollAdd(w.ep, fd, op.events|linux.EpollOneShot, op.id); err != nil {
 		linux.Close(fd)
 		return false
 	}
@@ -173,7 +177,7 @@ func (s *Supervisor) resume(w *waiter, op *waitOp) {
 		s.end(w, op, r)
 		return
 	}
-	if err := linux.EpollRearm(w.ep, op.fd, linux.EpollOut|linux.EpollOneShot, op.id); err != nil {
+	if err := linux.EpollRearm(w.ep, op.fd, op.events|linux.EpollOneShot, op.id); err != nil {
 		s.end(w, op, fail(syscall.ENOBUFS))
 	}
 }

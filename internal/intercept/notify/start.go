@@ -59,6 +59,9 @@ func start(ctx context.Context, cfg Config, cmd Command, table *[maxSyscall]rout
 		return nil, err
 	}
 	s := &Supervisor{self: os.Getpid(), cfg: cfg, routes: table, done: make(chan struct{}), listener: -1}
+	if cfg.Names != nil {
+		cfg.Names.KillWith(s.killNamed)
+	}
 	s.power.measure()
 	s.sockets.Store(standardSockets())
 	if err := s.prepare(); err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/limpet-security/limpet/internal/action"
 	"github.com/limpet-security/limpet/internal/intercept"
+	"github.com/limpet-security/limpet/internal/intercept/resolve"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
 	"github.com/limpet-security/limpet/internal/kernel/seccomp"
 )
@@ -99,8 +100,15 @@ func armsOfTest() seccomp.Arms {
 	if arms != nil {
 		return *arms
 	}
-	return seccomp.Arms{Forks: !plainForks}
+	return seccomp.Arms{Forks: !plainForks, Receives: testNames != nil && !unarmedNames}
 }
+
+// testNames answers questions in tests that have name servers; unarmedNames is
+// the state after a policy that looks at names came later.
+var (
+	testNames    *resolve.Resolver
+	unarmedNames bool
+)
 
 // expectFaults is how many panics the running test injects.
 var expectFaults int
@@ -141,7 +149,7 @@ func trySupervised(t testing.TB, j intercept.Judge, env []string, argv ...string
 		table[nr] = route{name: e.syscall, handle: e.handle}
 	}
 	s, err := start(context.Background(), Config{
-		Judge: j, Arms: armsOfTest(), Own: ownOfTest, noKillable: withoutKillable, noGate: withoutGate,
+		Judge: j, Arms: armsOfTest(), Own: ownOfTest, Names: testNames, noKillable: withoutKillable, noGate: withoutGate,
 		Logger: slog.New(slog.NewTextHandler(os.NewFile(uintptr(old2), "stderr"), &slog.HandlerOptions{Level: level})),
 		Reaped: func(pid int, st syscall.WaitStatus) { ended <- death{pid, st} },
 		Fault: func(n string, v any) {

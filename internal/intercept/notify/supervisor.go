@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/limpet-security/limpet/internal/intercept"
+	"github.com/limpet-security/limpet/internal/intercept/resolve"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
 	"github.com/limpet-security/limpet/internal/kernel/seccomp"
 	"github.com/limpet-security/limpet/internal/kernel/stage"
@@ -24,6 +25,8 @@ type Config struct {
 	// Own are the enforcer's own files and folders, as canonical paths: nobody
 	// in the tree may change them.
 	Own []string
+	// Names answers the workload's questions to name servers. nil: nobody does.
+	Names *resolve.Resolver
 	// Protect lists pids besides our own that nobody in the tree may signal,
 	// as the tree's pid namespace numbers them.
 	Protect []int

@@ -17,4 +17,8 @@ type Arms struct {
 	// Logs notifies what takes a file's end away through a descriptor:
 	// ftruncate, fallocate with a mode, and clearing O_APPEND.
 	Logs bool
+	// Receives notifies recvmsg, getpeername, and recvfrom with room for an
+	// address, so that an answer that package resolve gives can show the
+	// address that was asked.
+	Receives bool
 }

@@ -19,7 +19,9 @@ var filterARM64 []byte
 // Number gives this architecture's number of a call that the tables name; ok
 // is false where the architecture has no such call.
 func Number(name string) (nr int, ok bool) {
-	nr, ok = numbers()[name]
+	if nr, ok = numbers()[name]; !ok {
+		nr, ok = armed[name]
+	}
 	return nr, ok
 }
 
@@ -57,6 +59,9 @@ func Program(s Start) ([]linux.SockFilter, error) {
 		head = append(head, forks(numbers(), auditArch)...)
 	}
 	head = append(head, files(numbers(), auditArch, s.Arms)...)
+	if s.Arms.Receives {
+		head = append(head, receives(auditArch)...)
+	}
 	head = append(head, targets(numbers(), auditArch, s.Protect)...)
 	return append(head, base...), nil
 }

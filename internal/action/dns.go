@@ -1,0 +1,25 @@
+package action
+
+import "net/netip"
+
+// Query is one question that a process asks a name server; or, with Target or
+// Address set, something that the answer holds. Names are lower case, without
+// the last dot.
+type Query struct {
+	Proc     *Process
+	Protocol Protocol       // ProtoUDP or ProtoTCP
+	Server   netip.AddrPort // the name server as the process addressed it
+	Name     string
+	Bare     string // Name without a search domain of the workload's resolv.conf; "" if it ends in none
+	Type     uint16 // RFC 1035 QTYPE: 1 is A, 28 is AAAA
+	// Tunnel says why the questions below this name's domain look like data
+	// carried in names; "" if they do not.
+	Tunnel string
+	// Target is a name that the answer leads to (CNAME); "" in the question.
+	Target string
+	// Address is one that the answer gives; not valid in the question.
+	Address netip.Addr
+}
+
+// Asked says that q is the question itself and not a part of its answer.
+func (q *Query) Asked() bool { return q.Target == "" && !q.Address.IsValid() }

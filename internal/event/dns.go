@@ -1,0 +1,45 @@
+package event
+
+import (
+	"fmt"
+
+	"github.com/limpet-security/limpet/internal/event/eventpb"
+)
+
+// maxName is more than a host name has, written out.
+const maxName = 1100
+
+func boundDNS(n *eventpb.DnsObject, text func(*string, int)) {
+	text(&n.Name, maxName)
+	text(&n.Target, maxName)
+	text(&n.Tunnel, 256)
+	for _, s := range []*string{&n.Type, &n.Server, &n.Protocol, &n.Address} {
+		text(s, 64)
+	}
+}
+
+// nameSentence is about the control of name resolution.
+func nameSentence(e *eventpb.Event, rule, who string) string {
+	n := e.GetDns()
+	if n == nil {
+		to := peer(e.GetNetwork())
+		if rule == "encrypted" {
+			return fmt.Sprintf("%s tried to ask %s for names over an encrypted connection, where they cannot be judged.", who, to)
+		}
+		return fmt.Sprintf("%s tried to ask %s, which is not one of the name servers that may be asked.", who, to)
+	}
+	name := fmt.Sprintf("%q", Text(n.Name, 260))
+	switch {
+	case n.Address != "":
+		return fmt.Sprintf("%s asked for %s and the answer %s is a private address (rebinding).", who, name, n.Address)
+	case n.Target != "":
+		return fmt.Sprintf("%s asked for %s, which leads to %q, a name that rule %s denies.", who, name, Text(n.Target, 260), orElse(rule, "of the policy"))
+	case rule == "tunnel":
+		return fmt.Sprintf("%s asked for %s; questions below that domain look like data carried in names: %s.", who, name, orElse(Text(n.Tunnel, 200), "many different names"))
+	case rule == "not-listed":
+		return fmt.Sprintf("%s asked for %s, which is not on the list of names that may be resolved.", who, name)
+	case rule == "recordRequests":
+		return fmt.Sprintf("%s asked for %s (%s).", who, name, orElse(n.Type, "type not known"))
+	}
+	return fmt.Sprintf("%s asked for %s, which rule %s denies.", who, name, orElse(rule, "of the policy"))
+}

@@ -1,0 +1,151 @@
+package notify
+
+import (
+	"net/netip"
+	"syscall"
+
+	"github.com/limpet-security/limpet/internal/action"
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+)
+
+// asksNames says whether a socket that goes to peer is one of those that carry
+// questions which we answer.
+func (s *Supervisor) asksNames(k *sock, peer netip.AddrPort) bool {
+	if peer.Port() != portDNS || !s.governsNames() {
+		return false
+	}
+	switch k.kind.protocol() {
+	case action.ProtoTCP:
+		return k.kind.typ == linux.SockStream
+	case action.ProtoUDP:
+		return k.kind.typ == linux.SockDgram && s.cfg.Arms.Receives
+	}
+	return false
+}
+
+// endpointItself says that peer is one of our endpoints: nobody may go there
+// but by asking the server it stands for.
+func (s *Supervisor) endpointItself(peer netip.AddrPort) bool {
+	if s.cfg.Names == nil || !peer.Addr().IsLoopback() {
+		return false
+	}
+	_, ok := s.cfg.Names.Server(peer)
+	return ok
+}
+
+// redirectConnect gives the address to which the duplicate fd of k is to be
+// connected instead of addr, which leads to peer.
+func (s *Supervisor) redirectConnect(c *Call, k *sock, fd int, peer netip.AddrPort, addr []byte) ([]byte, syscall.Errno) {
+	if s.endpointItself(peer) {
+		return nil, syscall.ECONNREFUSED
+	}
+	if !s.asksNames(k, peer) {
+		return addr, 0
+	}
+	v6 := peer.Addr().Is6()
+	at, err := s.cfg.Names.Redirect(peer, k.kind.stream(), v6)
+	if err != nil {
+		s.cfg.Logger.Warn("a name server cannot be asked", "error", err)
+		return nil, syscall.ENETUNREACH
+	}
+	local, ok := linux.LocalAddress(fd)
+	if !ok {
+		return nil, syscall.EINVAL
+	}
+	if local.Port() == 0 {
+		// The program may ask which address of its own it would be seen under.
+		mine, e := s.sourceFor(k.kind.domain, addr)
+		if e != 0 {
+			return nil, e
+		}
+		if mine.IsLinkLocalUnicast() {
+			mine = loopback(v6)
+		}
+		if e := linux.BindNow(fd, linux.Address(k.kind.domain, netip.AddrPortFrom(mine, 0))); e != 0 {
+			return nil, e
+		}
+		if local, ok = linux.LocalAddress(fd); !ok {
+			return nil, syscall.EINVAL
+		}
+	}
+	s.expect(c, k, at, local, v6)
+	return linux.Address(k.kind.domain, at), 0
+}
+
+// redirectSend is redirectConnect for one datagram with an address.
+func (s *Supervisor) redirectSend(c *Call, k *sock, m *outgoing, peer netip.AddrPort) syscall.Errno {
+	if s.endpointItself(peer) {
+		return syscall.ECONNREFUSED
+	}
+	if !s.asksNames(k, peer) {
+		return 0
+	}
+	v6 := peer.Addr().Is6()
+	at, err := s.cfg.Names.Redirect(peer, false, v6)
+	if err != nil {
+		s.cfg.Logger.Warn("a name server cannot be asked", "error", err)
+		return syscall.ENETUNREACH
+	}
+	local, ok := linux.LocalAddress(k.fd)
+	if ok && local.Port() == 0 {
+		any := netip.IPv4Unspecified()
+		if k.kind.domain == linux.AFInet6 {
+			any = netip.IPv6Unspecified()
+		}
+		if e := linux.BindNow(k.fd, linux.Address(k.kind.domain, netip.AddrPortFrom(any, 0))); e != 0 {
+			return e
+		}
+		local, ok = linux.LocalAddress(k.fd)
+	}
+	if !ok {
+		return syscall.EINVAL
+	}
+	s.expect(c, k, at, local, v6)
+	m.name = linux.Address(k.kind.domain, at)
+	m.control = nil // an interface or a source of its own would lead past loopback
+	return 0
+}
+
+// expect tells the endpoint whose questions come from local.
+func (s *Supervisor) expect(c *Call, k *sock, at, local netip.AddrPort, v6 bool) {
+	if local.Addr().IsUnspecified() {
+		local = netip.AddrPortFrom(loopback(v6), local.Port())
+	}
+	s.cfg.Names.Register(at, local, c.Process())
+	s.net.markAsking(k)
+}
+
+// sourceFor is the address of our own that the kernel would choose for addr.
+func (s *Supervisor) sourceFor(domain int, addr []byte) (netip.Addr, syscall.Errno) {
+	fd, e := linux.NewSocket(domain, linux.SockDgram, 0)
+	if e != 0 {
+		return netip.Addr{}, e
+	}
+	defer linux.Close(fd)
+	if e := linux.ConnectNow(fd, addr); e != 0 {
+		return netip.Addr{}, e
+	}
+	local, ok := linux.LocalAddress(fd)
+	if !ok {
+		return netip.Addr{}, syscall.ENETUNREACH
+	}
+	return local.Addr(), 0
+}
+
+// judgeQuestion judges what can be seen of a question that is not redirected:
+// a datagram of UDP to port 53, with its address or on a connected socket.
+func (s *Supervisor) judgeQuestion(c *Call, k *sock, m *outgoing, peer netip.AddrPort, named bool) (Response, bool) {
+	if s.cfg.Arms.Receives || k.kind.typ != linux.SockDgram || k.kind.protocol() != action.ProtoUDP || !s.governsNames() {
+		return Response{}, false
+	}
+	if !named {
+		var ok bool
+		if peer, ok = linux.PeerAddress(k.fd); !ok {
+			return Response{}, false
+		}
+	}
+	if peer.Port() != portDNS {
+		return Response{}, false
+	}
+	return answerOf(s.cfg.Names.Inspect(m.data, c.Process(), peer))
+}
