@@ -180,7 +180,7 @@ func TestStatus(t *testing.T) {
 		got[k.Control] = k.State
 	}
 	for control, want := range map[string]string{
-		"deniedExecutables": "enforced", "outbound": "audit", "dns": "unavailable", "drift": "unavailable", "mounts": "off", "selfProtection": "enforced",
+		"deniedExecutables": "enforced", "outbound": "audit", "dns": "enforced", "drift": "unavailable", "mounts": "off", "selfProtection": "enforced",
 	} {
 		if got[control] != want {
 			t.Errorf("%s is %q, want %q", control, got[control], want)

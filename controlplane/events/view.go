@@ -62,7 +62,7 @@ type Process struct {
 
 // Object is what was acted upon; Type says which of the fields are set.
 type Object struct {
-	Type string `json:"type" enum:"file,network,call,dropped"`
+	Type string `json:"type" enum:"file,network,dns,call,dropped"`
 	// file
 	Path           string `json:"path,omitempty"`
 	Requested      string `json:"requested,omitempty"`
@@ -82,6 +82,12 @@ type Object struct {
 	Domain         int32  `json:"domain,omitempty"`
 	SocketType     int32  `json:"socketType,omitempty"`
 	SocketProtocol int32  `json:"socketProtocol,omitempty"`
+	// dns, beside protocol and address
+	Name      string `json:"name,omitempty"`
+	QueryType string `json:"queryType,omitempty"`
+	Server    string `json:"server,omitempty"`
+	Target    string `json:"target,omitempty"`
+	Tunnel    string `json:"tunnel,omitempty"`
 	// call
 	Syscall string `json:"syscall,omitempty"`
 	Detail  string `json:"detail,omitempty"`
@@ -177,6 +183,9 @@ func object(e *eventpb.Event) *Object {
 			Type: "network", Protocol: n.Protocol, Address: n.Address, Port: n.Port, Direction: n.Direction,
 			Domain: n.Domain, SocketType: n.Type, SocketProtocol: n.SocketProtocol,
 		}
+	case *eventpb.Event_Dns:
+		n := o.Dns
+		return &Object{Type: "dns", Protocol: n.Protocol, Address: n.Address, Name: n.Name, QueryType: n.Type, Server: n.Server, Target: n.Target, Tunnel: n.Tunnel}
 	case *eventpb.Event_Call:
 		return &Object{Type: "call", Syscall: o.Call.Syscall, Detail: o.Call.Detail}
 	case *eventpb.Event_Dropped:
@@ -211,6 +220,8 @@ func (v View) Subject() string {
 			return fmt.Sprintf("%s %s port %d", o.Protocol, o.Address, o.Port)
 		}
 		return strings.TrimSpace(o.Protocol + " " + o.Address)
+	case "dns":
+		return strings.TrimSpace(o.QueryType + " " + o.Name)
 	case "call":
 		return strings.TrimSpace(o.Syscall + " " + o.Detail)
 	}
