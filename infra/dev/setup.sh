@@ -48,6 +48,7 @@ if [ "$level" = test ]; then
   need /bin/busybox busybox-static
   need gosu gosu
   need musl-gcc musl-tools
+  need dig bind9-dnsutils
   need strace strace
   need ip iproute2
   need curl curl
