@@ -147,13 +147,16 @@ func reduce(st *ControlStatus, available bool, needs []policy.Need, s Support) {
 	hide(st, s.Report)
 }
 
-// ungated tells of the one way past outbound rules that is open without
-// Landlock's TCP rules (package notify, net_family.go).
+// ungated tells of the ways past outbound rules that are open without ptrace
+// (package notify, net_pass.go).
 func ungated(st *ControlStatus, r probe.Report) {
-	if (st.Control != policy.Outbound && st.Control != policy.Metadata) || st.State != Enforced || r.Has(probe.LandlockTCP) {
+	if (st.Control != policy.Outbound && st.Control != policy.Metadata) || st.State != Enforced || r.Has(probe.Ptrace) {
 		return
 	}
-	why := "without Landlock TCP rules (Linux 6.7) a process that races to reconnect an accepted connection is not stopped"
+	why := "without ptrace a process with several threads that holds a UDP or raw socket can race to send a datagram through it unjudged"
+	if !r.Has(probe.LandlockTCP) {
+		why += ", and without Landlock TCP rules (Linux 6.7) one that races to reconnect an accepted connection is not stopped"
+	}
 	if st.Reason != "" {
 		why = st.Reason + "; " + why
 	}

@@ -80,6 +80,9 @@ func (s *Supervisor) dispatch(c *Call) (r Response) {
 	}
 	rt := &s.routes[c.NR]
 	name = rt.name
+	if r, ours := s.injected.answer(c); ours {
+		return r
+	}
 	if rt.socket {
 		s.sockets.Store(true)
 	}

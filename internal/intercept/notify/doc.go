@@ -66,6 +66,12 @@
 // root supervisor. identity.go keeps it open, power.go looks into it as a
 // thread that took its ids.
 //
+// # Borrowed callers
+//
+// borrow.go makes a caller execute calls of ours in its own name, carrier.go a
+// thread of its process with a descriptor table of its own: for calls that can
+// neither be carried out here nor left to the kernel as they are.
+//
 // # Locks
 //
 // lead (the listener) before power.opening before tasks.mu; taskCount.mu is a

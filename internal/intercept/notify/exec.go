@@ -121,6 +121,9 @@ func (s *Supervisor) exec(c *Call, dirfd int, path, argv, envp uint64, flags int
 func (s *Supervisor) seizeForExec(c *Call) (err error) {
 	for range 100 {
 		err = c.Privileged(func() error { return linux.Seize(c.TID(), linux.TraceExec|linux.TraceExitKill) })
+		if err == nil {
+			s.power.traces.Store(true)
+		}
 		if err == nil || s.killable || !errors.Is(err, syscall.EPERM) {
 			return err
 		}

@@ -77,7 +77,7 @@ func handleHeaderOption(s *Supervisor, c *Call) Response {
 		if s.net.isGhost(inode) {
 			return fail(syscall.EACCES)
 		}
-		return s.passOn(c)
+		return s.passOn(c, true)
 	}
 	defer s.net.put(k)
 	fd, phase := s.net.state(k)

@@ -131,9 +131,12 @@ func (s *Supervisor) connectOwned(c *Call, k *sock, addr []byte) (r Response) {
 // connectSettled answers for a socket that is connected or listening.
 func (s *Supervisor) connectSettled(c *Call, k *sock, p phase, addr []byte) Response {
 	if family(addr) == linux.AFUnspec {
-		// It dissolves the connection. What may connect again is refused by
-		// Landlock, or counted as roaming.
-		return s.passOn(c)
+		// It dissolves the connection, after which only Landlock keeps it from
+		// connecting anywhere: the kernel reads the address again.
+		if !s.net.gated && s.judgesPeers() {
+			return s.dissolve(c)
+		}
+		return s.passOn(c, true)
 	}
 	if p == settled {
 		s.net.setPhase(k, connected)
@@ -235,13 +238,6 @@ func (s *Supervisor) connectWait(c *Call, k *sock, fd int, addr []byte, first sy
 // family, accepted, or received from outside the tree.
 func (s *Supervisor) foreignConnect(c *Call, inode uint64, addr []byte) Response {
 	switch family(addr) {
-	case linux.AFUnix:
-		// The kernel carries it out, with the caller's identity. The name may
-		// change under our eyes: the verdict is about the copy.
-		a := action.Connect{Protocol: action.ProtoUnix, Unix: unixName(addr)}
-		if r, denied := s.judgeConnect(c, sockKind{}, a); denied {
-			return r
-		}
 	case linux.AFInet, linux.AFInet6:
 		k := s.adopt(c, inode)
 		if k == nil {
@@ -249,7 +245,25 @@ func (s *Supervisor) foreignConnect(c *Call, inode uint64, addr []byte) Response
 		}
 		return s.connectOwned(c, k, addr)
 	}
-	return s.passOn(c)
+	if !s.net.gated && s.judgesPeers() {
+		// What it is counts, not what the address says now.
+		switch p := s.protocolOf(c.TID(), int(int32(c.Args[0]))); {
+		case family(addr) == linux.AFUnspec:
+			return s.dissolve(c)
+		case p == "" || internet(p):
+			return fail(syscall.EAFNOSUPPORT)
+		}
+	}
+	switch family(addr) {
+	case linux.AFUnix:
+		// The kernel carries it out, with the caller's identity. The name may
+		// change under our eyes: the verdict is about the copy.
+		a := action.Connect{Protocol: action.ProtoUnix, Unix: unixName(addr)}
+		if r, denied := s.judgeConnect(c, sockKind{}, a); denied {
+			return r
+		}
+	}
+	return s.passOn(c, true)
 }
 
 // adopt takes a duplicate of an INET socket that we did not make, where
@@ -267,9 +281,7 @@ func (s *Supervisor) adopt(c *Call, inode uint64) *sock {
 	}
 	kind := sockKind{domain, typ, proto}
 	k := &sock{inode: inode, kind: kind, pid: c.TID(), num: int(int32(c.Args[0])), born: time.Now(), roams: s.net.roams(kind), fd: fd, users: 1}
-	if k.roams {
-		s.net.roaming.Add(1)
-	}
+	s.net.tally(kind, 1)
 	s.net.add(k)
 	s.net.sweeper.wake(s)
 	return k

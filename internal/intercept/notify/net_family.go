@@ -10,16 +10,15 @@ package notify
 // the socket object; changing memory or descriptors afterwards changes nothing.
 //
 // Calls on other descriptors (AF_UNIX, netlink, accepted TCP) are carried out
-// by the kernel, because only there do they have the caller's identity and may
-// carry descriptors. A TCP socket swapped in under such a call is refused by
-// Landlock (NetworkReport.Gated). A UDP or raw socket cannot be swapped in
-// before the first one is made, or while the caller has its descriptor table
-// for itself; otherwise the swap is seen after the fact and the process
-// killed, so that at most the datagrams of that moment get out (net_pass.go).
+// by the caller, because only there do they have its identity and may carry
+// descriptors. They are let through while no socket exists that must not be
+// swapped in under them, or while the caller has its descriptor table for
+// itself; else they are made in a form, or by a thread, in which a swap has no
+// effect (net_pass.go). Without ptrace that cannot be had: such calls are then
+// contested, and status says so.
 //
-// Where Landlock is older than ABI 4, an accepted TCP socket that is dissolved
-// (AF_UNSPEC) and connected in a race is out of reach of the above: status must
-// not call outbound rules enforced there on the strength of this package alone.
+// Where Landlock is older than ABI 4 a TCP socket that was connected or accepted
+// is dissolved only by a call that cannot connect (net_rewrite.go).
 //
 // Names of AF_UNIX sockets are judged on a copy, and the kernel reads them
 // again. Sockets of a network namespace other than ours are refused. INET
@@ -46,8 +45,9 @@ type NetworkReport struct {
 	Gated     bool   // the kernel refuses the tree's own TCP connects (Landlock ABI 4)
 	Sockets   int    // sockets remembered now
 	Roaming   int    // those that could carry a call of the tree's own anywhere
+	Carried   uint64 // calls carried out by a borrowed caller
 	Contested uint64 // calls let through although such a socket might have been swapped in
-	Swaps     uint64 // swaps seen; each ended its process
+	Swaps     uint64 // descriptors found to have changed under a call
 }
 
 // Network gives a report. It is safe at any time after Start.
@@ -57,6 +57,6 @@ func (s *Supervisor) Network() NetworkReport {
 	s.net.mu.Unlock()
 	return NetworkReport{
 		Gated: s.net.gated, Sockets: n, Roaming: int(s.net.roaming.Load()),
-		Contested: s.net.contested.Load(), Swaps: s.net.swaps.Load(),
+		Carried: s.net.carried.Load(), Contested: s.net.contested.Load(), Swaps: s.net.swaps.Load(),
 	}
 }

@@ -70,11 +70,11 @@ func (s *Supervisor) sendTarget(c *Call, flags int) (k *sock, r Response, own bo
 		}
 		return nil, fail(syscall.EOPNOTSUPP), false
 	case k == nil:
-		return nil, s.passOn(c), false
+		return nil, s.passOn(c, false), false
 	case k.kind.stream():
 		// The address has no effect; data goes where connect led.
 		s.net.put(k)
-		return nil, s.passOn(c), false
+		return nil, s.passOn(c, false), false
 	}
 	if fd, _ := s.net.state(k); fd < 0 {
 		s.net.put(k)
@@ -86,7 +86,7 @@ func (s *Supervisor) sendTarget(c *Call, flags int) (k *sock, r Response, own bo
 // handleSendto: the filter lets sends without an address pass.
 func handleSendto(s *Supervisor, c *Call) Response {
 	flags := int(int32(c.Args[3]))
-	if flags&linux.MsgFastOpen == 0 && s.net.roaming.Load() == 0 && s.net.departWith(c) {
+	if flags&linux.MsgFastOpen == 0 && s.net.departWith(c, false) {
 		return done()
 	}
 	k, r, own := s.sendTarget(c, flags)
@@ -192,7 +192,7 @@ func (s *Supervisor) sendWait(c *Call, k *sock, m *outgoing, flags int, then fun
 // handleSendmsg sends one copied message.
 func handleSendmsg(s *Supervisor, c *Call) Response {
 	flags := int(int32(c.Args[2]))
-	if flags&linux.MsgFastOpen == 0 && s.net.roaming.Load() == 0 && s.net.departWith(c) {
+	if flags&linux.MsgFastOpen == 0 && s.net.departWith(c, false) {
 		return done()
 	}
 	k, r, own := s.sendTarget(c, flags)
@@ -273,7 +273,7 @@ func (m *outgoing) read(s *Supervisor, c *Call, h []byte) syscall.Errno {
 // counts, and the error shows when the caller goes on from there.
 func handleSendmmsg(s *Supervisor, c *Call) Response {
 	flags := int(int32(c.Args[3]))
-	if flags&linux.MsgFastOpen == 0 && s.net.roaming.Load() == 0 && s.net.departWith(c) {
+	if flags&linux.MsgFastOpen == 0 && s.net.departWith(c, false) {
 		return done()
 	}
 	k, r, own := s.sendTarget(c, flags)

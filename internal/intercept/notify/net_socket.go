@@ -84,10 +84,10 @@ func (s *Supervisor) ownSocket(c *Call, domain, typ, proto int) Response {
 		s.makeRoom()
 	}
 	roams := s.net.roams(kind)
-	if roams && !s.net.announce(c.TID()) {
+	if roams && !s.net.announce(c.TID(), kind) {
 		c.Slow()
-		if !s.net.await(awaitLimit) {
-			s.net.roaming.Add(-1)
+		if !s.net.await(awaitLimit, !kind.tcp()) {
+			s.net.tally(kind, -1)
 			return fail(syscall.ENOBUFS)
 		}
 	}
@@ -105,9 +105,7 @@ func (s *Supervisor) ownSocket(c *Call, domain, typ, proto int) Response {
 		inode, e = linux.SocketInode(fd)
 	}
 	if e != 0 {
-		if roams {
-			s.net.roaming.Add(-1)
-		}
+		s.net.tally(kind, -1)
 		return fail(e)
 	}
 	k := &sock{inode: inode, kind: kind, pid: c.TID(), num: -1, born: time.Now(), roams: roams, fd: fd, users: 1}

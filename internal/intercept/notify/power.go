@@ -20,6 +20,7 @@ type power struct {
 	sysKill   bool        // CAP_KILL: the user of a process does not matter for signals
 	switches  bool        // a thread of ours may take another uid and gid
 	uid, gid  uint32
+	traces    atomic.Bool // a caller was seized at least once
 
 	// opening is held, by process, while keepOpen works on it: for that
 	// moment the process is closed to everybody.

@@ -20,7 +20,7 @@ import (
 // in a later call, or having run for pastRuntime since.
 type flights struct {
 	mu  sync.Mutex
-	tid map[int]struct{}
+	tid map[int]bool // whether the call is a connect
 }
 
 // pastRuntime is far more processor time than lies between the end of a
@@ -30,26 +30,30 @@ const pastRuntime = 2 * time.Millisecond
 // maxFlights is where the set is cleaned of callers that are long past.
 const maxFlights = 1024
 
-// departWith answers c with CONTINUE if no roaming socket exists, and says
-// whether it did. The answer is sent under the lock, so that whoever finds the
+// departWith answers c with CONTINUE if no socket exists that roams in such a
+// call, and says whether it did. The answer is sent under the lock, so that whoever finds the
 // caller in the set finds it answered.
-func (n *netState) departWith(c *Call) bool {
-	if n.roaming.Load() != 0 {
+func (n *netState) departWith(c *Call, connecting bool) bool {
+	count := &n.wild
+	if connecting {
+		count = &n.roaming
+	}
+	if count.Load() != 0 {
 		return false
 	}
 	tid := c.TID()
 	n.flights.mu.Lock()
 	defer n.flights.mu.Unlock()
-	if n.roaming.Load() != 0 {
+	if count.Load() != 0 {
 		return false
 	}
 	if n.flights.tid == nil {
-		n.flights.tid = make(map[int]struct{})
+		n.flights.tid = make(map[int]bool)
 	}
 	if len(n.flights.tid) >= maxFlights {
-		n.landed()
+		n.landed(true)
 	}
-	n.flights.tid[tid] = struct{}{}
+	n.flights.tid[tid] = connecting
 	c.Answer(cont())
 	return true
 }
@@ -57,29 +61,34 @@ func (n *netState) departWith(c *Call) bool {
 // announce counts a roaming socket that is about to be made. From here on
 // nothing departs. It says whether all who departed before have arrived; the
 // caller itself has, since it makes another call.
-func (n *netState) announce(caller int) bool {
+func (n *netState) announce(caller int, k sockKind) bool {
 	n.flights.mu.Lock()
 	defer n.flights.mu.Unlock()
-	n.roaming.Add(1)
+	n.tally(k, 1)
 	delete(n.flights.tid, caller)
-	return n.landed()
+	return n.landed(!k.tcp())
 }
 
-func (n *netState) landed() bool {
-	for t := range n.flights.tid {
+// landed says whether the connects, and the sends if a socket is wild, that
+// departed have arrived.
+func (n *netState) landed(wild bool) bool {
+	out := 0
+	for t, connecting := range n.flights.tid {
 		if arrived(t) {
 			delete(n.flights.tid, t)
+		} else if connecting || wild {
+			out++
 		}
 	}
-	return len(n.flights.tid) == 0
+	return out == 0
 }
 
 // await waits until all who departed have arrived, at most for limit.
-func (n *netState) await(limit time.Duration) bool {
+func (n *netState) await(limit time.Duration, wild bool) bool {
 	began := make(map[int]uint64)
 	for end := time.Now().Add(limit); ; time.Sleep(200 * time.Microsecond) {
 		n.flights.mu.Lock()
-		if n.landed() {
+		if n.landed(wild) {
 			n.flights.mu.Unlock()
 			return true
 		}

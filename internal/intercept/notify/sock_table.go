@@ -37,10 +37,11 @@ type netState struct {
 	kept  int      // duplicates open now
 	crowd int      // how many are too many
 
-	// roaming counts the sockets through which the kernel, executing a call
+	// roaming counts the sockets through which the kernel, executing a connect
 	// of the application itself, would reach an address of the application's
-	// choice; and, as they may be alive, all ghosts.
-	roaming atomic.Int64
+	// choice; and, as they may be alive, all ghosts. wild counts those among
+	// them with which a send does so: all but TCP.
+	roaming, wild atomic.Int64
 	// sharedTables: a clone with CLONE_FILES and without CLONE_THREAD was let
 	// through, so that one thread no longer means one user of a table.
 	sharedTables atomic.Bool
@@ -51,8 +52,11 @@ type netState struct {
 	closing closing
 	dns     dnsState
 
+	noCarriers map[int]uint64 // guarded by mu: processes that take no carriers, with their start times
+
+	carried   atomic.Uint64 // calls carried out by a borrowed caller
 	contested atomic.Uint64 // calls let through although a roaming socket might be swapped in
-	swaps     atomic.Uint64 // swaps seen and answered with SIGKILL
+	swaps     atomic.Uint64 // descriptors found to have changed under a call
 }
 
 // sock is one INET or INET6 socket of the tree.
@@ -90,6 +94,17 @@ const (
 const maxSettled = 8192
 
 func (n *netState) roams(k sockKind) bool { return !n.gated || !k.tcp() }
+
+// tally counts d roaming sockets of a kind.
+func (n *netState) tally(k sockKind, d int64) {
+	if !n.roams(k) {
+		return
+	}
+	if !k.tcp() {
+		n.wild.Add(d)
+	}
+	n.roaming.Add(d)
+}
 
 // add takes ownership of k.fd.
 func (n *netState) add(k *sock) {
@@ -186,7 +201,7 @@ func (n *netState) bury(k *sock, reached bool) {
 	}
 	if reached && k.roams {
 		n.ghost.add(k.inode)
-		n.roaming.Add(1) // remove takes one off
+		n.tally(k.kind, 1) // remove takes one off
 	}
 	n.remove(k)
 }
@@ -196,6 +211,17 @@ func (n *netState) bury(k *sock, reached bool) {
 func (n *netState) roamsNow(inode uint64) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	k := n.socks[inode]
+	return k != nil && k.roams || n.ghost.has(inode)
+}
+
+// dangerous is roamsNow for a connect, or else for a send.
+func (n *netState) dangerous(inode uint64, connecting bool) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if k := n.socks[inode]; k != nil && !connecting && k.kind.tcp() {
+		return false
+	}
 	k := n.socks[inode]
 	return k != nil && k.roams || n.ghost.has(inode)
 }
@@ -216,9 +242,7 @@ func (n *netState) remove(k *sock) {
 	if n.socks[k.inode] == k {
 		delete(n.socks, k.inode)
 	}
-	if k.roams {
-		n.roaming.Add(-1)
-	}
+	n.tally(k.kind, -1)
 	if k.asks {
 		n.dns.asking.Add(-1)
 	}

@@ -242,8 +242,20 @@ func pendingSignals(tid int) (own, shared bool) {
 	if err != nil {
 		return false, false
 	}
-	blocked := signalSet(b, "\nSigBlk:\t")
-	return signalSet(b, "\nSigPnd:\t")&^blocked != 0, signalSet(b, "\nShdPnd:\t")&^blocked != 0
+	return unblocked(b, signalSet(b, "\nSigBlk:\t"))
+}
+
+// pendingAgainst is pendingSignals under another mask than the thread has now.
+func pendingAgainst(tid int, blocked uint64) (own, shared bool) {
+	b, _, err := procfs.ReadFile(procfs.Path(tid, "status"), procfs.MaxStatus)
+	if err != nil {
+		return false, false
+	}
+	return unblocked(b, blocked)
+}
+
+func unblocked(status []byte, blocked uint64) (own, shared bool) {
+	return signalSet(status, "\nSigPnd:\t")&^blocked != 0, signalSet(status, "\nShdPnd:\t")&^blocked != 0
 }
 
 func signalSet(status []byte, key string) uint64 {

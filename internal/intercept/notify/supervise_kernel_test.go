@@ -87,6 +87,12 @@ var withoutKillable bool
 // withoutGate does as if the kernel had no Landlock.
 var withoutGate bool
 
+// lastNetwork is the report of the last run.
+var lastNetwork NetworkReport
+
+// withoutBorrow leaves contested calls to the kernel.
+var withoutBorrow bool
+
 // plainForks runs tests without counting forks, as without a process limit.
 var plainForks bool
 
@@ -149,7 +155,7 @@ func trySupervised(t testing.TB, j intercept.Judge, env []string, argv ...string
 		table[nr] = route{name: e.syscall, handle: e.handle}
 	}
 	s, err := start(context.Background(), Config{
-		Judge: j, Arms: armsOfTest(), Own: ownOfTest, Names: testNames, noKillable: withoutKillable, noGate: withoutGate,
+		Judge: j, Arms: armsOfTest(), Own: ownOfTest, Names: testNames, noKillable: withoutKillable, noGate: withoutGate, noBorrow: withoutBorrow,
 		Logger: slog.New(slog.NewTextHandler(os.NewFile(uintptr(old2), "stderr"), &slog.HandlerOptions{Level: level})),
 		Reaped: func(pid int, st syscall.WaitStatus) { ended <- death{pid, st} },
 		Fault: func(n string, v any) {
@@ -190,6 +196,7 @@ func trySupervised(t testing.TB, j intercept.Judge, env []string, argv ...string
 		}
 		break
 	}
+	lastNetwork = s.Network()
 	s.Close()
 	b, err := os.ReadFile(f.Name())
 	if err != nil {

@@ -38,6 +38,7 @@ type Config struct {
 
 	noGate     bool // tests: do as if there were no Landlock
 	noKillable bool // tests: do as if there were no WAIT_KILLABLE_RECV
+	noBorrow   bool // tests: leave to the kernel what callers are borrowed for
 }
 
 // Supervisor answers the calls of one process tree.
@@ -52,6 +53,7 @@ type Supervisor struct {
 	count    taskCount
 	power    power
 	mark     *stage.Mark // on the tree
+	injected injections
 	net      netState
 	files    fileState
 	roots    atomic.Bool // a task may have another root than ours

@@ -42,6 +42,12 @@ static void *flip_fd(void *p) {
 	while (!stop) { dup2(risky, slot); dup2(safe, slot); }
 	return 0;
 }
+static void *flip_fd_name(void *p) {
+	(void)p;
+	while (!stop) { dup2(risky, slot); msg.msg_name = &bad; rest(); msg.msg_name = 0; dup2(safe, slot); rest(); }
+	return 0;
+}
+static void *drain(void *p) { char b[1 << 16]; while (read(*(int *)p, b, sizeof b) > 0) ; return 0; }
 static void *flip_both(void *p) {
 	(void)p;
 	while (!stop) { dup2(risky, slot); memcpy(&target, &bad, sizeof bad.in); dup2(safe, slot); memcpy(&target, &unx, sizeof unx.un); }
@@ -56,7 +62,7 @@ int main(int argc, char **argv) {
 	unx.un.sun_family = AF_UNIX; strcpy(unx.un.sun_path + 1, "limpet-race");
 	target = good;
 	int l = socket(AF_UNIX, SOCK_DGRAM, 0); bind(l, &unx.a, sizeof unx.un);
-	pthread_t t; long ok = 0; int s;
+	pthread_t t, u; long ok = 0; int s;
 	msg = (struct msghdr){.msg_name = &good, .msg_namelen = sizeof good.in, .msg_iov = &iov, .msg_iovlen = 1};
 	for (int i = 0; i < 4; i++) vec[i].msg_hdr = msg;
 	if (!strcmp(mode, "connect")) {
@@ -86,6 +92,19 @@ int main(int argc, char **argv) {
 		msg.msg_name = &bad;
 		pthread_create(&t, 0, flip_fd, 0);
 		for (long i = 0; i < rounds; i++) ok += sendmsg(slot, &msg, 0) == 1;
+	} else if (!strcmp(mode, "swapname")) { /* and the address appears with it */
+		int p[2]; socketpair(AF_UNIX, SOCK_STREAM, 0, p); safe = p[0]; risky = socket(AF_INET, SOCK_DGRAM, 0); slot = dup(safe);
+		pthread_create(&t, 0, flip_fd_name, 0); pthread_create(&u, 0, drain, &p[1]);
+		for (long i = 0; i < rounds; i++) ok += sendmsg(slot, &msg, i & 1 ? MSG_NOSIGNAL : MSG_DONTWAIT) == 1;
+	} else if (!strcmp(mode, "swapmmsg")) {
+		safe = socket(AF_UNIX, SOCK_DGRAM, 0); risky = socket(AF_INET, SOCK_DGRAM, 0); slot = dup(safe);
+		for (int i = 0; i < 4; i++) vec[i].msg_hdr.msg_name = &bad;
+		pthread_create(&t, 0, flip_fd, 0);
+		for (long i = 0; i < rounds; i += 4) { int r = sendmmsg(slot, vec, 4, 0); if (r > 0) ok += r; }
+	} else if (!strcmp(mode, "swapconnectudp")) { /* a unix socket gives way to a UDP socket */
+		safe = socket(AF_UNIX, SOCK_DGRAM, 0); risky = socket(AF_INET, SOCK_DGRAM, 0); slot = dup(safe);
+		pthread_create(&t, 0, flip_both, 0);
+		for (long i = 0; i < rounds; i++) { ok += connect(slot, &target.a, i & 1 ? sizeof target.un : sizeof target.in) == 0; send(risky, "x", 1, MSG_DONTWAIT); }
 	} else return 2;
 	stop = 1; pthread_join(t, 0); printf("%ld\n", ok); return 0;
 }
