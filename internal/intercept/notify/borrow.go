@@ -120,12 +120,6 @@ func (b *borrowed) wait(tid int) (linux.Status, error) {
 	return st, nil
 }
 
-// prepare has tid execute a call when it is resumed.
-func (b *borrowed) prepare(tid, nr int, args [6]uint64) error {
-	r := b.regs
-	r.Inject(b.ip, nr, args)
-	return linux.SetRegs(tid, &r)
-}
 
 // next resumes tid up to its next system call stop or ptrace event.
 func (b *borrowed) next(tid int) (linux.Status, error) {
@@ -153,10 +147,13 @@ func (b *borrowed) next(tid int) (linux.Status, error) {
 	}
 }
 
-// enter resumes tid into the call that was prepared. What stands at ip can be
+// enter resumes tid into a call of ours. What stands at ip can be
 // overwritten, so what it really enters is looked at: a task that enters
 // anything else under our hand is killed.
 func (b *borrowed) enter(tid, nr int, args [6]uint64) error {
+	call := b.regs
+	call.Inject(b.ip, nr, args)
+	_ = linux.SetRegs(tid, &call) // fails for the dead only, as next finds out
 	if _, err := b.next(tid); err != nil {
 		return err
 	}
@@ -203,11 +200,12 @@ func (b *borrowed) again() {
 // that one is answered so.
 func (b *borrowed) restart() {
 	b.s.injected.expect(b.tid, injectedCall{nr: b.nr, args: b.args, answer: fail(errRestart)})
-	defer b.s.injected.forget(b.tid)
-	if b.prepare(b.tid, b.nr, b.args) != nil || b.enter(b.tid, b.nr, b.args) != nil {
-		return
+	err := b.enter(b.tid, b.nr, b.args)
+	if err == nil {
+		_, err = b.next(b.tid)
 	}
-	if _, err := b.next(b.tid); err != nil {
+	b.s.injected.forget(b.tid) // before it can make the call by itself
+	if err != nil {
 		return
 	}
 	_ = linux.SetSigMask(b.tid, b.mask)

@@ -31,9 +31,6 @@ func (b *borrowed) carrier() (*carrier, error) {
 	args := [6]uint64{carrierFlags}
 	b.s.injected.expect(b.tid, injectedCall{syscall.SYS_CLONE, args, cont()})
 	defer b.s.injected.forget(b.tid)
-	if err := b.prepare(b.tid, syscall.SYS_CLONE, args); err != nil {
-		return nil, err
-	}
 	if err := b.enter(b.tid, syscall.SYS_CLONE, args); err != nil {
 		return nil, err
 	}
@@ -63,9 +60,6 @@ func (b *borrowed) carrier() (*carrier, error) {
 func (k *carrier) run(nr int, args [6]uint64) (int64, error) {
 	k.b.s.injected.expect(k.tid, injectedCall{nr, args, cont()})
 	defer k.b.s.injected.forget(k.tid)
-	if err := k.b.prepare(k.tid, nr, args); err != nil {
-		return 0, err
-	}
 	if err := k.b.enter(k.tid, nr, args); err != nil {
 		return 0, err
 	}
@@ -130,9 +124,6 @@ const sysCloseRange = 436 // Linux 5.9, the same number everywhere
 // is then stopped where release, again and restart may be used.
 func (k *carrier) end() error {
 	args := [6]uint64{}
-	if err := k.b.prepare(k.tid, syscall.SYS_EXIT, args); err != nil {
-		return err
-	}
 	err := k.b.enter(k.tid, syscall.SYS_EXIT, args)
 	for err == nil {
 		_, err = k.b.next(k.tid)

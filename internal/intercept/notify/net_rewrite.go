@@ -61,14 +61,17 @@ func (s *Supervisor) rewriteOf(c *Call) (rw rewriting, m message) {
 func (s *Supervisor) rewrite(b *borrowed, as rewriting) {
 	if as.notified {
 		s.injected.expect(b.tid, injectedCall{as.nr, as.args, cont()})
-		defer s.injected.forget(b.tid)
 	}
-	if b.prepare(b.tid, as.nr, as.args) != nil || b.enter(b.tid, as.nr, as.args) != nil {
-		return
+	var v int64
+	err := b.enter(b.tid, as.nr, as.args)
+	if err == nil {
+		// Inside the call, where no handler can run before it returns.
+		_ = linux.SetSigMask(b.tid, b.mask)
+		v, err = b.result(b.tid)
 	}
-	// Inside the call, where no handler can run before it returns.
-	_ = linux.SetSigMask(b.tid, b.mask)
-	v, err := b.result(b.tid)
+	if as.notified {
+		s.injected.forget(b.tid) // before it can make such a call by itself
+	}
 	switch {
 	case errors.Is(err, errFiltered):
 		s.net.stubborn(&b.proc)
