@@ -63,6 +63,10 @@ func (p place) open(dirfd int, path string, flags int) (int, error) {
 				return fd, nil
 			}
 			linux.Close(fd)
+		} else if err == syscall.ENOENT {
+			if p.absent(dirfd, path) {
+				return -1, err
+			}
 		} else if err != syscall.ELOOP && err != syscall.ENOSYS && err != syscall.EPERM {
 			return -1, err
 		}
@@ -83,6 +87,37 @@ func (p place) fast(dirfd int, path string) (int, error) {
 	}
 	defer linux.Close(base)
 	return linux.OpenAt2(base, path, linux.OPath, linux.ResolveNoMagicLinks)
+}
+
+// absent says whether a name that fast did not find is not there for the
+// caller either: it was not looked for below /proc/self, which is ours and not
+// the caller's there.
+func (p place) absent(dirfd int, path string) bool {
+	from := dirfd
+	if path[0] == '/' {
+		from = linux.AtFDCWD
+	} else {
+		base, err := p.start(dirfd)
+		if err != nil {
+			return false
+		}
+		defer linux.Close(base)
+		from = base
+	}
+	if fd, err := linux.OpenAt2(from, path, linux.OPath|syscall.O_NOFOLLOW, linux.ResolveNoMagicLinks); err == nil {
+		linux.Close(fd)
+		return false // a link that leads nowhere, or there
+	}
+	parent := path[:strings.LastIndexByte(strings.TrimRight(path, "/"), '/')+1]
+	if parent == "" {
+		parent = "."
+	}
+	fd, err := linux.OpenAt2(from, parent, linux.OPath, linux.ResolveNoMagicLinks)
+	if err != nil {
+		return false
+	}
+	defer linux.Close(fd)
+	return !inProc(fd)
 }
 
 // inProc says whether a descriptor leads into a proc filesystem.
