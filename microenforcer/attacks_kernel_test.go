@@ -14,6 +14,7 @@ import (
 type cell struct {
 	dir     string // shows as /tmp inside
 	serving []string
+	mask    []string // of testdata/mask, put in front of the enforcer
 }
 
 // The addresses that attacks are aimed at exist inside the cell only.
@@ -51,7 +52,9 @@ if [ -n "$SERVE" ]; then
 fi
 cd /
 exec "$@"`
-	cmd := exec.Command("unshare", append([]string{"-n", "-m", "-p", "-f", "--mount-proc", "--kill-child", "sh", "-c", script, "sh", "/tmp/microenforcer"}, args...)...)
+	argv := []string{"-n", "-m", "-p", "-f", "--mount-proc", "--kill-child", "sh", "-c", script, "sh"}
+	argv = append(append(argv, c.mask...), "/tmp/microenforcer")
+	cmd := exec.Command("unshare", append(argv, args...)...)
 	cmd.Env = append(os.Environ(), "CELL="+c.dir)
 	return cmd
 }
@@ -70,8 +73,10 @@ func (c *cell) run(t testing.TB, flags []string, command ...string) result {
 	return r
 }
 
-func TestAttacks(t *testing.T) {
-	c := newCell(t)
+func TestAttacks(t *testing.T) { attacks(t, newCell(t)) }
+
+// attacks runs the corpus in a cell, in both modes.
+func attacks(t *testing.T, c *cell) {
 	for _, tt := range attackCases {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, mode := range []string{"audit", "enforce"} {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/limpet-security/limpet/internal/policy"
@@ -34,9 +35,12 @@ type Config struct {
 	CAFile  string // PEM of the gateway's CA; "" uses the image's
 	Token   string // join token; "" uses LIMPET_JOIN_TOKEN
 
-	Dir        string        // "": workload.Dir
-	FlushLimit time.Duration // of the last events at the end; 0: DefaultFlush
-	Logger     *slog.Logger  // nil: discard
+	Dir string // "": workload.Dir
+	// MinimumRung refuses to start where the kernel gives less: A1, A2, A3, B
+	// or C. "": C, whatever there is.
+	MinimumRung string
+	FlushLimit  time.Duration // of the last events at the end; 0: DefaultFlush
+	Logger      *slog.Logger  // nil: discard
 	// HealthCheck is a short life beside the container's own: no lifecycle
 	// events, no status, no control plane; events on stderr.
 	HealthCheck bool
@@ -50,6 +54,12 @@ func (c *Config) validate() error {
 	case "", policy.Audit, policy.Enforce, policy.Off:
 	default:
 		return fmt.Errorf("cannot use mode %q: want %s, %s or %s", c.Mode, policy.Audit, policy.Enforce, policy.Off)
+	}
+	if c.MinimumRung == "" {
+		c.MinimumRung = "C"
+	}
+	if !slices.Contains(rungs, c.MinimumRung) {
+		return fmt.Errorf("cannot use minimum rung %q: want A1, A2, A3, B or C", c.MinimumRung)
 	}
 	if c.FlushLimit < 0 || c.FlushLimit > maxFlush {
 		return fmt.Errorf("cannot use a flush limit of %v: at most %v", c.FlushLimit, maxFlush)

@@ -166,50 +166,53 @@ func TestDockerShapes(t *testing.T) {
 	buildImages(t)
 	policyFile := filepath.Join(t.TempDir(), "p.yaml")
 	for _, s := range shapes {
-		t.Run(s.name, func(t *testing.T) {
-			controls, command := "", []string{"/tmp/attack", "each"}
-			for _, tt := range attackCases {
-				// The rule of the tcp case, without its protocol, holds for udp too.
-				if !strings.HasPrefix(tt.name, "outbound udp") && !strings.Contains(controls, tt.at(dockerPeer, "enforce").controls) {
-					controls += strings.Replace(tt.at(dockerPeer, "enforce").controls, ", ports: [80], protocols: [tcp]", "", 1)
-				}
-				command = append(append(command, tt.at(dockerPeer, "enforce").attack...), ";")
-			}
-			for i, a := range command {
-				if s.scratch != "" {
-					command[i] = strings.Replace(a, "/tmp/dropped", s.scratch+"/dropped", 1)
-				}
-			}
-			writePolicy(t, policyFile, controls)
-			r := container(t, scratchImage, s, policyFile, nil, command...)
-			parts := strings.Split("\n"+r.out, "\nattack ")[1:]
-			if len(parts) < len(attackCases) {
-				t.Fatal(r.brief())
-			}
-			for i, tt := range attackCases {
-				if tt.control == "reverseShell" {
-					continue // its connection is denied here already
-				}
-				if tt.control == "users" {
-					continue // privilegeChange is named first
-				}
-				_, said, _ := strings.Cut(parts[i], "\n")
-				if !strings.Contains(said, tt.denied) || tt.worked != "" && strings.Contains(said, tt.worked) {
-					t.Errorf("%s: %s", tt.name, parts[i])
-				}
-				// A drifted program on a tmpfs is fileless too: either may be named.
-				n := len(r.of(tt.control))
-				if tt.control == "drift" {
-					n += len(r.of("fileless"))
-				}
-				if n == 0 && (s.bare || !tt.masked) {
-					t.Errorf("%s: no event", tt.name)
-				}
-			}
-			if t.Failed() {
-				t.Log(r.brief())
-			}
-		})
+		t.Run(s.name, func(t *testing.T) { attackAll(t, s, policyFile) })
+	}
+}
+
+// attackAll runs the whole corpus in one container of a shape, in enforce mode.
+func attackAll(t *testing.T, s shape, policyFile string) {
+	controls, command := "", []string{"/tmp/attack", "each"}
+	for _, tt := range attackCases {
+		// The rule of the tcp case, without its protocol, holds for udp too.
+		if !strings.HasPrefix(tt.name, "outbound udp") && !strings.Contains(controls, tt.at(dockerPeer, "enforce").controls) {
+			controls += strings.Replace(tt.at(dockerPeer, "enforce").controls, ", ports: [80], protocols: [tcp]", "", 1)
+		}
+		command = append(append(command, tt.at(dockerPeer, "enforce").attack...), ";")
+	}
+	for i, a := range command {
+		if s.scratch != "" {
+			command[i] = strings.Replace(a, "/tmp/dropped", s.scratch+"/dropped", 1)
+		}
+	}
+	writePolicy(t, policyFile, controls)
+	r := container(t, scratchImage, s, policyFile, nil, command...)
+	parts := strings.Split("\n"+r.out, "\nattack ")[1:]
+	if len(parts) < len(attackCases) {
+		t.Fatal(r.brief())
+	}
+	for i, tt := range attackCases {
+		if tt.control == "reverseShell" {
+			continue // its connection is denied here already
+		}
+		if tt.control == "users" {
+			continue // privilegeChange is named first
+		}
+		_, said, _ := strings.Cut(parts[i], "\n")
+		if !strings.Contains(said, tt.denied) || tt.worked != "" && strings.Contains(said, tt.worked) {
+			t.Errorf("%s: %s", tt.name, parts[i])
+		}
+		// A drifted program on a tmpfs is fileless too: either may be named.
+		n := len(r.of(tt.control))
+		if tt.control == "drift" {
+			n += len(r.of("fileless"))
+		}
+		if n == 0 && (s.bare || !tt.masked) {
+			t.Errorf("%s: no event", tt.name)
+		}
+	}
+	if t.Failed() {
+		t.Log(r.brief())
 	}
 }
 

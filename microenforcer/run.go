@@ -63,7 +63,8 @@ func Run(cfg Config) (code int, err error) {
 	if cfg.Gateway == "" {
 		cfg.Gateway = ours["GATEWAY"]
 	}
-	sup, err := supervise.Take(supervise.Options{Logger: cfg.Logger})
+	tr := &traced{}
+	sup, err := supervise.Take(supervise.Options{Logger: cfg.Logger, Traced: tr.owns})
 	if err != nil {
 		return ExitFailed, err
 	}
@@ -72,6 +73,7 @@ func Run(cfg Config) (code int, err error) {
 	if err != nil {
 		return ExitFailed, err
 	}
+	m.traced = tr
 	return m.run(sup, appEnv)
 }
 
@@ -90,7 +92,9 @@ type micro struct {
 	arms     seccomp.Arms // of the filter, as they were at the start
 
 	names   *resolve.Resolver // answers the workload's questions to name servers
-	engine  *notify.Supervisor
+	engine  engine
+	rung    string       // of the engine, when it is another than package notify's
+	traced  *traced      // the tracees of this process, if the engine is a tracer
 	pid     atomic.Int64 // of the application, once it exists
 	support *support
 	visits  enforcer.Visits // how sessions from outside can be met
@@ -154,9 +158,7 @@ func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
 	}
 	m.names = resolve.New(resolve.Config{Judge: m.loop, Logger: m.cfg.Logger})
 	defer m.names.Close()
-	m.engine, err = notify.Start(context.Background(), notify.Config{
-		Judge: m.loop, Arms: m.arm(), Names: m.names, Logger: m.cfg.Logger, Reaped: sup.Reaped, Fault: m.fault,
-	}, notify.Command{
+	err = m.start(sup, notify.Command{
 		Path: path, Args: m.cfg.Command, Env: env,
 		DropCaps: []int{linux.CapSysPtrace}, Forked: func(pid int) {
 			m.pid.Store(int64(pid))

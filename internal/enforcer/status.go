@@ -35,6 +35,7 @@ type ControlStatus struct {
 type Support struct {
 	Report   probe.Report
 	Known    bool             // the probe has ended well
+	Engine   string           // the rung of the engine that runs, if it is not package notify's: B or C
 	Manifest bool             // a drift manifest is there
 	Arms     seccomp.Arms     // of the filter of this start
 	Visit    *Visit           // nil: not known
@@ -46,7 +47,7 @@ type Support struct {
 func Status(e *verdict.Engine, s Support) (rung string, out []ControlStatus) {
 	rung = "unknown"
 	if s.Known {
-		rung = s.Report.Rung()
+		rung = s.rung()
 	}
 	needs := map[policy.ControlID][]policy.Need{}
 	for _, c := range policy.Registry() {
@@ -127,7 +128,15 @@ func reduce(st *ControlStatus, available bool, needs []policy.Need, s Support) {
 			return
 		}
 	}
-	for _, name := range facilitiesOf(st.Control) {
+	names := facilitiesOf(st.Control)
+	if s.rung() == "B" {
+		if !traced[st.Control] {
+			unavailable("the ptrace engine does not have this control", 0)
+			return
+		}
+		names = tracedFacilities(st.Control)
+	}
+	for _, name := range names {
 		for _, f := range s.Report.Facilities {
 			if f.Name == name && !f.OK {
 				unavailable(fmt.Sprintf("the kernel or the container's seccomp profile does not give %s: %v", name, f.Errno), f.Errno)
@@ -143,7 +152,10 @@ func reduce(st *ControlStatus, available bool, needs []policy.Need, s Support) {
 		unavailable("restart required: "+why, 0)
 		return
 	}
-	ungated(st, s.Report)
+	if s.rung() != "B" {
+		ungated(st, s.Report)
+	}
+	limits(st, s.rung())
 	hide(st, s.Report)
 }
 

@@ -93,8 +93,10 @@ func (s *Supervisor) reapAll(main int) (end *Exit, again bool) {
 			}
 			return nil, true
 		case err == nil && info.pid != 0 && info.dead():
-			if e, ok := reapOne(main); ok {
-				return &e, false
+			if !s.traced(main) {
+				if e, ok := reapOne(main); ok {
+					return &e, false
+				}
 			}
 			again = true
 		case err == nil && info.pid != 0:
@@ -106,7 +108,7 @@ func (s *Supervisor) reapAll(main int) (end *Exit, again bool) {
 			return nil, again
 		}
 		pid := int(info.pid)
-		if !info.dead() || (s.opts.Foreign != nil && s.opts.Foreign(pid)) {
+		if !info.dead() || (s.opts.Foreign != nil && s.opts.Foreign(pid)) || s.traced(pid) {
 			return nil, true
 		}
 		e, ok := reapOne(pid)
@@ -119,6 +121,8 @@ func (s *Supervisor) reapAll(main int) (end *Exit, again bool) {
 		s.reaped.Add(1)
 	}
 }
+
+func (s *Supervisor) traced(pid int) bool { return s.opts.Traced != nil && s.opts.Traced(pid) }
 
 // stopSignal gives the signal that has stopped pid for its parent, or 0. It
 // consumes nothing: a tracer's stop is not ours.

@@ -44,6 +44,10 @@ type Options struct {
 	// Foreign says that a child of ours has another owner who waits for it.
 	// nil: there are none.
 	Foreign func(pid int) bool
+	// Traced says that a tracer follows a process all its life and collects its
+	// end itself: it is left alone when it is dead, and handed in with Reaped.
+	// nil: there are none.
+	Traced func(pid int) bool
 	// Seen is called for every signal before it is passed on. nil: nobody asks.
 	Seen func(Signal)
 }

@@ -28,6 +28,7 @@ type Response struct {
 	Kill     bool // the caller's process is killed
 	postpone bool
 	ended    bool // already answered
+	lent     Lent // for an engine that borrows the handlers (lent.go)
 }
 
 func cont() Response                { return Response{Continue: true} }
@@ -60,7 +61,7 @@ func scalar(a intercept.Answer) Response {
 func (c *Call) TID() int { return int(c.PID) }
 
 // Valid says whether the caller still waits for this very call.
-func (c *Call) Valid() bool { return linux.IDValid(c.s.listener, c.ID) }
+func (c *Call) Valid() bool { return c.s.lent || linux.IDValid(c.s.listener, c.ID) }
 
 // Slow hands the listener to another thread. Call it before blocking.
 func (c *Call) Slow() {

@@ -67,11 +67,7 @@ func (s *Supervisor) dispatch(c *Call) (r Response) {
 	name := "?"
 	defer func() {
 		if v := recover(); v != nil {
-			s.faults.Add(1)
-			s.cfg.Logger.Error("a handler failed; the call was refused", "syscall", name, "fault", fmt.Sprint(v), "stack", string(debug.Stack()))
-			if s.cfg.Fault != nil {
-				s.cfg.Fault(name, v)
-			}
+			s.fault(name, v)
 			r = fail(syscall.EPERM)
 		}
 	}()
@@ -87,4 +83,13 @@ func (s *Supervisor) dispatch(c *Call) (r Response) {
 		s.sockets.Store(true)
 	}
 	return rt.handle(s, c)
+}
+
+// fault reports a panic of a handler whose call was refused.
+func (s *Supervisor) fault(name string, v any) {
+	s.faults.Add(1)
+	s.cfg.Logger.Error("a handler failed; the call was refused", "syscall", name, "fault", fmt.Sprint(v), "stack", string(debug.Stack()))
+	if s.cfg.Fault != nil {
+		s.cfg.Fault(name, v)
+	}
 }

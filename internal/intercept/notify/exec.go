@@ -49,54 +49,12 @@ func (a *attempt) close() {
 }
 
 func (s *Supervisor) exec(c *Call, dirfd int, path, argv, envp uint64, flags int) Response {
-	// What is remembered of this task ends here, whatever comes of the call.
-	proc := *c.Process()
-	s.tasks.drop(c.TID())
-	if proc.PID != proc.TID {
-		s.tasks.drop(proc.PID)
-	}
-	a := &attempt{place: place{s: s, tid: c.TID(), tgid: proc.PID}, wants: s.cfg.Judge.Wants()}
-	a.FD = -1
-	a.Proc = &proc
+	a := s.attempt(c)
 	defer a.close()
-
-	name, err := c.ReadString(path, action.MaxPath)
-	switch {
-	case errors.Is(err, syscall.EFAULT):
-		return fail(syscall.EFAULT)
-	case errors.Is(err, errLong):
-		return fail(syscall.ENAMETOOLONG)
-	case err != nil:
-		a.Unverified = true
-	}
-	a.Requested = name
-	if err == nil {
-		a.Args, a.ArgsTruncated = c.readArgs(argv)
-		var env []string
-		if a.wants.Env {
-			env = c.readEnv(envp)
-		}
-		if !c.Valid() {
-			return fail(syscall.EINTR) // nobody waits for it
-		}
-		err = a.look(dirfd, name, flags)
-		var e syscall.Errno
-		if errors.As(err, &e) {
-			if s.meetsToo(&proc, e) {
-				return fail(e)
-			}
-			a.Unverified = true
-		} else {
-			a.refer(a.kernelArgs(), a.ArgsTruncated, env)
-		}
-	}
-	c.Slow()
-	a.ids()
-	a.sockets()
-	if r, denied := answerOf(s.cfg.Judge.Exec(&a.Exec)); denied {
+	if r, denied := s.askExec(c, a, dirfd, path, argv, envp, flags); denied {
 		return r
 	}
-	err = s.seizeForExec(c)
+	err := s.seizeForExec(c)
 	if err != nil {
 		if errors.Is(err, syscall.ESRCH) {
 			return fail(syscall.EINTR)
@@ -113,6 +71,58 @@ func (s *Supervisor) exec(c *Call, dirfd int, path, argv, envp uint64, flags int
 	c.answered.Store(true)
 	s.watch(c, a)
 	return done()
+}
+
+// attempt begins an exec; it is the caller's to close.
+func (s *Supervisor) attempt(c *Call) *attempt {
+	// What is remembered of this task ends here, whatever comes of the call.
+	proc := *c.Process()
+	s.tasks.drop(c.TID())
+	if proc.PID != proc.TID {
+		s.tasks.drop(proc.PID)
+	}
+	a := &attempt{place: place{s: s, tid: c.TID(), tgid: proc.PID}, wants: s.cfg.Judge.Wants()}
+	a.FD = -1
+	a.Proc = &proc
+	return a
+}
+
+// askExec is the first of the two decisions; r is the answer when denied.
+func (s *Supervisor) askExec(c *Call, a *attempt, dirfd int, path, argv, envp uint64, flags int) (r Response, denied bool) {
+	name, err := c.ReadString(path, action.MaxPath)
+	switch {
+	case errors.Is(err, syscall.EFAULT):
+		return fail(syscall.EFAULT), true
+	case errors.Is(err, errLong):
+		return fail(syscall.ENAMETOOLONG), true
+	case err != nil:
+		a.Unverified = true
+	}
+	a.Requested = name
+	if err == nil {
+		a.Args, a.ArgsTruncated = c.readArgs(argv)
+		var env []string
+		if a.wants.Env {
+			env = c.readEnv(envp)
+		}
+		if !c.Valid() {
+			return fail(syscall.EINTR), true // nobody waits for it
+		}
+		err = a.look(dirfd, name, flags)
+		var e syscall.Errno
+		if errors.As(err, &e) {
+			if s.meetsToo(a.Proc, e) {
+				return fail(e), true
+			}
+			a.Unverified = true
+		} else {
+			a.refer(a.kernelArgs(), a.ArgsTruncated, env)
+		}
+	}
+	c.Slow()
+	a.ids()
+	a.sockets()
+	return answerOf(s.cfg.Judge.Exec(&a.Exec))
 }
 
 // seizeForExec attaches to the caller. Without WAIT_KILLABLE a call that was

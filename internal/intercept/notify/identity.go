@@ -108,6 +108,9 @@ const capAmbientRaise = 2
 // call, and made to call prctl(PR_SET_DUMPABLE, 1) at the one address that is
 // known to hold a system call instruction: where it made its own.
 func (s *Supervisor) keepOpen(c *Call) Response {
+	if s.lent {
+		return Response{Continue: true, lent: Lent{Reopen: true}}
+	}
 	c.Slow()
 	tid := c.TID()
 	proc := *c.Process()

@@ -165,6 +165,13 @@ func (e *StartError) Error() string { return fmt.Sprintf("cannot %s: %v", e.Step
 // Unwrap gives the errno.
 func (e *StartError) Unwrap() error { return e.Errno }
 
+// StepFilter is the step of a StartError that says that no listener is to be
+// had here.
+var StepFilter = stage.Steps[stage.StepFilter]
+
+// HelperError reads what the helper said when it could not become the command.
+func HelperError(b []byte) error { return helperError(b) }
+
 func helperError(b []byte) error {
 	if len(b) < 2 {
 		return errors.New("cannot start: the child helper ended early")

@@ -49,6 +49,7 @@ type Supervisor struct {
 	pid      int  // the first child
 	killable bool // a call that was received is interrupted by fatal signals only
 	routes   *[maxSyscall]route
+	lent     bool // there is no listener: another engine stops the callers (lent.go)
 	tasks    taskTable
 	count    taskCount
 	power    power

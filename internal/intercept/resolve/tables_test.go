@@ -126,7 +126,9 @@ func TestTunnels(t *testing.T) {
 		want bool
 	}{
 		{"long names of data", func(i int) (string, uint16, time.Duration) { return blob(80) + ".t.evil.test", 1, time.Second }, 5, true},
-		{"slow short names of data", func(i int) (string, uint16, time.Duration) { return blob(30) + ".evil.co.uk", 1, 200 * time.Millisecond }, 150, true},
+		{"slow short names of data", func(i int) (string, uint16, time.Duration) {
+			return blob(30) + ".evil.co.uk", 1, 200 * time.Millisecond
+		}, 150, true},
 		{"NULL", func(i int) (string, uint16, time.Duration) { return fmt.Sprintf("p%d.evil.test", i), 10, time.Second }, 5, true},
 		{"many TXT", func(i int) (string, uint16, time.Duration) { return fmt.Sprintf("c%d.evil.test", i), 16, time.Second }, 30, true},
 		{"hex of digests, now and then", func(i int) (string, uint16, time.Duration) { return blob(40) + ".scan.test", 1, time.Minute }, 50, false},

@@ -53,6 +53,7 @@ func measure() Report {
 	}
 	n.add(SysPtrace, err)
 	n.reach()
+	n.trace()
 	n.listener()
 	if n.r.Has(Listener) {
 		n.r.Hidden, _ = hidden()

@@ -32,6 +32,8 @@ const (
 	OtherUID     Name = "other_uid"             // memory, exe and ptrace of a child with another uid
 	SysPtrace    Name = "cap_sys_ptrace"        // nothing of the above can be refused
 	Openat2      Name = "openat2"               // 5.6
+	TraceFilter  Name = "seccomp_trace"         // a filter that stops calls for a tracer
+	ReadOnlyPage Name = "shared_page"           // SysV memory that others can only read
 	LandlockTCP  Name = "landlock_tcp"          // ABI 4, 6.7
 	LandlockSig  Name = "landlock_signal_scope" // ABI 6, 6.12
 )
@@ -66,7 +68,7 @@ func (r Report) Has(n Name) bool {
 }
 
 // Rung is the engine ladder's rung that the facilities allow: A1, A2, A3, B or
-// C. It does not say that this version has an engine for it: Supported does.
+// C.
 func (r Report) Rung() string {
 	notify := r.Has(Listener) && r.Has(Continue) && r.Has(AddFD)
 	switch {
@@ -76,16 +78,10 @@ func (r Report) Rung() string {
 		return "A2"
 	case notify:
 		return "A3"
-	case r.Has(Ptrace):
+	case r.Has(Ptrace) && r.Has(TraceFilter):
 		return "B"
 	}
 	return "C"
-}
-
-// Supported says whether package notify can run on what was found.
-func (r Report) Supported() bool {
-	rung := r.Rung()
-	return rung == "A1" || rung == "A2"
 }
 
 // Limits of one run.
@@ -164,5 +160,7 @@ func Main() {
 		os.Exit(0)
 	case targetName:
 		target()
+	case tracedName:
+		traced()
 	}
 }

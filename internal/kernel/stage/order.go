@@ -19,6 +19,7 @@ type Order struct {
 	Scope    bool    // confine signals by Landlock where the kernel can
 	Gate     bool    // TCP connects are the supervisor's alone
 	Umask    int     // of the command; the supervisor's own is 0
+	Traced   bool    // the filter stops calls for a tracer, which waits for one of setfsuid
 }
 
 // maxOrder bounds an encoded order: the kernel takes no more than 6 MiB of
@@ -69,6 +70,7 @@ func (o *Order) encode() []byte {
 	flag(o.Scope)
 	flag(o.Gate)
 	b = binary.AppendUvarint(b, uint64(o.Umask))
+	flag(o.Traced)
 	return b
 }
 
@@ -125,6 +127,7 @@ func (o *Order) decode(b []byte) error {
 	o.Scope = number() == 1
 	o.Gate = number() == 1
 	o.Umask = int(number() & 0o777)
+	o.Traced = number() == 1
 	if bad || len(b) != 0 {
 		return errOrder
 	}

@@ -29,7 +29,7 @@ const (
 	stepCaps     = 'c'
 	stepNNP      = 'n'
 	stepGate     = 'g'
-	stepFilter   = 'f'
+	StepFilter   = 'f'
 	stepExec     = 'x'
 )
 
@@ -40,7 +40,7 @@ var Steps = map[byte]string{
 	stepCaps:   "drop capabilities",
 	stepNNP:    "set no_new_privs",
 	stepGate:   "enter the network domain",
-	stepFilter: "install the filter",
+	StepFilter: "install the filter",
 	stepExec:   "start the command",
 }
 
@@ -108,6 +108,9 @@ func become() (step byte, err error) {
 			return stepCaps, err
 		}
 	}
+	if o.Traced {
+		return becomeTraced(&o)
+	}
 	// The filter binds this thread alone until the exec replaces the process,
 	// so another thread can still send the listener away.
 	ask, sent := make(chan listening), make(chan struct{})
@@ -135,7 +138,7 @@ func become() (step byte, err error) {
 		fd, err = linux.InstallFilter(o.Filter, o.Flags)
 	}
 	if err != nil {
-		return stepFilter, err
+		return StepFilter, err
 	}
 	l := listening{fd: fd}
 	if o.Flags&linux.FilterKillable != 0 {

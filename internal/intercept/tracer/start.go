@@ -1,0 +1,144 @@
+package tracer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/limpet-security/limpet/internal/intercept/notify"
+	"github.com/limpet-security/limpet/internal/kernel/landlock"
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+	"github.com/limpet-security/limpet/internal/kernel/seccomp"
+	"github.com/limpet-security/limpet/internal/kernel/stage"
+)
+
+// Config and Command are those of the other engine: whoever starts one can
+// start the other.
+type (
+	Config  = notify.Config
+	Command = notify.Command
+)
+
+// StepTrace is the step of a notify.StartError that says that ptrace is not to
+// be had here.
+const StepTrace = "trace the child"
+
+const options = linux.TraceSysGood | linux.TraceFork | linux.TraceVfork | linux.TraceClone | linux.TraceExec | linux.TraceSeccomp | linux.TraceExitKill
+
+// Start runs cmd as notify.Start does, and answers the calls of its tree until
+// the last of it is gone.
+//
+// ctx bounds the start only.
+func Start(ctx context.Context, cfg Config, cmd Command) (*Tracer, error) {
+	if cfg.Judge == nil {
+		return nil, errors.New("cannot supervise without a judge")
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	h, err := notify.Lend(cfg)
+	if err != nil {
+		return nil, err
+	}
+	t := &Tracer{cfg: cfg, handlers: h, tasks: make(map[int]*task), done: make(chan struct{})}
+	if err := t.page.open(); err != nil {
+		// Addresses cannot be judged soundly: Report says so.
+		cfg.Logger.Warn("there is no page for judged memory", "error", err)
+	}
+	filter, err := seccomp.Traced(seccomp.Start{
+		Protect:    append([]int{os.Getpid()}, cfg.Protect...),
+		AllSignals: linux.LandlockVersion() < landlock.SignalABI,
+		Arms:       cfg.Arms,
+	}, t.page.guard(), h.Leaves())
+	if err != nil {
+		return nil, err
+	}
+	helper, err := stage.Begin()
+	if err != nil {
+		return nil, err
+	}
+	defer helper.Sock.Close()
+	t.pid = helper.PID
+	stop := context.AfterFunc(ctx, func() { _ = syscall.Kill(helper.PID, syscall.SIGKILL) })
+	defer stop()
+	seized := make(chan error)
+	go t.run(seized)
+	if err := <-seized; err != nil {
+		_ = syscall.Kill(helper.PID, syscall.SIGKILL)
+		return nil, err
+	}
+	if cmd.Forked != nil {
+		cmd.Forked(helper.PID)
+	}
+	err = helper.Give(&stage.Order{
+		Path: cmd.Path, Dir: cmd.Dir, Args: cmd.Args, Env: cmd.Env, Filter: filter, DropCaps: cmd.DropCaps, Scope: true,
+		Umask: h.Umask(), Traced: true,
+	})
+	if err == nil {
+		err = started(int(helper.Sock.Fd()))
+	}
+	if err != nil {
+		_ = syscall.Kill(helper.PID, syscall.SIGKILL)
+		t.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// started waits until the helper's end of the socket is closed by the exec, or
+// it says what failed.
+func started(sock int) error {
+	var b [16]byte
+	for {
+		n, err := syscall.Read(sock, b[:])
+		switch {
+		case err == syscall.EINTR:
+			continue
+		case err != nil:
+			return fmt.Errorf("cannot hear from the child helper: %w", err)
+		case n == 0:
+			return nil
+		}
+		return notify.HelperError(b[:n])
+	}
+}
+
+// run is the tracer's thread from birth to end.
+func (t *Tracer) run(seized chan<- error) {
+	runtime.LockOSThread() // never unlocked: the thread ends with us, and what it still traces is killed (EXITKILL)
+	defer close(t.done)
+	if err := linux.Seize(t.pid, options); err != nil {
+		errno := syscall.EPERM
+		errors.As(err, &errno)
+		seized <- &notify.StartError{Step: StepTrace, Errno: errno}
+		return
+	}
+	t.adopt(t.pid, nil)
+	close(seized)
+	for {
+		pid, st, err := linux.WaitTracees()
+		if err != nil {
+			break // ECHILD: nobody is left
+		}
+		t.stopped(pid, st)
+	}
+	t.handlers.Close()
+	t.page.close()
+}
+
+// Close waits for the end of the tree, but not for ever: what is left of it
+// dies with this process.
+func (t *Tracer) Close() {
+	select {
+	case <-t.done:
+	case <-time.After(maxClose):
+		t.cfg.Logger.Warn("the workload has not ended")
+	}
+}
+
+const maxClose = 2 * time.Second

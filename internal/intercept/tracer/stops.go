@@ -1,0 +1,115 @@
+package tracer
+
+import (
+	"syscall"
+
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+)
+
+// stopped handles one report of the kernel about one tracee.
+func (t *Tracer) stopped(pid int, st linux.Status) {
+	if st.Exited() || st.Signaled() {
+		t.gone(pid, st)
+		return
+	}
+	if !st.Stopped() {
+		return
+	}
+	k := t.tasks[pid]
+	if k == nil {
+		// A child whose parent has not told yet, or died before it could: it
+		// starts with nothing, which only costs it another page.
+		k = t.adopt(pid, nil)
+	}
+	sig := st.StopSignal()
+	switch event := uint32(st) >> 16; event {
+	case linux.EventSeccomp:
+		t.call(k)
+		return
+	case linux.EventExec:
+		t.execed(k)
+		return
+	case linux.EventFork, linux.EventVfork, linux.EventClone:
+		t.forked(k)
+		t.resume(k, 0)
+		return
+	case linux.EventStop:
+		k.born = true
+		switch sig {
+		case syscall.SIGSTOP, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU:
+			_ = linux.Listen(pid) // it stays stopped until somebody continues it
+			return
+		}
+		t.resume(k, 0)
+		return
+	case 0:
+		if sig == syscall.SIGTRAP|0x80 {
+			t.behind(k)
+			return
+		}
+		t.resume(k, int(sig))
+		return
+	}
+	t.resume(k, 0)
+}
+
+// resume lets a task go on, to the stop that it is waited for.
+func (t *Tracer) resume(k *task, sig int) {
+	// ESRCH: it was killed meanwhile, and its end will be told.
+	if k.after != nothing {
+		_ = linux.ContSyscall(k.tid, sig)
+		return
+	}
+	_ = linux.Cont(k.tid, sig)
+}
+
+// forked is told of a new task.
+func (t *Tracer) forked(k *task) {
+	msg, err := linux.EventMessage(k.tid)
+	if err != nil || msg == 0 {
+		return
+	}
+	var r linux.Regs
+	flags := uint64(syscall.SIGCHLD)
+	if linux.GetRegs(k.tid, &r) == nil {
+		switch r.NR() {
+		case cloneNR:
+			flags = r.Args()[0]
+		case vforkNR:
+			flags = syscall.CLONE_VM
+		}
+	}
+	s := &space{attached: k.space.attached}
+	if flags&syscall.CLONE_VM != 0 {
+		s = k.space
+	}
+	child := t.tasks[int(msg)]
+	if child == nil {
+		child = t.adopt(int(msg), s)
+	} else {
+		child.space = s // its first stop came first
+	}
+	if flags&syscall.CLONE_FILES != 0 && flags&syscall.CLONE_THREAD == 0 {
+		t.handlers.Alike()
+	}
+}
+
+// execed is the stop behind an exec, before the first instruction.
+func (t *Tracer) execed(k *task) {
+	attempt := k.attempt
+	k.attempt = nil
+	if former, err := linux.EventMessage(k.tid); err == nil && int(former) != k.tid {
+		// Another thread has become the process: what it asked for is what runs.
+		if other := t.tasks[int(former)]; other != nil {
+			attempt.Close()
+			attempt, other.attempt = other.attempt, nil
+			t.drop(other)
+		}
+	}
+	t.release(k)
+	k.space = &space{}
+	if !t.handlers.ExecStarted(attempt, k.tid) {
+		_ = syscall.Kill(k.tid, syscall.SIGKILL)
+	}
+	t.resume(k, 0)
+}
