@@ -207,3 +207,6 @@ func (h *Handlers) Privileged(pid int, fn func() error) error { return h.s.Privi
 
 // CanKill says that this process may end those of every user.
 func (h *Handlers) CanKill() bool { return h.s.CanKill() }
+
+// Tasks is the Supervisor's.
+func (h *Handlers) Tasks() int { return h.s.Tasks() }

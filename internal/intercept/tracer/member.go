@@ -1,24 +1,22 @@
 package tracer
 
 import (
-	"syscall"
-
 	"github.com/limpet-security/limpet/internal/intercept/notify"
+	"github.com/limpet-security/limpet/internal/kernel/procfs"
 )
 
-// Standings fills in, for each pid, whether it is of the tree: a tracee is,
-// and nothing else is.
+// Standings fills in, for each pid, whether it is of the tree: what our thread
+// traces is, and nothing else.
 func (t *Tracer) Standings(pids []int, out []notify.Standing) {
 	for i, pid := range pids {
+		st, err := procfs.ReadStatus(pid)
 		switch {
-		case t.Owns(pid):
+		case err == nil && st.Tracer == int(t.tid.Load()), t.Owns(pid):
 			out[i] = notify.Below
-		case syscall.Kill(pid, 0) == syscall.ESRCH:
-			out[i] = notify.Gone
-		case t.Owns(pid): // it was born in between
-			out[i] = notify.Below
-		default:
+		case err == nil:
 			out[i] = notify.Outside
+		default:
+			out[i] = notify.Gone
 		}
 	}
 }
@@ -32,9 +30,6 @@ func (t *Tracer) Privileged(pid int, fn func() error) error { return t.handlers.
 // CanKill says that this process may end those of every user.
 func (t *Tracer) CanKill() bool { return t.handlers.CanKill() }
 
-// Tasks is the number of processes and threads of the workload.
-func (t *Tracer) Tasks() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.tasks)
-}
+// Tasks is the number of processes and threads of the workload, as the
+// handlers count them.
+func (t *Tracer) Tasks() int { return t.handlers.Tasks() }

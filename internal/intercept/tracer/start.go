@@ -112,6 +112,7 @@ func started(sock int) error {
 func (t *Tracer) run(seized chan<- error) {
 	runtime.LockOSThread() // never unlocked: the thread ends with us, and what it still traces is killed (EXITKILL)
 	defer close(t.done)
+	t.tid.Store(int32(linux.Gettid()))
 	if err := linux.Seize(t.pid, options); err != nil {
 		errno := syscall.EPERM
 		errors.As(err, &errno)

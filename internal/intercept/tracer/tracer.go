@@ -13,7 +13,8 @@ import (
 type Tracer struct {
 	cfg      Config
 	handlers *notify.Handlers
-	pid      int // the first child
+	pid      int          // the first child
+	tid      atomic.Int32 // of our thread
 	done     chan struct{}
 	page     page
 
@@ -22,7 +23,6 @@ type Tracer struct {
 	tasks      map[int]*task
 	entryLater bool // the stop at a call's entry comes after the filter's (gVisor)
 	calibrated bool
-	orphans    atomic.Uint64
 }
 
 // task is one thread of the tree.
