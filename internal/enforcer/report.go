@@ -88,7 +88,13 @@ func (l *Loop) process(p *action.Process) *eventpb.Process {
 		Pid: int32(p.PID), Tid: int32(p.TID), Ppid: int32(p.PPID), Uid: p.UID, Gid: p.GID,
 		Exe: p.Exe, Comm: p.Comm, StartTime: p.StartTime, User: l.users.name(p.UID),
 	}
-	if g, ok := l.lineage.program(p.PID, p.StartTime); ok {
+	g, ok := l.lineage.program(p.PID, p.StartTime)
+	if !ok {
+		// It was forked and executed nothing since: it runs what its parent runs.
+		g, ok = l.lineage.program(p.PPID, 0)
+		ok = ok && g.exe == p.Exe
+	}
+	if ok {
 		out.Args, out.ArgsTruncated, out.Digest = g.args, g.cut, g.digest.String()
 		if out.Exe == "" {
 			out.Exe = g.exe

@@ -19,7 +19,9 @@ func (r random) ids(p *action.Process) *action.IDs {
 }
 
 func (r random) userControl() *policy.UserControl {
-	groups := func() []policy.User { return some[policy.User](r, 2, "wheel", "app", "root", "10", "1000-1999", "ghost") }
+	groups := func() []policy.User {
+		return some[policy.User](r, 2, "wheel", "app", "root", "10", "1000-1999", "ghost")
+	}
 	k := &policy.UserControl{Setting: r.setting(), NoRoot: r.IntN(4) == 0}
 	switch r.IntN(4) {
 	case 0:

@@ -120,7 +120,6 @@ func (b *borrowed) wait(tid int) (linux.Status, error) {
 	return st, nil
 }
 
-
 // next resumes tid up to its next system call stop or ptrace event.
 func (b *borrowed) next(tid int) (linux.Status, error) {
 	for sig := 0; ; {

@@ -198,15 +198,15 @@ func (h *Handlers) sendto(s *Supervisor, c *Call) Response {
 	return lend(addressed(addr, 4))
 }
 
-// message is a struct user_msghdr with what it points to, but for the data.
-type message struct {
+// lentMessage is a struct user_msghdr with what it points to, but for the data.
+type lentMessage struct {
 	head         [msghdrSize]byte
 	name         []byte
 	iov, control []byte
 }
 
 // readMessage copies the header at addr and what decides where data goes.
-func (c *Call) readMessage(addr uint64, m *message) syscall.Errno {
+func (c *Call) readMessage(addr uint64, m *lentMessage) syscall.Errno {
 	if e := c.copyIn(addr, m.head[:]); e != 0 {
 		return e
 	}
@@ -241,10 +241,10 @@ func (c *Call) readMessage(addr uint64, m *message) syscall.Errno {
 	return 0
 }
 
-func (m *message) size() int { return msghdrSize + maxSockaddr + len(m.iov) + len(m.control) }
+func (m *lentMessage) size() int { return msghdrSize + maxSockaddr + len(m.iov) + len(m.control) }
 
 // fill lays the message out at base, with its pointers inside it.
-func (m *message) fill(base uint64, b []byte) {
+func (m *lentMessage) fill(base uint64, b []byte) {
 	put := func(off int, v uint64) { binary.NativeEndian.PutUint64(b[off:], v) }
 	copy(b, m.head[:])
 	at := msghdrSize
@@ -300,7 +300,7 @@ func (h *Handlers) message(c *Call, at uint64, flags uint32, p *Copy) Response {
 	case !h.nets.named():
 		return cont() // no socket of the tree goes where an address says
 	}
-	var m message
+	var m lentMessage
 	if e := c.readMessage(at, &m); e != 0 {
 		return fail(e)
 	}

@@ -83,9 +83,9 @@ func (t *Tracer) forked(k *task) {
 	if flags&syscall.CLONE_VM != 0 {
 		s = k.space
 	}
-	child := t.tasks[int(msg)]
+	child := t.tasks[msg]
 	if child == nil {
-		child = t.adopt(int(msg), s)
+		child = t.adopt(msg, s)
 	} else {
 		child.space = s // its first stop came first
 	}
@@ -98,9 +98,9 @@ func (t *Tracer) forked(k *task) {
 func (t *Tracer) execed(k *task) {
 	attempt := k.attempt
 	k.attempt = nil
-	if former, err := linux.EventMessage(k.tid); err == nil && int(former) != k.tid {
+	if former, err := linux.EventMessage(k.tid); err == nil && former != k.tid {
 		// Another thread has become the process: what it asked for is what runs.
-		if other := t.tasks[int(former)]; other != nil {
+		if other := t.tasks[former]; other != nil {
 			attempt.Close()
 			attempt, other.attempt = other.attempt, nil
 			t.drop(other)

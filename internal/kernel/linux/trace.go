@@ -9,26 +9,15 @@ import (
 const (
 	TraceFork    = 1 << 1 // PTRACE_O_TRACEFORK
 	TraceVfork   = 1 << 2 // PTRACE_O_TRACEVFORK
-	TraceClone   = 1 << 3 // PTRACE_O_TRACECLONE
 	TraceSeccomp = 1 << 7 // PTRACE_O_TRACESECCOMP
 
 	EventFork    = 1 // PTRACE_EVENT_FORK
 	EventVfork   = 2 // PTRACE_EVENT_VFORK
-	EventClone   = 3 // PTRACE_EVENT_CLONE
 	EventSeccomp = 7 // PTRACE_EVENT_SECCOMP
 
-	ptraceGetEventMsg = 0x4201
-	ptracePeekData    = 2
-	ptracePokeData    = 5
+	ptracePeekData = 2
+	ptracePokeData = 5
 )
-
-// EventMessage reads what the last ptrace event says: the new task's id, or
-// the id a task had before its exec.
-func EventMessage(tid int) (uint64, error) {
-	var m uint64
-	err := ptrace(ptraceGetEventMsg, tid, 0, uintptr(unsafe.Pointer(&m)))
-	return m, err
-}
 
 // Peek reads a word of a stopped tracee. Unlike /proc/TID/mem it asks for no
 // uid, but for a dumpable process.
