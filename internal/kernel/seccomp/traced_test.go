@@ -20,7 +20,7 @@ func TestTracedIsProgramWithAnotherAction(t *testing.T) {
 	}
 	mapping := map[uint32]bool{syscall.SYS_MMAP: true, syscall.SYS_MUNMAP: true, syscall.SYS_MREMAP: true, syscall.SYS_SHMAT: true, syscall.SYS_SHMDT: true, syscall.SYS_SHMCTL: true}
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 200_000 {
+	for range 30_000 {
 		d := data{nr: r.Uint32N(470), arch: auditArch}
 		for i := range d.args {
 			d.args[i] = uint64(r.Uint32N(64)) << (8 * r.Uint32N(5))
