@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -59,6 +60,9 @@ func buildDynamic(t testing.TB) (loader string) {
 	os.WriteFile(filepath.Join(root, "tmp/script"), []byte(imageScript), 0o755)
 	listed[filepath.Join(root, "tmp/script")] = "/tmp/script"
 	droppedFiles(t, filepath.Join(root, "tmp/work"))
+	maps := filepath.Join(root, "tmp/maps")
+	buildMaps(t, maps)
+	listed[maps] = "/tmp/maps"
 	copyFile(t, enforcer, filepath.Join(root, ".limpet/microenforcer"))
 	writeManifest(t, filepath.Join(root, ".limpet/manifest"), listed)
 	tar := filepath.Join(t.TempDir(), "image.tar")
@@ -94,12 +98,21 @@ func TestDockerLoaders(t *testing.T) {
 	policyFile := filepath.Join(t.TempDir(), "p.yaml")
 	for _, s := range loaderShapes {
 		t.Run(s.name, func(t *testing.T) {
-			for _, tt := range loaderCases {
+			cases := slices.Clone(loaderCases)
+			for _, tt := range mapCases {
+				l := tt.loader("/tmp/maps")
+				switch tt.name {
+				case "dlopen", "dlopen in a thread", "written, then executable", "rwx", "adjtimex", "asking the clock":
+					l.docker = true
+				}
+				cases = append(cases, l)
+			}
+			for _, tt := range cases {
 				if !tt.docker {
 					continue
 				}
 				for _, mode := range []string{"audit", "enforce"} {
-					if mode == "audit" && len(s.flags) > 0 {
+					if mode == "audit" && s.name != "root" {
 						continue
 					}
 					tt := tt.at(mode, loader)

@@ -5,6 +5,7 @@ package microenforcer_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -30,13 +31,20 @@ func newLoaderCell(t testing.TB) (c *cell, loader string) {
 	s := filepath.Join(c.dir, "script")
 	os.WriteFile(s, []byte(imageScript), 0o755)
 	listed[s] = "/tmp/script"
+	maps := filepath.Join(c.dir, "maps")
+	buildMaps(t, maps)
+	listed[maps] = "/tmp/maps"
 	writeManifest(t, filepath.Join(c.dir, "manifest"), listed)
 	return c, loader
 }
 
 func TestLoaders(t *testing.T) {
 	c, loader := newLoaderCell(t)
-	for _, tt := range loaderCases {
+	cases := slices.Clone(loaderCases)
+	for _, tt := range mapCases {
+		cases = append(cases, tt.loader("/tmp/maps"))
+	}
+	for _, tt := range cases {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, mode := range []string{"audit", "enforce"} {
 				for _, who := range []string{"root", "dropped"} {

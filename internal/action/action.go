@@ -121,6 +121,7 @@ const (
 	PrivTrace                           // ptrace, process_vm_*, pidfd_getfd, kcmp
 	PrivIdentity                        // setuid/setgid/setgroups family
 	PrivCapability                      // capset, prctl(PR_CAP_AMBIENT, PR_SET_KEEPCAPS, PR_SET_SECUREBITS)
+	PrivClock                           // settimeofday, clock_settime, adjtimex and clock_adjtime that change something
 )
 
 // Privilege is a call that asks for more than an application usually needs.

@@ -52,6 +52,7 @@ type Loop struct {
 	users   users
 	lineage *lineage
 	folders folders
+	libs    libraries
 	events  coalescer
 	names   nameLog
 

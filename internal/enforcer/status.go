@@ -80,6 +80,12 @@ func Status(e *verdict.Engine, s Support) (rung string, out []ControlStatus) {
 			if why := unheard(c.Control, e.Needs().NameNeeds, s); why != "" && st.State != Unavailable {
 				st.State, st.Reason = Unavailable, "restart required: "+why
 			}
+			if why := partly(c.Control, e, s.Arms); why != "" && st.State != Unavailable {
+				if st.Reason != "" {
+					why = st.Reason + "; " + why
+				}
+				st.Reason = why
+			}
 		}
 		out = append(out, st)
 	}
@@ -213,6 +219,8 @@ func callsOf(c policy.ControlID) []string {
 		return []string{"ptrace", "process_vm_readv", "process_vm_writev", "kcmp", "pidfd_getfd"}
 	case policy.PrivilegeChange:
 		return []string{"setuid", "setresuid"}
+	case policy.SystemTampering:
+		return []string{"settimeofday", "clock_settime"}
 	case policy.SocketFamilies:
 		return []string{"socket"}
 	case policy.Outbound, policy.Metadata, policy.DNS:
@@ -228,7 +236,7 @@ func facilitiesOf(c policy.ControlID) []probe.Name {
 	case policy.ExecSessions:
 		return nil // it needs /proc (visited)
 	case policy.AllowedExecutables, policy.DeniedExecutables, policy.Drift, policy.Fileless, policy.PackageManagers,
-		policy.ReverseShell, policy.SetuidBinaries, policy.Interpreters, policy.Preload, policy.Users:
+		policy.ReverseShell, policy.SetuidBinaries, policy.Interpreters, policy.Preload, policy.Users, policy.AnonymousExecutable:
 		// The second look at the exec stop is what makes these hold.
 		return append(scalar, probe.ProcMem, probe.Ptrace)
 	case policy.Outbound, policy.Metadata, policy.DNS:

@@ -39,6 +39,8 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 			return fmt.Sprintf("The interpreter %s of script %s was not part of the image, or was changed since (drift).", orElse(Text(e.GetFile().GetInterpreter(), 300), "(not known)"), object)
 		case "loader":
 			return fmt.Sprintf("%s asked the dynamic loader %s to run a file, which hides what is run (drift).", who, object)
+		case "library":
+			return fmt.Sprintf("%s loaded %s, which was not part of the image or was changed since (drift).", who, object)
 		case "script":
 			return fmt.Sprintf("%s was given a script that was not part of the image (drift): %s.", object, named(e))
 		case "loaded":
@@ -47,7 +49,16 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 			return fmt.Sprintf("What %s would really run could not be looked at, so it cannot be told from a program that was not part of the image (drift).", who)
 		}
 		return fmt.Sprintf("%s was not part of the image (drift).", object)
+	case policy.AnonymousExecutable:
+		return memory(e, rule, who, object)
+	case policy.SystemTampering:
+		if rule == "clock" {
+			return fmt.Sprintf("%s tried to set the system's clock with %s.", who, call(e.GetCall()))
+		}
 	case policy.Fileless:
+		if e.GetKind() == eventpb.Kind_KIND_FILE {
+			return fmt.Sprintf("%s loaded a library that exists in memory only or lies on a memory file system (fileless execution).", who)
+		}
 		if rule == "tmpfs" {
 			return fmt.Sprintf("%s lies on a memory file system and was run from there (fileless execution).", object)
 		}

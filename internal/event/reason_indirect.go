@@ -53,3 +53,27 @@ func identity(e *eventpb.Event, rule, who, object string) string {
 	}
 	return fmt.Sprintf("%s was to run as %s, %s.", object, ids, why)
 }
+
+// memory says how memory was to become executable.
+func memory(e *eventpb.Event, rule, who, object string) string {
+	with := call(e.GetCall())
+	switch rule {
+	case "rwx":
+		return fmt.Sprintf("%s asked for memory that can be written and executed: %s.", who, with)
+	case "anonymous":
+		return fmt.Sprintf("%s asked for executable memory that belongs to no file: %s.", who, with)
+	case "mprotect":
+		return fmt.Sprintf("%s made memory that it had written executable: %s.", who, with)
+	case "modified":
+		return fmt.Sprintf("%s changed %s in its memory and made it executable.", who, object)
+	case "memfd":
+		return fmt.Sprintf("%s mapped a file that exists in memory only as executable.", who)
+	case "writable-file":
+		return fmt.Sprintf("%s mapped %s as writable and executable.", who, object)
+	case "shared":
+		return fmt.Sprintf("%s attached a shared memory segment as executable.", who)
+	case "personality":
+		return fmt.Sprintf("%s asked that all memory that can be read can be executed: %s.", who, with)
+	}
+	return fmt.Sprintf("%s made memory executable, and what it holds could not be looked at.", who)
+}

@@ -32,6 +32,11 @@ type Judge interface {
 	Connect(*action.Connect) Answer
 	Fork(*action.Fork) Answer
 	Privilege(*action.Privilege) Answer
+	// Map is asked about memory that becomes executable. MapKnown says that
+	// a file may be mapped executable and read-only by everybody, so that Map
+	// need not be asked.
+	Map(*action.Map) Answer
+	MapKnown(action.File) bool
 	// Tamper reports an attempt against the supervisor; the mechanism has
 	// already denied it whatever the policy says.
 	Tamper(*action.Tamper)

@@ -30,6 +30,9 @@ type DriftControl struct {
 	AllowScripts   bool   `json:"allowScripts,omitempty" doc:"Look at compiled programs only."`
 	AllowMoved     bool   `json:"allowMoved,omitempty" doc:"Allow a copy of a program of the image under another path."`
 	AllowLoader    bool   `json:"allowLoader,omitempty" doc:"Allow running the dynamic loader as a program (ld.so FILE), which can run any file."`
+	AllowLibraries bool   `json:"allowLibraries,omitempty" doc:"Look at programs and scripts only, not at shared objects that processes load."`
+
+	LibraryProcesses []Glob `json:"libraryProcesses,omitempty" max:"1000" doc:"Executables that may load shared objects that were added or changed, such as a Java machine that unpacks its own."`
 }
 
 // FilelessControl stops programs that are in no file system of the image.

@@ -114,6 +114,8 @@ func (c *compiler) compile(p *policy.RuntimePolicy) {
 	c.executables(&p.Spec.Controls)
 	c.indirections(&p.Spec.Controls)
 	c.usersAndGroups(&p.Spec.Controls)
+	c.anonymous(&p.Spec.Controls)
+	c.clock(&p.Spec.Controls)
 	c.network(&p.Spec.Controls)
 	c.nameResolution(&p.Spec.Controls)
 	c.privileges(&p.Spec.Controls)
@@ -130,6 +132,14 @@ func (c *compiler) changesAt(t time.Time) {
 
 // source makes the source of a control, or nil if it does not hold here.
 func (c *compiler) source(id policy.ControlID, s policy.Setting) *source {
+	for _, known := range c.e.sources { // a control that is compiled in parts has one source
+		if known.control == id && known.policy == c.p.Metadata.Name {
+			if known.mode == policy.Off {
+				return nil
+			}
+			return known
+		}
+	}
 	src := &source{control: id, policy: c.p.Metadata.Name, asked: s.Mode, mode: s.Mode}
 	switch {
 	case s.Mode == policy.Off:

@@ -19,6 +19,7 @@ type Engine struct {
 	fork      []check[action.Fork]
 	session   []check[action.Session]
 	crowd     []check[action.Crowd]
+	maps      []check[action.Map]
 	privilege [privilegeKinds][]check[action.Privilege]
 
 	groupMode  policy.Mode
@@ -30,7 +31,7 @@ type Engine struct {
 	known      []*nameSet // interpreters beyond the built-in ones
 }
 
-const privilegeKinds = int(action.PrivCapability) + 1
+const privilegeKinds = int(action.PrivClock) + 1
 
 // check finds violations of one control of one policy: match gives the rule
 // that is violated, or "".
@@ -49,6 +50,7 @@ func (e *Engine) seal() {
 	sortChecks(e.fork)
 	sortChecks(e.session)
 	sortChecks(e.crowd)
+	sortChecks(e.maps)
 	for i := range e.privilege {
 		sortChecks(e.privilege[i])
 	}
@@ -164,6 +166,8 @@ type Needs struct {
 	Refs      bool // Exec.Refs must be filled in from the arguments
 	Env       bool // and from the environment
 	IDs       bool // Exec.IDs must be filled in
+	Maps      bool // some control judges files that are mapped executable
+	Anon      bool // some control judges anonymous executable memory
 	Exec      bool // some control judges programs
 	Socket    bool // some control judges sockets
 	Connect   bool // some control judges outbound flows

@@ -44,8 +44,12 @@ func (c *compiler) executables(k *policy.Controls) {
 	if k.Drift != nil {
 		if src := c.source(policy.Drift, k.Drift.Setting); src != nil {
 			c.e.needs.Digest, c.e.needs.Origin, c.e.needs.Refs = true, true, true
-			d := &drifts{DriftControl: k.Drift, paths: c.paths(k.Drift.AllowedPaths), scripts: c.paths(k.Drift.AllowedScripts)}
+			d := &drifts{DriftControl: k.Drift, paths: c.paths(k.Drift.AllowedPaths), scripts: c.paths(k.Drift.AllowedScripts),
+				loaders: c.paths(k.Drift.LibraryProcesses)}
 			c.addExec(src, d.match)
+			if !k.Drift.AllowLibraries {
+				c.addMap(src, d.library)
+			}
 		}
 	}
 	if k.Fileless != nil {
@@ -60,6 +64,7 @@ func (c *compiler) executables(k *policy.Controls) {
 				}
 				return RuleTmpfs
 			})
+			c.addMap(src, func(a *action.Map) policy.RuleID { return filelessLibrary(a, allowed) })
 		}
 	}
 	if k.PackageManagers != nil {
@@ -115,7 +120,7 @@ func setuidRule(a *action.Exec, allowed *pathSet, ignoreSetgid bool) policy.Rule
 // drifts judges a program by its origin.
 type drifts struct {
 	*policy.DriftControl
-	paths, scripts *pathSet
+	paths, scripts, loaders *pathSet
 }
 
 func (d *drifts) match(a *action.Exec) policy.RuleID {

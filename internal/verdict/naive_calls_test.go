@@ -166,6 +166,9 @@ func naivePrivilege(ps []*policy.RuntimePolicy, w *Workload, a *action.Privilege
 				vs = append(vs, violation{policy.Namespaces, k.Setting, rule, p})
 			}
 		}
+		if k := c.SystemTampering; k != nil && a.Kind == action.PrivClock && !k.IgnoreClock && !anyGlob(k.AllowedProcesses, a.Proc.Exe) {
+			vs = append(vs, violation{policy.SystemTampering, k.Setting, "clock", p})
+		}
 		if k := c.Users; k != nil && a.Kind == action.PrivIdentity {
 			rule := ""
 			if a.ToUID >= 0 {

@@ -107,13 +107,20 @@ func (r random) policy(name string) *policy.RuntimePolicy {
 		AllowedExecutables: maybe(r, r.executables),
 		DeniedExecutables:  maybe(r, r.executables),
 		Drift: maybe(r, func() *policy.DriftControl {
-			return &policy.DriftControl{Setting: r.setting(), AllowedPaths: r.globs(1), AllowedScripts: r.globs(1), AllowScripts: r.IntN(4) == 0, AllowMoved: r.IntN(2) == 0}
+			return &policy.DriftControl{Setting: r.setting(), AllowedPaths: r.globs(1), AllowedScripts: r.globs(1), AllowScripts: r.IntN(4) == 0, AllowMoved: r.IntN(2) == 0,
+				AllowLibraries: r.IntN(4) == 0, LibraryProcesses: r.globs(1), AllowLoader: r.IntN(4) == 0}
 		}),
 		Fileless: maybe(r, func() *policy.FilelessControl {
 			return &policy.FilelessControl{Setting: r.setting(), AllowedPaths: r.globs(1)}
 		}),
 		Interpreters: maybe(r, r.interpreters),
 		Users:        maybe(r, r.userControl),
+		AnonymousExecutable: maybe(r, func() *policy.AnonymousMemoryControl {
+			return &policy.AnonymousMemoryControl{Setting: r.setting(), AllowedProcesses: r.globs(1)}
+		}),
+		SystemTampering: maybe(r, func() *policy.SystemTamperingControl {
+			return &policy.SystemTamperingControl{Setting: r.setting(), IgnoreClock: r.IntN(3) == 0, AllowedProcesses: r.globs(1)}
+		}),
 		Preload: maybe(r, func() *policy.PreloadControl {
 			return &policy.PreloadControl{Setting: r.setting(), AllowedLibraries: r.globs(1)}
 		}),
@@ -217,7 +224,7 @@ func (r random) connect() *action.Connect {
 }
 
 func (r random) privilege() *action.Privilege {
-	return &action.Privilege{Proc: r.proc(), Kind: action.PrivilegeKind(r.IntN(6)), Syscall: pick(r, "unshare", "mount", "chroot", "bpf", "ptrace", "setuid", "capset"),
+	return &action.Privilege{Proc: r.proc(), Kind: action.PrivilegeKind(r.IntN(privilegeKinds)), Syscall: pick(r, "unshare", "mount", "chroot", "bpf", "ptrace", "setuid", "capset"),
 		Detail: pick(r, "CLONE_NEWUSER", "CLONE_NEWNS|CLONE_NEWUSER", "CLONE_NEWNET", "", "0x1"), ToUID: pick[int64](r, -1, 0, 1000, 1500), ToGID: pick[int64](r, -1, 0, 1000)}
 }
 

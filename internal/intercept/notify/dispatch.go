@@ -28,6 +28,8 @@ func families() [][]entry {
 		mountFamily(),
 		kernelFamily(),
 		traceFamily(),
+		mapFamily(),
+		clockFamily(),
 		selfFamily(),
 		netFamily(),
 		fileFamily(),

@@ -31,6 +31,7 @@ type judge struct {
 	exec, execStarted func(*action.Exec) intercept.Answer
 	fork              func(*action.Fork) intercept.Answer
 	privilege         func(*action.Privilege) intercept.Answer
+	maps              func(*action.Map) intercept.Answer
 }
 
 func (j *judge) Exec(e *action.Exec) intercept.Answer {
@@ -56,6 +57,16 @@ func (j *judge) ExecStarted(e *action.Exec) intercept.Answer {
 func (j *judge) Wants() intercept.Wants                   { return j.wants }
 func (j *judge) Socket(*action.Socket) intercept.Answer   { return intercept.Allow }
 func (j *judge) Connect(*action.Connect) intercept.Answer { return intercept.Allow }
+
+func (j *judge) Map(m *action.Map) intercept.Answer {
+	if j.maps != nil {
+		return j.maps(m)
+	}
+	return intercept.Allow
+}
+
+func (j *judge) MapKnown(action.File) bool { return false }
+
 func (j *judge) Fork(f *action.Fork) intercept.Answer {
 	if j.fork != nil {
 		return j.fork(f)

@@ -21,4 +21,9 @@ type Arms struct {
 	// address, so that an answer that package resolve gives can show the
 	// address that was asked.
 	Receives bool
+	// ExecMaps notifies files that are mapped executable, and memory that
+	// becomes executable later.
+	ExecMaps bool
+	// AnonExec notifies anonymous executable memory too; it needs ExecMaps.
+	AnonExec bool
 }

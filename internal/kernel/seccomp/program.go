@@ -62,6 +62,7 @@ func Program(s Start) ([]linux.SockFilter, error) {
 	if s.Arms.Receives {
 		head = append(head, receives(auditArch)...)
 	}
+	head = append(head, maps(numbers(), auditArch, s.Arms)...)
 	head = append(head, targets(numbers(), auditArch, s.Protect)...)
 	return append(head, base...), nil
 }

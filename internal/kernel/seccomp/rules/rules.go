@@ -72,7 +72,7 @@ func sockopt(level, opt uint64) []Cond {
 func option(v uint64) []Cond { return []Cond{{Arg: 0, Op: Equal, Value: v, Low: true}} }
 
 // Rules is the filter. A call that one architecture lacks is left out there.
-var Rules = slices.Concat(general, Files)
+var Rules = slices.Concat(general, Files, Maps)
 
 var general = []Rule{
 	// Executables: the pointer arguments are judged, then looked at again at

@@ -1,0 +1,145 @@
+package procfs
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+)
+
+// VMA is one mapping of a process.
+type VMA struct {
+	Start, End               uint64
+	Read, Write, Exec, Share bool
+	Offset                   uint64
+	Major, Minor             uint32
+	Ino                      uint64
+	Name                     string // path, "[heap]", "//anon" ...; a path may end in " (deleted)"
+}
+
+// MaxVMAs bounds how many mappings VMAs gives.
+const MaxVMAs = 4096
+
+// noQuery remembers that the kernel has no PROCMAP_QUERY (before Linux 6.11).
+var noQuery atomic.Bool
+
+// VMAs gives the mappings of fd, an open /proc/PID/maps, that overlap
+// [from, to), lowest first.
+func VMAs(fd int, from, to uint64) ([]VMA, error) {
+	if !noQuery.Load() {
+		out, err := queryVMAs(fd, from, to)
+		if err != syscall.ENOTTY && err != syscall.EINVAL && err != syscall.ENOSYS && err != syscall.EPERM {
+			return out, err
+		}
+		noQuery.Store(true)
+	}
+	b := make([]byte, 0, 64<<10)
+	for off := int64(0); ; {
+		if len(b) == cap(b) {
+			if cap(b) >= maxMapsText {
+				return nil, fmt.Errorf("cannot read mappings: more than %d bytes", maxMapsText)
+			}
+			b = append(make([]byte, 0, 4*cap(b)), b...)
+		}
+		n, err := linux.Pread(fd, b[len(b):cap(b)], off)
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("cannot read mappings: %w", err)
+		}
+		if n == 0 {
+			break
+		}
+		b, off = b[:len(b)+n], off+int64(n)
+	}
+	return parseVMAs(b, from, to)
+}
+
+const maxMapsText = 16 << 20
+
+func parseVMAs(b []byte, from, to uint64) (out []VMA, err error) {
+	for line := range bytes.Lines(b) {
+		v, ok := parseVMA(string(bytes.TrimRight(line, "\n")))
+		if !ok {
+			return nil, fmt.Errorf("cannot read mappings: %w", ErrFormat)
+		}
+		if v.End <= from || v.Start >= to {
+			continue
+		}
+		if len(out) == MaxVMAs {
+			return nil, fmt.Errorf("cannot read mappings: more than %d", MaxVMAs)
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// parseVMA reads "55d0-55d4 r-xp 00002000 fe:00 1234   /usr/bin/x".
+func parseVMA(s string) (v VMA, ok bool) {
+	addr, rest, ok1 := strings.Cut(s, " ")
+	perms, rest, ok2 := strings.Cut(rest, " ")
+	off, rest, ok3 := strings.Cut(rest, " ")
+	dev, rest, ok4 := strings.Cut(rest, " ")
+	ino, name, _ := strings.Cut(rest, " ")
+	lo, hi, ok5 := strings.Cut(addr, "-")
+	maj, min, ok6 := strings.Cut(dev, ":")
+	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 || len(perms) != 4 {
+		return v, false
+	}
+	var bad bool
+	hex := func(s string, bits int) uint64 {
+		n, err := strconv.ParseUint(s, 16, bits)
+		bad = bad || err != nil
+		return n
+	}
+	v.Start, v.End, v.Offset = hex(lo, 64), hex(hi, 64), hex(off, 64)
+	v.Major, v.Minor = uint32(hex(maj, 32)), uint32(hex(min, 32))
+	n, err := strconv.ParseUint(ino, 10, 64)
+	v.Ino, v.Name = n, strings.TrimLeft(name, " ")
+	v.Read, v.Write, v.Exec, v.Share = perms[0] == 'r', perms[1] == 'w', perms[2] == 'x', perms[3] == 's'
+	return v, !bad && err == nil
+}
+
+// procmapQuery is struct procmap_query.
+type procmapQuery struct {
+	size, flags, addr                           uint64
+	start, end, vmaFlags, pageSize, offset, ino uint64
+	major, minor, nameSize, buildSize           uint32
+	nameAddr, buildAddr                         uint64
+}
+
+const (
+	ioctlProcmapQuery = 0xc0686611
+	coveringOrNext    = 0x10
+)
+
+func queryVMAs(fd int, from, to uint64) (out []VMA, err error) {
+	var name [4096]byte
+	for at := from; at < to; {
+		q := procmapQuery{flags: coveringOrNext, addr: at, nameSize: uint32(len(name)), nameAddr: uint64(uintptr(unsafe.Pointer(&name[0])))}
+		q.size = uint64(unsafe.Sizeof(q))
+		_, _, e := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), ioctlProcmapQuery, uintptr(unsafe.Pointer(&q)))
+		switch {
+		case e == syscall.ENOENT || e == 0 && q.start >= to:
+			return out, nil
+		case e != 0:
+			return nil, e
+		case len(out) == MaxVMAs:
+			return nil, fmt.Errorf("cannot read mappings: more than %d", MaxVMAs)
+		}
+		v := VMA{Start: q.start, End: q.end, Read: q.vmaFlags&1 != 0, Write: q.vmaFlags&2 != 0, Exec: q.vmaFlags&4 != 0, Share: q.vmaFlags&8 != 0,
+			Offset: q.offset, Ino: q.ino, Major: q.major, Minor: q.minor}
+		if n := int(q.nameSize); n > 1 && n <= len(name) {
+			v.Name = string(name[:n-1])
+		}
+		out = append(out, v)
+		at = q.end
+	}
+	return out, nil
+}
