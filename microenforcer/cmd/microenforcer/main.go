@@ -23,6 +23,7 @@ func commands() []command {
 	return []command{
 		{"run", "start a command and hold it to the policy", runCommand},
 		{"healthcheck", "run a health check under the same policy", healthcheckCommand},
+		{"install", "copy the enforcer into a volume for other containers", installCommand},
 		{"status", "say what is enforced, audited or unavailable here", statusCommand},
 		{"version", "print the version", versionCommand},
 		{"help", "print this help, or that of one command", helpCommand},

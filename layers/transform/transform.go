@@ -1,0 +1,187 @@
+package transform
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/limpet-security/limpet/internal/workload"
+)
+
+// Errors that callers tell apart.
+var (
+	ErrShape   = errors.New("the definition has another form than expected")
+	ErrUnknown = errors.New("not a definition that is known: want an ECS task definition or container list (JSON), a CloudFormation or ARM template, an Azure container group, a Cloud Run service, or Kubernetes objects")
+	ErrStart   = errors.New("the container's command is not known")
+	ErrCarrier = errors.New("the image is not wrapped and no carrier is given")
+)
+
+// Name is what the carrier container, and the volume it fills, are called.
+const Name = "limpet-enforcer"
+
+// Priority says what comes first when the enforcer cannot start.
+type Priority string
+
+// Priorities.
+const (
+	Security     Priority = "security"     // the application does not start
+	Availability Priority = "availability" // the application starts without protection, and says so
+)
+
+// Options of Transform.
+type Options struct {
+	// Carrier is the image that holds the enforcer (limpet wrap carrier). ""
+	// where every container's image is wrapped.
+	Carrier  string
+	Ignore   []string // containers to leave alone, by name or glob
+	Priority Priority // "": Security
+	NoPtrace bool     // do not ask for the capability SYS_PTRACE
+	Gateway  string   // host:port for LIMPET_GATEWAY; "": the carrier's
+	// TokenSecret is where the platform keeps the join token: a Secrets Manager
+	// or Parameter Store ARN (ECS), NAME/KEY of a secret (Kubernetes, Cloud Run),
+	// an expression such as [parameters('token')] (Azure). "": none.
+	TokenSecret string
+	CPU, Memory string // of the carrier, in the platform's units; "": its default
+	// Start tells how an image starts by itself. It is asked only where the
+	// definition does not say. nil: nothing is known.
+	Start func(ctx context.Context, image string) (Start, error)
+	Undo  bool // give the original back instead
+}
+
+// Start is what an image's configuration says.
+type Start struct {
+	Entrypoint, Cmd []string
+}
+
+// wrapped says that the image runs under an enforcer of its own.
+func (s Start) wrapped() bool { return behind(s.Entrypoint) }
+
+// Result says what became of the containers.
+type Result struct {
+	Format     string      `json:"format"`
+	Changed    bool        `json:"changed"`
+	Containers []Container `json:"containers"`
+	Warnings   []string    `json:"warnings"`
+}
+
+// Container is one container of the definition.
+type Container struct {
+	Name   string `json:"name"`
+	Image  string `json:"image"`
+	Action string `json:"action"` // protected, in image, ignored, restored
+}
+
+// Transform edits a definition.
+func Transform(ctx context.Context, data []byte, o Options) ([]byte, *Result, error) {
+	switch o.Priority {
+	case "":
+		o.Priority = Security
+	case Security, Availability:
+	default:
+		return nil, nil, fmt.Errorf("priority %.50q: want %s or %s", o.Priority, Security, Availability)
+	}
+	for _, g := range o.Ignore {
+		if _, err := path.Match(g, ""); err != nil {
+			return nil, nil, fmt.Errorf("cannot use %.100q as a name to ignore: %w", g, err)
+		}
+	}
+	d, err := parse(data)
+	if err != nil {
+		return nil, nil, err
+	}
+	before, err := d.bytes()
+	if err != nil {
+		return nil, nil, err
+	}
+	j := &job{ctx: ctx, Options: o, result: &Result{Containers: []Container{}, Warnings: []string{}}}
+	for _, root := range d.roots {
+		if err := j.document(target(root)); err != nil {
+			return nil, nil, err
+		}
+	}
+	if j.result.Format == "" {
+		return nil, nil, ErrUnknown
+	}
+	after, err := d.bytes()
+	if err != nil {
+		return nil, nil, err
+	}
+	if string(before) == string(after) {
+		return data, j.result, nil // as it was written, to the byte
+	}
+	j.result.Changed = true
+	return after, j.result, nil
+}
+
+// job is one Transform under way.
+type job struct {
+	Options
+	ctx    context.Context
+	result *Result
+}
+
+// document finds what a root holds. One that holds nothing is left alone: a
+// stream of Kubernetes objects has services too.
+func (j *job) document(root *yaml.Node) error {
+	if root.Kind == yaml.SequenceNode && len(root.Content) > 0 && field(root.Content[0], "image") != nil {
+		return j.ecs(root, nil, lower, "ECS container list")
+	}
+	if root.Kind != yaml.MappingNode {
+		return nil
+	}
+	value := func(key string) string {
+		if f := at(root, key); f != nil && f.Kind == yaml.ScalarNode {
+			return f.Value
+		}
+		return ""
+	}
+	api, kind := value("apiVersion"), value("kind")
+	switch {
+	case at(root, "taskDefinition", "containerDefinitions") != nil:
+		return j.task(at(root, "taskDefinition"), lower, "ECS task definition")
+	case at(root, "containerDefinitions") != nil:
+		return j.task(root, lower, "ECS task definition")
+	case at(root, "Resources") != nil && (value("AWSTemplateFormatVersion") != "" || kind == ""):
+		return j.cloudFormation(at(root, "Resources"))
+	case strings.EqualFold(value("type"), groupType):
+		return j.group(root, "Azure container group")
+	case at(root, "resources") != nil && strings.Contains(value("$schema"), "deploymentTemplate"):
+		return j.template(at(root, "resources"))
+	case kind == "" || api == "":
+		return nil
+	case strings.HasPrefix(api, "serving.knative.dev/") && kind == "Service":
+		return j.cloudRun(root)
+	case strings.HasPrefix(api, "run.googleapis.com/"):
+		return fmt.Errorf("a Cloud Run %s has no container that could carry the enforcer; wrap its image instead: %w", kind, ErrShape)
+	}
+	return j.kubernetes(root, kind)
+}
+
+func (j *job) found(format string) { j.result.Format = format }
+
+func (j *job) warn(format string, args ...any) {
+	j.result.Warnings = append(j.result.Warnings, fmt.Sprintf(format, args...))
+}
+
+// ignored says that a container is left alone, and notes what becomes of each.
+func (j *job) ignored(name string) bool {
+	for _, g := range j.Ignore {
+		if ok, _ := path.Match(g, name); ok {
+			return true
+		}
+	}
+	return false
+}
+
+func (j *job) note(name, image, action string) {
+	j.result.Containers = append(j.result.Containers, Container{Name: name, Image: image, Action: action})
+}
+
+// behind says that a command runs under an enforcer.
+func behind(entrypoint []string) bool {
+	return len(entrypoint) > 1 && entrypoint[0] == workload.BinaryPath && entrypoint[1] == "run"
+}
