@@ -35,6 +35,8 @@ type Config struct {
 	CAFile  string // PEM of the gateway's CA; "" uses the image's
 	Token   string // join token; "" uses LIMPET_JOIN_TOKEN
 
+	Priority string // Security or Availability; "" is Security
+
 	Dir string // "": workload.Dir
 	// MinimumRung refuses to start where the kernel gives less: A1, A2, A3, B
 	// or C. "": C, whatever there is.
@@ -60,6 +62,11 @@ func (c *Config) validate() error {
 	}
 	if !slices.Contains(rungs, c.MinimumRung) {
 		return fmt.Errorf("cannot use minimum rung %q: want A1, A2, A3, B or C", c.MinimumRung)
+	}
+	switch c.Priority {
+	case "", Security, Availability:
+	default:
+		return fmt.Errorf("cannot use priority %q: want %s or %s", c.Priority, Security, Availability)
 	}
 	if c.FlushLimit < 0 || c.FlushLimit > maxFlush {
 		return fmt.Errorf("cannot use a flush limit of %v: at most %v", c.FlushLimit, maxFlush)

@@ -41,7 +41,9 @@ const (
 // Run is the whole life of a MicroEnforcer: it starts cfg.Command and returns
 // the exit code when the command has ended. It may be called once in a
 // process, and takes the process's signals, environment and children for
-// itself. The error says why the code is not the command's own.
+// itself. The error says why the code is not the command's own. Where
+// cfg.Priority is Availability and the enforcer cannot start, the process
+// becomes the command, and Run does not return.
 func Run(cfg Config) (code int, err error) {
 	debug.SetMemoryLimit(softMemory)
 	debug.SetGCPercent(gcPercent)
@@ -54,8 +56,18 @@ func Run(cfg Config) (code int, err error) {
 		// Without /proc there is no environ to read either.
 		cfg.Logger.Warn("the enforcer's variables could not be wiped", "error", err)
 	}
+	code, err = protect(&cfg, ours, appEnv)
+	if own := (ownError{}); errors.As(err, &own) && cfg.Priority == Availability && !cfg.HealthCheck {
+		return unprotected(&cfg, appEnv, err)
+	}
+	return code, err
+}
+
+// protect runs cfg.Command under the enforcer. An ownError means that the
+// command was not started because the enforcer could not.
+func protect(cfg *Config, ours map[string]string, env []string) (int, error) {
 	if err := guard.Close(); err != nil {
-		return ExitFailed, err
+		return ExitFailed, ownError{err}
 	}
 	if cfg.Token == "" {
 		cfg.Token = ours["JOIN_TOKEN"]
@@ -66,15 +78,15 @@ func Run(cfg Config) (code int, err error) {
 	tr := &traced{}
 	sup, err := supervise.Take(supervise.Options{Logger: cfg.Logger, Traced: tr.owns})
 	if err != nil {
-		return ExitFailed, err
+		return ExitFailed, ownError{err}
 	}
 	defer sup.Close()
-	m, err := prepare(&cfg, ours)
+	m, err := prepare(cfg, ours)
 	if err != nil {
-		return ExitFailed, err
+		return ExitFailed, ownError{err}
 	}
 	m.traced = tr
-	return m.run(sup, appEnv)
+	return m.run(sup, env)
 }
 
 // liveLimit bounds how long a health check waits for the policy in force.
@@ -167,7 +179,7 @@ func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
 	})
 	if err != nil {
 		code := startCode(err)
-		err = explainStart(path, err)
+		err = startFault(explainStart(path, err))
 		m.end(code, err.Error())
 		return code, err
 	}

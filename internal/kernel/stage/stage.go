@@ -33,6 +33,9 @@ const (
 	stepExec     = 'x'
 )
 
+// ExecStep is the one step that can fail because of the command itself.
+const ExecStep = "start the command"
+
 // Steps names what failed, for error messages.
 var Steps = map[byte]string{
 	stepOrder:  "read the child's order",
@@ -41,7 +44,7 @@ var Steps = map[byte]string{
 	stepNNP:    "set no_new_privs",
 	stepGate:   "enter the network domain",
 	StepFilter: "install the filter",
-	stepExec:   "start the command",
+	stepExec:   ExecStep,
 }
 
 func init() { Main() }

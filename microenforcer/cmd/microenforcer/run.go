@@ -25,6 +25,7 @@ func runFlags(name string, errs io.Writer) (*flag.FlagSet, *microenforcer.Config
 	f.StringVar(&cfg.CAFile, "ca", "", "PEM `file` of the gateway's CA")
 	f.StringVar(&cfg.Token, "token", "", "join `token`; LIMPET_JOIN_TOKEN is the better place")
 	f.StringVar(&cfg.MinimumRung, "minimum-rung", "", "refuse to start where the kernel gives less than this `rung`: A1, A2, A3, B or C (default C)")
+	f.StringVar(&cfg.Priority, "priority", microenforcer.Security, "what comes first when the enforcer cannot start: `security` (do not start the command) or availability (start it without protection)")
 	f.DurationVar(&cfg.FlushLimit, "flush", microenforcer.DefaultFlush, "how long the last events may take when the command has ended")
 	verbose := f.String("log", "warn", "least `level` of the enforcer's own log on stderr: debug, info, warn, error")
 	f.Usage = func() {
