@@ -81,7 +81,11 @@ LIMPET_CA_FILE stand in for flags that are not given.`,
   limpet wrap web.tar -o oci:web-limpet
 
   # The lines for a Dockerfile, and the files they copy
-  limpet wrap --dockerfile --context . docker://web:1.4`,
+  limpet wrap --dockerfile --context . docker://web:1.4
+
+  # Images as they are: the enforcer comes by a volume that a carrier fills
+  limpet wrap carrier -o registry.example.com/limpet-carrier:1 --mode enforce
+  limpet wrap definition task.json --carrier registry.example.com/limpet-carrier:1 -o task-limpet.json`,
 		Args: func(_ *cobra.Command, args []string) error { return f.check(args) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.dockerfile {
@@ -91,6 +95,17 @@ LIMPET_CA_FILE stand in for flags that are not given.`,
 		},
 	}
 	f.add(cmd, "DEST, where to put the wrapped image")
+	f.addIdentity(cmd)
+	fl := cmd.Flags()
+	fl.BoolVar(&f.dockerfile, "dockerfile", false, "print the lines for a Dockerfile instead; SOURCE, if given, tells ENTRYPOINT, CMD and HEALTHCHECK")
+	fl.StringVar(&f.from, "from", "", "with --dockerfile: the `IMAGE` to copy "+workload.Dir+" from")
+	fl.StringVar(&f.context, "context", "", "with --dockerfile: put the files that are copied into `DIR`/"+wrap.ContextDir)
+	cmd.AddCommand(wrapCarrierCommand(), wrapDefinitionCommand())
+	return cmd
+}
+
+// addIdentity adds the flags that say what the enforcer starts with.
+func (f *wrapFlags) addIdentity(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringArrayVar(&f.policies, "policy", nil, "runtime policy `FILE`, YAML or JSON (repeatable; default: the built-in default policy)")
 	fl.StringVar(&f.signingKey, "signing-key", "", "Ed25519 key `FILE` (PKCS #8 PEM) that signs the local policy (default: a throw-away key)")
@@ -102,10 +117,6 @@ LIMPET_CA_FILE stand in for flags that are not given.`,
 	fl.StringVar(&f.group, "group", "", "`NAME` of the enforcer group")
 	fl.StringArrayVar(&f.labels, "label", nil, "`KEY=VALUE` label of the workload (repeatable)")
 	fl.StringArrayVar(&f.enforcers, "enforcer", nil, "MicroEnforcer `FILE` to use instead of the built-in one (repeatable, one an architecture)")
-	fl.BoolVar(&f.dockerfile, "dockerfile", false, "print the lines for a Dockerfile instead; SOURCE, if given, tells ENTRYPOINT, CMD and HEALTHCHECK")
-	fl.StringVar(&f.from, "from", "", "with --dockerfile: the `IMAGE` to copy "+workload.Dir+" from")
-	fl.StringVar(&f.context, "context", "", "with --dockerfile: put the files that are copied into `DIR`/"+wrap.ContextDir)
-	return cmd
 }
 
 // check refuses command lines that cannot mean anything.
@@ -123,6 +134,15 @@ func (f *wrapFlags) check(args []string) error {
 		return usage("--from and --context belong to --dockerfile")
 	case f.from != "" && f.context != "":
 		return usage("--from and --context exclude each other")
+	default:
+		return f.checkIdentity(args)
+	}
+}
+
+// checkIdentity refuses flags of addIdentity that cannot mean anything.
+func (f *wrapFlags) checkIdentity(args []string) error {
+	usage := func(format string, a ...any) error { return &UsageError{fmt.Errorf(format, a...)} }
+	switch {
 	case f.mode != "audit" && f.mode != "enforce":
 		return usage("--mode %q: want audit or enforce", f.mode)
 	case f.onNoPolicy != workload.NoPolicyAudit && f.onNoPolicy != workload.NoPolicyRefuse:

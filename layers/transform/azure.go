@@ -86,12 +86,12 @@ func (j *job) group(root *yaml.Node, format string) error {
 			if err := j.dressGroup(s, baked); err != nil {
 				return fmt.Errorf("container %q: %w", name, err)
 			}
+			saved[name] = was
 			if baked {
 				j.note(name, imageName(s.image), "in image")
 				continue
 			}
 			needed = true
-			saved[name] = was
 			j.note(name, imageName(s.image), "protected")
 		}
 	}

@@ -88,12 +88,12 @@ func (j *job) ecs(list, task *yaml.Node, k keys, format string) error {
 		if was, err = j.dressECS(s, was, prior, baked, k); err != nil {
 			return fmt.Errorf("container %q: %w", name, err)
 		}
+		saved[name] = was
 		if baked {
 			j.note(name, imageName(s.image), "in image")
 			continue
 		}
 		needed = true
-		saved[name] = was
 		j.note(name, imageName(s.image), "protected")
 	}
 	if !needed {

@@ -109,12 +109,12 @@ func (j *job) pod(spec *yaml.Node, how carrying, ptrace bool) error {
 			if was, err = j.dressPod(s, was, prior, baked, ptrace); err != nil {
 				return fmt.Errorf("container %q: %w", name, err)
 			}
+			saved[name] = was
 			if baked {
 				j.note(name, imageName(s.image), "in image")
 				continue
 			}
 			needed = true
-			saved[name] = was
 			j.note(name, imageName(s.image), "protected")
 		}
 	}

@@ -88,7 +88,7 @@ func (j *job) protect(c spot, prior *original) (was original, baked bool, err er
 			return was, false, fmt.Errorf("container %q: %w: the definition leaves it to the image, and %w; give --entrypoint %s='[\"/program\",\"argument\"]'", c.name, ErrStart, known, c.name)
 		}
 		full = image.Entrypoint
-		if !hasCmd {
+		if len(cmd) == 0 { // an empty list counts as none
 			rest = image.Cmd
 		}
 	}
@@ -107,6 +107,9 @@ func (j *job) protect(c spot, prior *original) (was original, baked bool, err er
 
 // start asks how the image starts; known is nil when that is known.
 func (j *job) start(c spot) (Start, error) {
+	if words := j.Entrypoints[c.name]; len(words) > 0 {
+		return Start{Entrypoint: words}, nil
+	}
 	switch {
 	case c.image == nil || c.image.Kind != yaml.ScalarNode || isExpression(c.image):
 		return Start{}, fmt.Errorf("its image is not written out")

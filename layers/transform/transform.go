@@ -49,7 +49,10 @@ type Options struct {
 	// Start tells how an image starts by itself. It is asked only where the
 	// definition does not say. nil: nothing is known.
 	Start func(ctx context.Context, image string) (Start, error)
-	Undo  bool // give the original back instead
+	// Entrypoints says what containers start by themselves, by name; no image
+	// is asked for them.
+	Entrypoints map[string][]string
+	Undo        bool // give the original back instead
 }
 
 // Start is what an image's configuration says.

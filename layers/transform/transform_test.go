@@ -1,0 +1,217 @@
+package transform
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+)
+
+var update = flag.Bool("update", false, "write the expected files anew")
+
+// images are what the definitions of testdata run.
+var images = map[string]Start{
+	"registry.example.com/shop/web:1.4":   {Entrypoint: []string{"/docker-entrypoint.sh"}, Cmd: []string{"nginx", "-g", "daemon off;"}},
+	"registry.example.com/shop/worker:2":  {Cmd: []string{"python3"}},
+	"registry.example.com/shop/wrapped:1": {Entrypoint: []string{"/.limpet/microenforcer", "run", "--", "/app"}},
+}
+
+func ask(_ context.Context, image string) (Start, error) {
+	s, ok := images[image]
+	if !ok {
+		return Start{}, errors.New("no such image")
+	}
+	return s, nil
+}
+
+func options() Options {
+	return Options{Carrier: "registry.example.com/limpet-carrier:1", Ignore: []string{"log-*"}, Start: ask, Gateway: "limpet.example.com:8444"}
+}
+
+func transform(t *testing.T, data []byte, o Options) ([]byte, *Result) {
+	t.Helper()
+	out, r, err := Transform(t.Context(), data, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out, r
+}
+
+// Each definition of testdata becomes what lies beside it; again it becomes
+// the same, and undone what it was.
+func TestDefinitions(t *testing.T) {
+	files, err := filepath.Glob("testdata/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, file := range files {
+		if strings.Contains(file, ".want") {
+			continue
+		}
+		n++
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			in, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := options()
+			switch filepath.Base(file) {
+			case "ecs.json":
+				o.TokenSecret, o.CPU, o.Memory = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:limpet", "64", "128"
+			case "arm.json":
+				o.TokenSecret = "[parameters('token')]"
+			case "kubernetes.yaml", "cloudrun.yaml":
+				o.TokenSecret, o.CPU, o.Memory = "limpet/token", "100m", "64Mi"
+			case "cloudformation.yaml":
+				o.Priority = Availability
+			}
+			out, r := transform(t, in, o)
+			if !r.Changed {
+				t.Error("nothing changed")
+			}
+			want := strings.TrimSuffix(file, filepath.Ext(file)) + ".want" + filepath.Ext(file)
+			if *update {
+				if err := os.WriteFile(want, out, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			golden, err := os.ReadFile(want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(string(golden), string(out)); d != "" {
+				t.Errorf("-want +got:\n%s", d)
+			}
+			if again, r := transform(t, out, o); r.Changed || !bytes.Equal(again, out) {
+				t.Errorf("again it changes:\n%s", cmp.Diff(string(out), string(again)))
+			}
+			back, r := transform(t, out, Options{Undo: true})
+			if !r.Changed {
+				t.Error("there was nothing to undo")
+			}
+			if d := cmp.Diff(values(t, in), values(t, back)); d != "" {
+				t.Errorf("undone it is not the original:\n%s", d)
+			}
+			if again, r := transform(t, in, Options{Undo: true}); r.Changed || !bytes.Equal(again, in) {
+				t.Error("undoing nothing changes something")
+			}
+		})
+	}
+	if n < 7 {
+		t.Errorf("only %d definitions", n)
+	}
+}
+
+// values reads every document.
+func values(t *testing.T, data []byte) (out []any) {
+	t.Helper()
+	if json.Valid(data) {
+		var v any
+		if err := json.Unmarshal(data, &v); err != nil {
+			t.Fatal(err)
+		}
+		return []any{v}
+	}
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	for {
+		var v any
+		if d.Decode(&v) != nil {
+			return out
+		}
+		out = append(out, v)
+	}
+}
+
+func TestCommandsGoOnMeaningTheSame(t *testing.T) {
+	for _, tt := range []struct{ name, in, want string }{
+		{"of the image", `"image":"registry.example.com/shop/web:1.4"`, "/docker-entrypoint.sh nginx -g daemon off;"},
+		{"own arguments", `"image":"registry.example.com/shop/web:1.4","command":["sh"]`, "/docker-entrypoint.sh sh"},
+		{"no arguments", `"image":"registry.example.com/shop/web:1.4","command":[]`, "/docker-entrypoint.sh nginx -g daemon off;"},
+		{"own entrypoint drops the image's arguments", `"image":"registry.example.com/shop/web:1.4","entryPoint":["/x"]`, "/x"},
+		{"own both", `"image":"nobody.example.com/knows:1","entryPoint":["/x"],"command":["y"]`, "/x y"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			out, _ := transform(t, []byte(`[{"name":"a",`+tt.in+`}]`), options())
+			var list []struct {
+				EntryPoint, Command []string
+			}
+			if err := json.Unmarshal(out, &list); err != nil {
+				t.Fatal(err)
+			}
+			got := strings.Join(append(list[0].EntryPoint, list[0].Command...), " ")
+			if want := "/.limpet/microenforcer run -- " + tt.want; got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+		})
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	for _, tt := range []struct {
+		name, in string
+		o        func(*Options)
+		want     error
+		says     string
+	}{
+		{"nothing known", `{"a":1}`, nil, ErrUnknown, "Kubernetes"},
+		{"empty", "", nil, ErrShape, "empty"},
+		{"no YAML", "a: [", nil, ErrShape, ""},
+		{"twice the same key", `{"containerDefinitions":[],"containerDefinitions":[]}`, nil, ErrShape, "twice"},
+		{"unknown command", `[{"name":"a","image":"nobody.example.com/knows:1"}]`, nil, ErrStart, "--entrypoint a="},
+		{"no carrier", `[{"name":"a","image":"registry.example.com/shop/web:1.4"}]`, func(o *Options) { o.Carrier = "" }, ErrCarrier, "--carrier"},
+		{"no priority", `[{"name":"a","image":"x"}]`, func(o *Options) { o.Priority = "speed" }, nil, "security or availability"},
+		{"Windows", `{"containerDefinitions":[],"runtimePlatform":{"operatingSystemFamily":"WINDOWS_SERVER_2022_CORE"}}`, nil, ErrShape, "Windows"},
+		{"an expression for a command", `{"Resources":{"T":{"Type":"AWS::ECS::TaskDefinition","Properties":{"ContainerDefinitions":[{"Name":"a","Image":"x","EntryPoint":{"Ref":"E"}}]}}}}`, nil, ErrShape, "not written out"},
+		{"an alias", "kind: Pod\napiVersion: v1\nspec:\n  volumes: &v []\n  containers: [{name: a, image: registry.example.com/shop/web:1.4, volumeMounts: *v}]\n", nil, ErrShape, "alias"},
+		{"a forged original", `[{"name":"limpet-enforcer","image":"x","environment":[{"name":"LIMPET_ORIGINAL","value":"{"}]},{"name":"a","image":"x"}]`, nil, ErrShape, "LIMPET_ORIGINAL"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := options()
+			if tt.o != nil {
+				tt.o(&o)
+			}
+			_, _, err := Transform(t.Context(), []byte(tt.in), o)
+			if err == nil || tt.want != nil && !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("%v, want %v with %q", err, tt.want, tt.says)
+			}
+		})
+	}
+}
+
+func FuzzTransform(f *testing.F) {
+	files, err := filepath.Glob("testdata/*")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		o := options()
+		o.Start = func(context.Context, string) (Start, error) { return Start{Entrypoint: []string{"/x"}}, nil }
+		out, _, err := Transform(t.Context(), data, o)
+		if err != nil {
+			return
+		}
+		again, r, err := Transform(t.Context(), out, o)
+		if err != nil || r.Changed {
+			t.Errorf("again: %v\n%s\n%s", err, out, again)
+		}
+		if _, _, err := Transform(t.Context(), out, Options{Undo: true}); err != nil {
+			t.Errorf("undo: %v", err)
+		}
+	})
+}
