@@ -191,3 +191,10 @@ func checkEvent(t testing.TB, e *eventpb.Event, verdict eventpb.Verdict) {
 		}
 	}
 }
+
+func writeFile(t testing.TB, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

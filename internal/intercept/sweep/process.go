@@ -46,7 +46,9 @@ type visitor struct {
 	exe     action.File // program that was judged
 	path    string
 	uid     uint32
-	pidfd   int // -1: this kernel has none
+	args    []string  // that were judged
+	argsAt  time.Time // when they were read
+	pidfd   int       // -1: this kernel has none
 	doomed  bool
 	doom    time.Time
 }
@@ -224,7 +226,7 @@ func (s *Sweeper) gone(p *process) {
 	if p.visitor == nil {
 		return
 	}
-	if !p.judged && !p.session.begun && s.wants.Sessions {
+	if !p.judged && !p.session.begun && !p.session.probe && s.wants.Sessions {
 		p.session.begun = true
 		s.cfg.Judge.Session(&action.Session{Root: p.session.root, First: true, Exec: action.Exec{
 			Proc: &action.Process{PID: p.pid, TID: p.pid, PPID: p.ppid, UID: p.uid, Comm: p.comm, StartTime: p.start},

@@ -21,6 +21,8 @@ const (
 	maxDoom = 2 * time.Second
 	// maxWaited is how many looks an exec may take to bring its arguments.
 	maxWaited = 10
+	// argsEvery is how often the arguments of a program are read again.
+	argsEvery = 100 * time.Millisecond
 )
 
 // attend looks after everything that came from outside.
@@ -49,9 +51,20 @@ func (s *Sweeper) visit(p *process, now time.Time, again bool) {
 		return // under a filter of its own
 	}
 	exe := s.program(p.pid)
-	if !p.judged || again || exe != p.exe {
+	if !p.judged || again || exe != p.exe || s.otherArguments(p, now) {
 		s.judge(p, exe, now, again)
 	}
+}
+
+// otherArguments says that a process runs the same program with other
+// arguments than it was judged for: it has executed itself.
+func (s *Sweeper) otherArguments(p *process, now time.Time) bool {
+	if now.Sub(p.argsAt) < argsEvery {
+		return false
+	}
+	p.argsAt = now
+	args, ok := arguments(p.pid)
+	return ok && !slices.Equal(args, p.args)
 }
 
 // pass looks again at one who seemed to be of another container.
@@ -110,11 +123,11 @@ func (s *Sweeper) judge(p *process, exe action.File, now time.Time, again bool) 
 	}()
 	proc := &action.Process{PID: p.pid, TID: p.pid, PPID: p.ppid, StartTime: p.start, Comm: p.comm}
 	a.Proc = proc
-	if st, err := procfs.ReadStatus(p.pid); err == nil {
+	if st, groups, err := procfs.ReadIdentity(p.pid); err == nil {
 		proc.UID, proc.GID, proc.Comm = st.UID.Effective, st.GID.Effective, st.Name
 		a.IDs = &action.IDs{
 			UIDs: [4]uint32{st.UID.Real, st.UID.Effective, st.UID.Saved, st.UID.FS},
-			GIDs: [4]uint32{st.GID.Real, st.GID.Effective, st.GID.Saved, st.GID.FS},
+			GIDs: [4]uint32{st.GID.Real, st.GID.Effective, st.GID.Saved, st.GID.FS}, Groups: groups,
 		}
 	}
 	s.describe(p.pid, &a.Exec)
@@ -126,13 +139,14 @@ func (s *Sweeper) judge(p *process, exe action.File, now time.Time, again bool) 
 		s.busy++
 		return
 	}
+	p.args, p.argsAt = a.Args, now
 	if p.clear = exe == s.exe && transparent(a.Args); p.clear {
 		p.session.probe = !p.session.begun && s.isProbe(a.Args)
 		return
 	}
 	if parent != nil && parent.visitor != nil {
 		proc.Exe = parent.path
-		if !parent.clear && parent.exe == exe && p.session.begun {
+		if !parent.clear && parent.exe == exe && slices.Equal(a.Args, parent.args) && p.session.begun {
 			return // a fork that runs what its parent was judged for
 		}
 	}

@@ -153,3 +153,17 @@ func SessionOf(pid int) int {
 	n, _ := strconv.Atoi(string(f[3]))
 	return n
 }
+
+// ReadIdentity reads the status of a process and its supplementary groups.
+func ReadIdentity(pid int) (Status, []uint32, error) {
+	b, _, err := ReadFile(Path(pid, "status"), MaxStatus)
+	if err != nil {
+		return Status{}, nil, err
+	}
+	st, err := ParseStatus(b)
+	if err != nil {
+		return Status{}, nil, err
+	}
+	groups, err := ParseGroups(b)
+	return st, groups, err
+}
