@@ -211,3 +211,65 @@ func TestDockerSessionLatency(t *testing.T) {
 		must(t, "kill", c)
 	}
 }
+
+// A limit that is watched ends a bomb of processes within a second, leaves
+// the workload alone, and needs no notified fork; one of threads is refused at
+// once.
+func TestDockerWatchedLimit(t *testing.T) {
+	buildImages(t)
+	for _, s := range []shape{{name: "default"}, {name: "uid 1000", flags: []string{"--user", "1000:1000"}}, {name: "docker init", flags: []string{"--init"}}} {
+		for _, mode := range []string{"audit", "enforce"} {
+			t.Run(s.name+", "+mode, func(t *testing.T) {
+				p := writePolicy(t, filepath.Join(t.TempDir(), "p.yaml"), "    processLimit: {mode: "+mode+", maxTasks: 120, maxDepth: 30, watch: true}\n")
+				c := detached(t, append([]string{"--pids-limit", "600"}, s.flags...), p, "sh", "-c", "(sleep 1; exec /tmp/attack bomb 12) & exec /tmp/attack sleep 300s")
+				time.Sleep(2500 * time.Millisecond)
+				const few = 20 // of those that do not fork any more
+				left := -1
+				for range 20 { // a second to recover on a quiet machine
+					out := must(t, "top", c, "-eo", "pid,args")
+					left = strings.Count(out, "bomb")
+					if !strings.Contains(out, "sleep 300s") {
+						t.Fatalf("the workload is gone: %s", out)
+					}
+					if left <= few || mode == "audit" {
+						break
+					}
+					time.Sleep(100 * time.Millisecond)
+				}
+				if (left <= few) != (mode == "enforce") {
+					t.Errorf("%d processes of the bomb are left", left)
+				}
+				want := map[string]eventpb.Verdict{"audit": eventpb.Verdict_VERDICT_AUDIT, "enforce": eventpb.Verdict_VERDICT_DENY}[mode]
+				for _, e := range awaitEvents(t, c, "processLimit", 1) {
+					if e.Verdict != want || e.Rule != "maxTasks" || e.Process.Pid == 0 || (e.Killed || e.Errno == 11) != (mode == "enforce") {
+						t.Errorf("%v", e)
+					}
+				}
+				exec.Command("docker", "kill", c).Run()
+				r := container(t, scratchImage, s, p, nil, "/tmp/attack", "threads", "200")
+				if r.has("threads 200") != (mode == "audit") || len(r.of("processLimit")) == 0 {
+					t.Errorf("threads: %.3000s", r.brief())
+				}
+			})
+		}
+	}
+}
+
+// maxDepth ends what descends too far.
+func TestDockerDepth(t *testing.T) {
+	buildImages(t)
+	for _, mode := range []string{"audit", "enforce"} {
+		p := writePolicy(t, filepath.Join(t.TempDir(), "p.yaml"), "    processLimit: {mode: "+mode+", maxTasks: 1000, maxDepth: 6, watch: true}\n")
+		for depth, bottom := range map[string]bool{"4": true, "9": mode == "audit"} {
+			r := container(t, scratchImage, shape{}, p, nil, "/tmp/attack", "deep", depth)
+			if r.has("reached the bottom") != bottom || (len(r.of("processLimit")) > 0) != (depth == "9") {
+				t.Errorf("%s, depth %s: %s", mode, depth, r.brief())
+			}
+			for _, e := range r.of("processLimit") {
+				if e.Rule != "maxDepth" || len(e.Ancestors) == 0 {
+					t.Errorf("%v", e)
+				}
+			}
+		}
+	}
+}

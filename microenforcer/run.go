@@ -227,6 +227,7 @@ func (m *micro) background(ctx context.Context) {
 	m.tasks.Go(func() {
 		select {
 		case <-time.After(settle):
+			notify.Spare()
 			m.probe(soon) // first: the first heartbeat tells what holds
 			m.out.start()
 		case <-soon.Done():

@@ -177,7 +177,7 @@ func TestEffectiveExplainAndNeeds(t *testing.T) {
 	if !n.Exec || n.Digest || n.Origin || n.Socket || !n.Connect || n.Fork || n.Privilege[action.PrivMount] {
 		t.Errorf("needs %+v", n)
 	}
-	if n := compile(t, Workload{}, "default").Needs(); !n.Digest || !n.Origin || !n.SocketFDs || n.Fork || !n.Privilege[action.PrivTrace] {
+	if n := compile(t, Workload{}, "default").Needs(); !n.Digest || !n.Origin || !n.SocketFDs || n.ExactForks || !n.Privilege[action.PrivTrace] {
 		t.Errorf("needs of the default policy: %+v", n)
 	}
 	a := run("/dev/shm/x")

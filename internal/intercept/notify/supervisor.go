@@ -54,6 +54,7 @@ type Supervisor struct {
 	count    taskCount
 	power    power
 	mark     *stage.Mark // on the tree
+	room     room
 	injected injections
 	net      netState
 	files    fileState
@@ -126,6 +127,7 @@ func (s *Supervisor) finish() {
 		linux.Close(s.listener)
 		s.tasks.close()
 		s.count.close()
+		s.room.close()
 		close(s.done)
 	})
 }
@@ -137,7 +139,7 @@ func (s *Supervisor) start() {
 }
 
 func (s *Supervisor) hire() {
-	if s.workers.Add(1) > maxWorkers {
+	if n := s.workers.Add(1); n > maxWorkers || n > spareThreads && !s.room.left() {
 		s.workers.Add(-1)
 		return
 	}

@@ -14,7 +14,6 @@ import (
 // crowd is what the limits need to remember.
 type crowd struct {
 	last  int         // newest task id at the last count
-	calm  uint64      // ticks since boot when the count was last in the lower half of the limit
 	over  bool        // the last count was above
 	ended map[int]int // children that were killed, by parent, since it is over
 }
@@ -42,9 +41,6 @@ func (s *Sweeper) limits(now time.Time) {
 		if c.over {
 			c.over, c.ended = false, nil
 		}
-		if n <= s.wants.MaxTasks/2 {
-			c.calm = linux.BootTicks()
-		}
 		return
 	}
 	all, n := s.count()
@@ -65,25 +61,103 @@ func (s *Sweeper) limits(now time.Time) {
 	s.thin(all, n)
 }
 
-// thin ends the newest processes until the limit holds again: every one that
-// came since the number was last at rest, and then whoever keeps making them. The
-// first process is the workload itself and stays.
+// youth is how long a process counts as new, in ticks (10 ms).
+const youth = 1000
+
+// thin brings the number back below the limit. If most tasks descend from one
+// new process, or are orphans that are new, that whole family ends: a bomb dies
+// with its root, and what else is new stays. Else the newest end one by one, and
+// with them whoever keeps making them. The first process is the workload itself
+// and stays.
 func (s *Sweeper) thin(all []one, n int) {
-	c, first := &s.crowd, s.cfg.Tree.PID()
-	quarter := max(s.wants.MaxTasks/4, 8)
-	for _, p := range all {
-		maker := c.ended[p.pid] >= quarter
-		if p.pid == first || !maker && n <= s.wants.MaxTasks && (c.calm == 0 || p.start <= c.calm) {
-			continue
-		}
-		if syscall.Kill(p.pid, syscall.SIGKILL) == nil {
+	c, first, limit := &s.crowd, s.cfg.Tree.PID(), s.wants.MaxTasks
+	now := linux.BootTicks()
+	end := func(p one) {
+		if p.pid != first && syscall.Kill(p.pid, syscall.SIGKILL) == nil {
 			n -= p.threads
 			if len(c.ended) < 4096 && p.ppid != s.self {
 				c.ended[p.ppid]++
 			}
 		}
 	}
+	family := s.family(all, n, now)
+	for _, p := range all {
+		if family[p.pid] {
+			end(p)
+		}
+	}
+	maker := max(limit/4, 8)
+	for _, p := range all {
+		if !family[p.pid] && (n > limit || c.ended[p.pid] >= maker && now-p.start < youth) {
+			end(p)
+		}
+	}
 }
+
+// family finds the new processes to which most tasks belong, with all that
+// descends from them; nil: there are none.
+func (s *Sweeper) family(all []one, n int, now uint64) map[int]bool {
+	first := s.cfg.Tree.PID()
+	children := make(map[int][]*one, len(all))
+	for i := range all {
+		children[all[i].ppid] = append(children[all[i].ppid], &all[i])
+	}
+	size := make(map[int]int, len(all))
+	var add func(p *one, depth int) int
+	add = func(p *one, depth int) int {
+		total := p.threads
+		for _, q := range children[p.pid] {
+			if depth < maxDescent {
+				total += add(q, depth+1)
+			}
+		}
+		size[p.pid] = total
+		return total
+	}
+	var roots []*one
+	orphans := 0
+	for _, p := range children[s.self] {
+		add(p, 0)
+		if p.pid != first && now-p.start < youth {
+			roots = append(roots, p)
+			orphans += size[p.pid]
+		}
+	}
+	if 2*orphans < n {
+		// Down from the first process, where most tasks are, to one that is new.
+		roots = nil
+		for pid := first; pid != 0 && roots == nil; {
+			next := 0
+			for _, q := range children[pid] {
+				if 2*size[q.pid] < n {
+					continue
+				}
+				next = q.pid
+				if now-q.start < youth {
+					roots = append(roots, q)
+				}
+			}
+			pid = next
+		}
+	}
+	out := make(map[int]bool)
+	var take func(p *one, depth int)
+	take = func(p *one, depth int) {
+		out[p.pid] = true
+		for _, q := range children[p.pid] {
+			if depth < maxDescent {
+				take(q, depth+1)
+			}
+		}
+	}
+	for _, p := range roots {
+		take(p, 0)
+	}
+	return out
+}
+
+// maxDescent bounds how deep families are followed.
+const maxDescent = 4096
 
 // count counts the tasks of the tree and of what came from outside, and lists
 // their processes.
