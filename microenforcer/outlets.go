@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/limpet-security/limpet/internal/uplink"
 	"github.com/limpet-security/limpet/internal/version"
 	"github.com/limpet-security/limpet/internal/wire"
+	"github.com/limpet-security/limpet/internal/wire/wirepb"
 	"github.com/limpet-security/limpet/microenforcer/status"
 )
 
@@ -131,7 +133,7 @@ func (m *micro) openLink(o *outlets, cfg *Config, who *eventpb.Workload) error {
 	link, err := uplink.New(uplink.Config{
 		Gateway: gateway, CAPEM: ca, Token: cfg.Token, Kind: wire.KindMicro, Version: version.Version,
 		Hostname: hostname(), Arch: runtime.GOARCH, Kernel: kernelRelease(), Workload: who,
-		BundleKeys: m.policies.keys(), OnEnrolled: m.enrolled, OnBundle: m.onBundle(cfg), Status: m.heartbeat,
+		BundleKeys: m.policies.keys(), OnEnrolled: m.enrolled, OnBundle: m.onBundle(cfg), Status: m.heartbeat, Profile: profiler{m},
 		Logger: cfg.Logger,
 	})
 	cfg.Token = ""
@@ -140,6 +142,34 @@ func (m *micro) openLink(o *outlets, cfg *Config, who *eventpb.Workload) error {
 	}
 	o.gateway, o.link = gateway, link
 	return nil
+}
+
+// profiler hands in what the loop observes. The loop is made after the link,
+// and before it runs.
+type profiler struct{ m *micro }
+
+func (p profiler) Delta() *wirepb.PushProfileRequest { return p.m.loop.Observer().Delta() }
+func (p profiler) Acked(sequence uint64)             { p.m.loop.Observer().Acked(sequence) }
+func (p profiler) Refused()                          { p.m.loop.Observer().Refused() }
+
+// trial is how long a start is observed without knowing whether it is wanted.
+const trial = time.Minute
+
+// learnOnTrial observes from the start, in case the first bundle says that the
+// group is learning.
+func (m *micro) learnOnTrial() {
+	if m.out.link != nil && m.cfg.PolicyFile == "" && !m.loop.Learning() {
+		m.loop.LearnOnTrial()
+	}
+}
+
+// endTrial waits until the trial is over.
+func (m *micro) endTrial(ctx context.Context) {
+	select {
+	case <-time.After(trial):
+		m.loop.EndTrial()
+	case <-ctx.Done():
+	}
 }
 
 // onBundle is nil when a policy file was given: it stays in force.

@@ -104,7 +104,7 @@ func (p *policies) accept(data []byte, now time.Time) (enforcer.Policies, error)
 	p.workload = w
 	p.unknown = b.Unknown
 	p.mu.Unlock()
-	return p.use(b.Policies, status.Policy{Source: "bundle", Group: b.Group, Mode: string(b.GroupMode), Epoch: b.Epoch, Number: b.Number})
+	return p.use(b.Policies, status.Policy{Source: "bundle", Group: b.Group, Mode: string(b.GroupMode), Epoch: b.Epoch, Number: b.Number, Learning: b.Learning})
 }
 
 // know sets who signs bundles and for whom, unless the image has said so.
@@ -133,7 +133,7 @@ func (p *policies) use(list []*policy.RuntimePolicy, from status.Policy) (enforc
 	}
 	from.Manifest = p.current.Manifest
 	p.list, p.current = list, from
-	return enforcer.Policies{Engine: e, Epoch: from.Epoch, Number: from.Number}, nil
+	return enforcer.Policies{Engine: e, Epoch: from.Epoch, Number: from.Number, Learning: from.Learning}, nil
 }
 
 // again compiles the same list at another time: enforceAfterDays may have

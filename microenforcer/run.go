@@ -170,6 +170,7 @@ func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
 	}
 	m.names = resolve.New(resolve.Config{Judge: m.loop, Logger: m.cfg.Logger})
 	defer m.names.Close()
+	m.learnOnTrial()
 	err = m.start(sup, notify.Command{
 		Path: path, Args: m.cfg.Command, Env: env,
 		DropCaps: []int{linux.CapSysPtrace}, Forked: func(pid int) {
@@ -222,6 +223,7 @@ func (m *micro) background(ctx context.Context) {
 	m.tasks.Go(func() { m.serveStatus(ctx) })
 	m.sweep(ctx)
 	m.tasks.Go(func() { m.recompile(ctx) })
+	m.tasks.Go(func() { m.endTrial(ctx) })
 	var soon context.Context
 	soon, m.probing = context.WithCancel(ctx)
 	m.tasks.Go(func() {

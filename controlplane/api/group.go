@@ -28,6 +28,7 @@ type groupView struct {
 	Labels      map[string]string `json:"labels"`
 	Policies    []string          `json:"policies" nullable:"false"`
 	OnNoPolicy  string            `json:"onNoPolicy" enum:"audit,refuse"`
+	Learning    bool              `json:"learning"`
 	Members     members           `json:"members"`
 	Version     int64             `json:"version" doc:"The ETag without its quotes"`
 	CreatedAt   time.Time         `json:"createdAt"`
@@ -40,7 +41,7 @@ func viewGroup(g store.Group, m [2]int) groupView {
 		labels = map[string]string{}
 	}
 	return groupView{
-		Name: g.Name, Description: g.Description, Mode: g.Mode, Labels: labels, Policies: g.Policies, OnNoPolicy: g.OnNoPolicy,
+		Name: g.Name, Description: g.Description, Mode: g.Mode, Labels: labels, Policies: g.Policies, OnNoPolicy: g.OnNoPolicy, Learning: g.Learning,
 		Members: members{m[0], m[1]}, Version: g.Version, CreatedAt: store.Time(g.CreatedAt), UpdatedAt: store.Time(g.UpdatedAt),
 	}
 }
@@ -53,6 +54,7 @@ type GroupFields struct {
 	Labels      map[string]string `json:"labels,omitempty"`
 	Policies    *[]string         `json:"policies,omitempty" maxItems:"100" doc:"Names; a new group without this field gets the policy named default"`
 	OnNoPolicy  string            `json:"onNoPolicy,omitempty" enum:"audit,refuse" doc:"What a wrapped image does when it starts without a valid policy; audit if absent"`
+	Learning    *bool             `json:"learning,omitempty" doc:"Members report what their workloads do, so that a policy can be proposed; absent: as it is"`
 
 	Members   *members   `json:"members,omitempty" readOnly:"true"`
 	Version   int64      `json:"version,omitempty" readOnly:"true"`
@@ -72,6 +74,9 @@ func (f GroupFields) into(g *store.Group) error {
 		}
 	}
 	g.Description, g.Mode, g.Labels, g.OnNoPolicy = f.Description, f.Mode, f.Labels, f.OnNoPolicy
+	if f.Learning != nil {
+		g.Learning = *f.Learning
+	}
 	if g.Mode == "" {
 		g.Mode = string(policy.Audit)
 	}
@@ -203,7 +208,7 @@ func (a *API) putGroup(ctx context.Context, in *putGroupInput) (*oneOutput[group
 }
 
 func sameGroup(a, b store.Group) bool {
-	return a.Description == b.Description && a.Mode == b.Mode && a.OnNoPolicy == b.OnNoPolicy &&
+	return a.Description == b.Description && a.Mode == b.Mode && a.OnNoPolicy == b.OnNoPolicy && a.Learning == b.Learning &&
 		maps.Equal(a.Labels, b.Labels) && slices.Equal(a.Policies, b.Policies)
 }
 

@@ -35,6 +35,12 @@ func init() {
 		{get, prefix + "/groups/{name}/install", access.GroupsRead, "How to put enforcers of a group into a workload", do((*API).getInstall)},
 		{get, prefix + "/groups/{name}/embed", access.GroupsRead, "What wrapping bakes into an image of a group", do((*API).getEmbed)},
 
+		{get, prefix + "/groups/{name}/profiles", access.PoliciesRead, "What a learning group's workloads were seen to do, and how far it can be trusted", do((*API).listProfiles)},
+		{remove, prefix + "/groups/{name}/profiles", access.PoliciesWrite, "Forget what a group has learned", do((*API).deleteProfiles)},
+		{get, prefix + "/groups/{name}/profiles/items", access.PoliciesRead, "List what one workload of a group does", do((*API).listProfileItems)},
+		{post, prefix + "/groups/{name}/learn", access.PoliciesRead, "Propose a least-privilege policy from what a group has learned", do((*API).learnPolicy)},
+		{post, prefix + "/groups/{name}/simulate", access.PoliciesRead, "What a policy would have blocked of what a group did", do((*API).simulatePolicy)},
+
 		{get, prefix + "/enforcers", access.EnforcersRead, "List enforcers", do((*API).listEnforcers)},
 		{get, prefix + "/enforcers/{id}", access.EnforcersRead, "Show an enforcer", do((*API).getEnforcer)},
 		{remove, prefix + "/enforcers/{id}", access.EnforcersWrite, "Remove an enforcer and refuse its certificate", do((*API).deleteEnforcer)},

@@ -40,6 +40,7 @@ type groupJSON struct {
 	Labels      map[string]string `json:"labels"`
 	Policies    []string          `json:"policies"`
 	OnNoPolicy  string            `json:"onNoPolicy"`
+	Learning    bool              `json:"learning"`
 }
 
 // Apply makes the server's objects what the documents say, one by one, and
@@ -83,7 +84,7 @@ func (c *Client) apply(ctx context.Context, d Document, dry bool, made map[strin
 	if d.group != nil {
 		g := groupJSON{
 			Name: d.Name, Description: d.group.Metadata.Description, Mode: d.group.Spec.Mode, Labels: d.group.Spec.Labels,
-			Policies: d.group.Spec.Policies, OnNoPolicy: d.group.Spec.OnNoPolicy,
+			Policies: d.group.Spec.Policies, OnNoPolicy: d.group.Spec.OnNoPolicy, Learning: d.group.Spec.Learning,
 		}
 		if g.Labels == nil {
 			g.Labels = map[string]string{}
@@ -133,7 +134,7 @@ func (c *Client) text(ctx context.Context, kind, name string) (string, string, e
 func document(g groupJSON) (string, error) {
 	doc := &Group{
 		APIVersion: policy.APIVersion, Kind: KindGroup, Metadata: GroupMeta{g.Name, g.Description},
-		Spec: GroupSpec{Mode: g.Mode, OnNoPolicy: g.OnNoPolicy, Labels: g.Labels, Policies: g.Policies},
+		Spec: GroupSpec{Mode: g.Mode, OnNoPolicy: g.OnNoPolicy, Learning: g.Learning, Labels: g.Labels, Policies: g.Policies},
 	}
 	if err := doc.check(); err != nil {
 		return "", err

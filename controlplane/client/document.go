@@ -43,6 +43,7 @@ type GroupMeta struct {
 type GroupSpec struct {
 	Mode       string            `yaml:"mode"`       // audit or enforce
 	OnNoPolicy string            `yaml:"onNoPolicy"` // audit or refuse
+	Learning   bool              `yaml:"learning,omitempty"`
 	Labels     map[string]string `yaml:"labels,omitempty"`
 	Policies   []string          `yaml:"policies"`
 }

@@ -92,6 +92,16 @@ func (s calls) PushEvents(ctx context.Context, r *connect.Request[wirepb.PushEve
 	})
 }
 
+func (s calls) PushProfile(ctx context.Context, r *connect.Request[wirepb.PushProfileRequest]) (*connect.Response[wirepb.PushProfileResponse], error) {
+	c := callerOf(ctx)
+	if err := s.g.events.take(c.received, c.key(), len(r.Msg.Items)); err != nil {
+		return nil, wire.ToConnect(err)
+	}
+	return forward(ctx, s.g, r, wire.ValidateProfile, func(ctx context.Context, m *wirepb.PushProfileRequest) (*wirepb.PushProfileResponse, error) {
+		return s.g.cfg.Control.PushProfile(ctx, &wirepb.ControlPushProfileRequest{Identity: c.identity(), Request: m, ReceivedAtNs: c.received.UnixNano()})
+	})
+}
+
 // forward validates, calls the control plane and notes whether it answered.
 func forward[Q, A any](ctx context.Context, g *Gateway, r *connect.Request[Q], validate func(*Q) error, call func(context.Context, *Q) (*A, error)) (*connect.Response[A], error) {
 	name := r.Spec().Procedure

@@ -205,6 +205,13 @@ func (c *control) PushEvents(_ context.Context, m *wirepb.ControlPushEventsReque
 	return &wirepb.PushEventsResponse{AckedSequence: m.Request.Events[len(m.Request.Events)-1].Sequence}, nil
 }
 
+func (c *control) PushProfile(_ context.Context, m *wirepb.ControlPushProfileRequest) (*wirepb.PushProfileResponse, error) {
+	if err := errors.Join(c.failing("profile"), c.known(m.Identity)); err != nil {
+		return nil, err
+	}
+	return &wirepb.PushProfileResponse{AckedSequence: m.Request.Sequence}, nil
+}
+
 // figures counts what arrived: events that were recorded, and the drops reported.
 func (c *control) figures() (got int, dropped uint64) {
 	c.mu.Lock()

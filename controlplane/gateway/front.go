@@ -27,11 +27,12 @@ type route struct {
 
 // routes is everything that this gateway answers with a call.
 var routes = map[string]route{
-	wirepb.GatewayEnrollProcedure:     {},
-	wirepb.GatewayRenewProcedure:      {signed: true, expired: true},
-	wirepb.GatewayHeartbeatProcedure:  {signed: true},
-	wirepb.GatewayPullBundleProcedure: {signed: true, polls: true},
-	wirepb.GatewayPushEventsProcedure: {signed: true},
+	wirepb.GatewayEnrollProcedure:      {},
+	wirepb.GatewayRenewProcedure:       {signed: true, expired: true},
+	wirepb.GatewayHeartbeatProcedure:   {signed: true},
+	wirepb.GatewayPullBundleProcedure:  {signed: true, polls: true},
+	wirepb.GatewayPushEventsProcedure:  {signed: true},
+	wirepb.GatewayPushProfileProcedure: {signed: true},
 }
 
 // caller is what front found out about a request.

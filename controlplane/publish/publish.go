@@ -149,7 +149,7 @@ func (p *Publisher) stage(ctx context.Context, tx *store.Tx, t tenant.ID, group 
 	expires := now.Add(Life)
 	data, err := bundle.Sign(&bundle.Bundle{
 		Format: bundle.Format, Tenant: string(t), Group: group, Epoch: epoch, Number: number,
-		IssuedAt: now, Expires: expires, GroupMode: policy.Mode(g.Mode), Policies: policies,
+		IssuedAt: now, Expires: expires, GroupMode: policy.Mode(g.Mode), Policies: policies, Learning: g.Learning,
 	}, key)
 	if err != nil {
 		return false, err
@@ -167,7 +167,8 @@ func contents(g store.Group, policies []*policy.RuntimePolicy) (string, error) {
 	b, err := json.Marshal(struct {
 		Mode     string
 		Policies []*policy.RuntimePolicy
-	}{g.Mode, policies})
+		Learning bool `json:",omitempty"`
+	}{g.Mode, policies, g.Learning})
 	if err != nil {
 		return "", fmt.Errorf("cannot write policies: %w", err)
 	}

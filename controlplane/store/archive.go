@@ -19,7 +19,7 @@ import (
 // are left out: a restored install asks people to sign in again.
 var archived = []string{
 	"tenants", "install", "keys", "users", "api_tokens", "audit", "policies", "policy_revisions", "enforcer_groups", "group_policies",
-	"join_tokens", "bundles", "enforcers", "revoked_enforcers", "events", "event_counts",
+	"join_tokens", "bundles", "enforcers", "revoked_enforcers", "profiles", "profile_items", "profile_boots", "findings", "finding_places", "events", "event_counts",
 }
 
 // Errors of an archive.

@@ -19,6 +19,7 @@ type Group struct {
 	Mode          string            // policy.Audit or policy.Enforce
 	Labels        map[string]string `bun:"type:text"`
 	OnNoPolicy    string            // workload.NoPolicyAudit or NoPolicyRefuse
+	Learning      bool              // members report what their workloads do
 	Version       int64
 	CreatedAt     int64
 	UpdatedAt     int64
@@ -140,7 +141,7 @@ func (x *Tx) SetGroup(ctx context.Context, t tenant.ID, g Group) (Group, error) 
 	was := g.Version
 	g.Tenant, g.Version, g.UpdatedAt = t, was+1, ns(Now())
 	res, err := x.db.NewUpdate().Model(&g).
-		Column("description", "mode", "labels", "on_no_policy", "version", "updated_at").
+		Column("description", "mode", "labels", "on_no_policy", "learning", "version", "updated_at").
 		Where("tenant = ? AND name = ? AND version = ?", t, g.Name, was).Exec(ctx)
 	if err := changed(res, err, "group", g.Name, ErrVersion); err != nil {
 		return g, err
@@ -192,7 +193,7 @@ func (x *Tx) DeleteGroup(ctx context.Context, t tenant.ID, name string, version 
 	if n > 0 {
 		return fmt.Errorf("group %q has %d enforcers: %w", name, n, ErrInUse)
 	}
-	for _, row := range []any{(*groupPolicyRow)(nil), (*JoinToken)(nil)} {
+	for _, row := range []any{(*groupPolicyRow)(nil), (*JoinToken)(nil), (*ProfileItem)(nil), (*Profile)(nil)} {
 		_, err := x.db.NewDelete().Model(row).Where("tenant = ? AND group_name = ?", t, name).Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("cannot delete group %q: %w", name, err)

@@ -45,6 +45,7 @@ type Bundle struct {
 	GroupMode policy.Mode
 	Policies  []*policy.RuntimePolicy
 	Revoked   []string // image digests that must not start
+	Learning  bool     // enforcers of the group report what their workloads do
 
 	// Unknown lists what a newer control plane wrote and this version does
 	// not know. It is filled in by Verify and not signed again.
@@ -80,10 +81,11 @@ type payload struct {
 	GroupMode policy.Mode       `json:"groupMode"`
 	Policies  []json.RawMessage `json:"policies"`
 	Revoked   []string          `json:"revoked,omitempty"`
+	Learning  bool              `json:"learning,omitempty"` // enforcers that do not know it ignore it
 }
 
 var payloadKeys = map[string]bool{"tenant": true, "group": true, "epoch": true, "number": true, "issuedAt": true,
-	"expires": true, "groupMode": true, "policies": true, "revoked": true}
+	"expires": true, "groupMode": true, "policies": true, "revoked": true, "learning": true}
 
 // encode checks a bundle and gives its payload.
 func (b *Bundle) encode() ([]byte, error) {
@@ -91,7 +93,7 @@ func (b *Bundle) encode() ([]byte, error) {
 		return nil, fmt.Errorf("format %d cannot be written", b.Format)
 	}
 	p := payload{Tenant: b.Tenant, Group: b.Group, Epoch: b.Epoch, Number: b.Number, IssuedAt: b.IssuedAt.UTC(),
-		GroupMode: b.GroupMode, Policies: []json.RawMessage{}, Revoked: b.Revoked}
+		GroupMode: b.GroupMode, Policies: []json.RawMessage{}, Revoked: b.Revoked, Learning: b.Learning}
 	if !b.Expires.IsZero() {
 		t := b.Expires.UTC()
 		p.Expires = &t
@@ -155,7 +157,7 @@ func decode(data []byte) (*Bundle, error) {
 		return nil, fmt.Errorf("%w: %v", ErrMalformed, err)
 	}
 	b := &Bundle{Format: Format, Tenant: p.Tenant, Group: p.Group, Epoch: p.Epoch, Number: p.Number,
-		IssuedAt: p.IssuedAt, GroupMode: p.GroupMode, Revoked: p.Revoked}
+		IssuedAt: p.IssuedAt, GroupMode: p.GroupMode, Revoked: p.Revoked, Learning: p.Learning}
 	if p.Expires != nil {
 		b.Expires = *p.Expires
 	}

@@ -9,6 +9,7 @@ func commands() []*cobra.Command {
 		ApplyCommand(),
 		DiffCommand(),
 		GetCommand(),
+		PolicyCommand(),
 		BackupCommand(),
 		RestoreCommand(),
 		TokenCommand(),

@@ -42,6 +42,7 @@ type Config struct {
 type Policies struct {
 	Engine        *verdict.Engine
 	Epoch, Number uint64 // of the bundle; 0, 0: not from a bundle
+	Learning      bool   // the bundle asks to observe what the workload does (Observer)
 }
 
 // Loop implements intercept.Judge.
@@ -60,6 +61,7 @@ type Loop struct {
 	panics     atomic.Uint64
 	audited    audited
 	stopping   sync.Once
+	observer   Observer // of what a learning group's workload does
 }
 
 var _ intercept.Judge = (*Loop)(nil)
@@ -91,7 +93,8 @@ func New(cfg Config, p Policies) (*Loop, error) {
 		lineage: newLineage(cfg.Proc, os.Getpid()),
 	}
 	l.events = coalescer{window: cfg.Window, open: make(map[key]*pending), out: cfg.Recorder.Record}
-	l.current.Store(&p)
+	l.observer.now = cfg.Now
+	l.SetEngine(p)
 	return l, nil
 }
 
@@ -100,7 +103,12 @@ const maxDigests = 8192
 
 // SetEngine exchanges the policy. Calls that are being judged end under the
 // old one.
-func (l *Loop) SetEngine(p Policies) { l.current.Store(&p) }
+func (l *Loop) SetEngine(p Policies) {
+	l.current.Store(&p)
+	if p.Learning || p.Number > 0 {
+		l.Learn(p.Learning)
+	}
+}
 
 // Policies gives the policy in force.
 func (l *Loop) Policies() Policies { return *l.current.Load() }
@@ -121,6 +129,7 @@ func (l *Loop) Run(ctx context.Context) {
 		case <-tick.C:
 			l.events.sweep(l.cfg.Now(), false)
 			l.names.sweep(l, l.cfg.Now(), false)
+			l.observer.sample(l.cfg.Proc)
 		}
 	}
 }
@@ -164,6 +173,7 @@ func (l *Loop) ExecStarted(e *action.Exec) (a intercept.Answer) {
 		}
 	}
 	if !a.Kill {
+		l.observer.exec(e) // first: learn keeps what runs from now on
 		l.learn(e)
 	}
 	return a
@@ -174,6 +184,9 @@ func (l *Loop) Socket(s *action.Socket) (a intercept.Answer) {
 	defer l.caught("socket", syscall.EPERM, &a)
 	p := l.current.Load()
 	d := p.Engine.Socket(s)
+	if d.Verdict != verdict.Deny {
+		l.observer.socket(s)
+	}
 	if d.Verdict == verdict.Allow {
 		return intercept.Allow
 	}
@@ -188,6 +201,9 @@ func (l *Loop) Connect(c *action.Connect) (a intercept.Answer) {
 	defer l.caught("connect", syscall.EPERM, &a)
 	p := l.current.Load()
 	d := p.Engine.Connect(c)
+	if d.Verdict != verdict.Deny {
+		l.observer.connect(c)
+	}
 	if d.Verdict == verdict.Allow {
 		return intercept.Allow
 	}
@@ -205,6 +221,9 @@ func (l *Loop) Fork(f *action.Fork) (a intercept.Answer) {
 	defer l.caught("fork", syscall.EAGAIN, &a)
 	p := l.current.Load()
 	d := p.Engine.Fork(f)
+	if d.Verdict != verdict.Deny {
+		l.observer.fork(f)
+	}
 	if d.Verdict == verdict.Allow {
 		return intercept.Allow
 	}
@@ -218,6 +237,9 @@ func (l *Loop) Privilege(c *action.Privilege) (a intercept.Answer) {
 	defer l.caught("privilege", syscall.EPERM, &a)
 	p := l.current.Load()
 	d := p.Engine.Privilege(c)
+	if d.Verdict != verdict.Deny {
+		l.observer.privilege(c)
+	}
 	if d.Verdict == verdict.Allow {
 		return intercept.Allow
 	}
@@ -240,7 +262,7 @@ func (l *Loop) identify(p *Policies, e *action.Exec) {
 	// What an earlier question about this exec found may be about another file.
 	e.Origin, e.Digest, e.InterpOrigin = action.OriginUnknown, workload.Digest{}, action.OriginUnknown
 	n := p.Engine.Needs()
-	if !n.Digest && (l.cfg.Manifest == nil || !n.Origin) {
+	if !n.Digest && (l.cfg.Manifest == nil || !n.Origin) && !l.observer.on.Load() {
 		return
 	}
 	if e.FD >= 0 {

@@ -132,3 +132,19 @@ func (c *Controls) Setting(id ControlID) (Setting, bool) {
 	}
 	return p.Elem().FieldByName("Setting").Interface().(Setting), true
 }
+
+// SetMode changes the mode of a control that the policy sets; false if it
+// does not set it.
+func (c *Controls) SetMode(id ControlID, m Mode) bool {
+	v := reflect.ValueOf(c).Elem()
+	f, ok := fieldsOf(v.Type()).byName[string(id)]
+	if !ok {
+		return false
+	}
+	p := v.FieldByIndex(f.index)
+	if p.IsNil() {
+		return false
+	}
+	p.Elem().FieldByName("Setting").Addr().Interface().(*Setting).Mode = m
+	return true
+}

@@ -53,7 +53,21 @@ type Config struct {
 	// May be nil.
 	Status func() *wirepb.HeartbeatRequest
 
+	// Profile gives what a learning enforcer saw. May be nil.
+	Profile Profiler
+
 	Logger *slog.Logger // nil: discard
+}
+
+// Profiler holds the profile of the workload until it is handed in.
+type Profiler interface {
+	// Delta gives the next part, nil if there is none; until Acked or Refused
+	// it gives the same one. Uplink fills in the boot id and the workload.
+	Delta() *wirepb.PushProfileRequest
+	// Acked: the part with that number is committed.
+	Acked(sequence uint64)
+	// Refused: the part that Delta gave will never be taken.
+	Refused()
 }
 
 // Limits bounds the queue. Zero values take the defaults in brackets.

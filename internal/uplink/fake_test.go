@@ -27,10 +27,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fake is a gateway without a network.
 type fake struct {
-	t    testing.TB
-	key  ed25519.PrivateKey // CA and bundle key
-	ca   *x509.Certificate
-	life time.Duration // of certificates
+	profiles []*wirepb.PushProfileRequest
+	t        testing.TB
+	key      ed25519.PrivateKey // CA and bundle key
+	ca       *x509.Certificate
+	life     time.Duration // of certificates
 
 	mu       sync.Mutex
 	fail     func(call string) error // before anything happens
@@ -151,6 +152,16 @@ func (f *fake) Heartbeat(_ context.Context, m *wirepb.HeartbeatRequest) (*wirepb
 	}
 	f.beats = append(f.beats, m)
 	return &wirepb.HeartbeatResponse{IntervalSeconds: f.interval}, nil
+}
+
+func (f *fake) PushProfile(_ context.Context, m *wirepb.PushProfileRequest) (*wirepb.PushProfileResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.before("profile"); err != nil {
+		return nil, err
+	}
+	f.profiles = append(f.profiles, m)
+	return &wirepb.PushProfileResponse{AckedSequence: m.Sequence}, nil
 }
 
 func (f *fake) publish(b string) {

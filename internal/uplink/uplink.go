@@ -30,6 +30,7 @@ type Uplink struct {
 	lastError atomic.Pointer[string]
 	running   atomic.Bool
 	nudge     chan struct{} // asks for a heartbeat now
+	handing   sync.Mutex    // held while a part of the profile is handed in
 
 	mu    sync.Mutex
 	token []byte // nil once the identity has been proven; guarded by mu
@@ -42,6 +43,7 @@ type gateway interface {
 	Heartbeat(context.Context, *wirepb.HeartbeatRequest) (*wirepb.HeartbeatResponse, error)
 	PullBundle(context.Context, *wirepb.PullBundleRequest) (*wirepb.PullBundleResponse, error)
 	PushEvents(context.Context, *wirepb.PushEventsRequest) (*wirepb.PushEventsResponse, error)
+	PushProfile(context.Context, *wirepb.PushProfileRequest) (*wirepb.PushProfileResponse, error)
 }
 
 // New checks the configuration and, with Config.Dir, opens the folder and what
@@ -116,6 +118,9 @@ func (u *Uplink) Run(ctx context.Context) error {
 		if u.cfg.OnBundle != nil {
 			wg.Go(func() { u.pulls(ctx) })
 		}
+		if u.cfg.Profile != nil {
+			wg.Go(func() { u.profiles(ctx) })
+		}
 		<-ctx.Done()
 	}
 	cancel()
@@ -150,6 +155,9 @@ func (u *Uplink) Flush(ctx context.Context) error {
 	}
 	if u.ident.Load() == nil {
 		return nil
+	}
+	if err := u.flushProfile(ctx); err != nil {
+		return fmt.Errorf("cannot hand in the rest of the profile: %w", err)
 	}
 	_, err := u.heartbeat(ctx, true)
 	if err != nil {

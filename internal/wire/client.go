@@ -42,6 +42,11 @@ func (g *GatewayClient) PushEvents(ctx context.Context, m *wirepb.PushEventsRequ
 	return call(ctx, g.c.PushEvents, m)
 }
 
+// PushProfile: see ControlService.
+func (g *GatewayClient) PushProfile(ctx context.Context, m *wirepb.PushProfileRequest) (*wirepb.PushProfileResponse, error) {
+	return call(ctx, g.c.PushProfile, m)
+}
+
 func call[Q, A any](ctx context.Context, f func(context.Context, *connect.Request[Q]) (*connect.Response[A], error), m *Q) (*A, error) {
 	r, err := f(ctx, connect.NewRequest(m))
 	if err != nil {

@@ -82,6 +82,8 @@ func MaxBody(procedure string) int {
 		return MaxPull
 	case wirepb.GatewayPushEventsProcedure:
 		return MaxPush
+	case wirepb.GatewayPushProfileProcedure:
+		return MaxProfile
 	}
 	return MaxMessage // Control: a gateway's word, with the identity around it
 }

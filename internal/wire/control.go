@@ -40,4 +40,8 @@ type ControlService interface {
 	// up to which everything that was sent is committed: normally that of the
 	// last event in the request.
 	PushEvents(context.Context, *wirepb.ControlPushEventsRequest) (*wirepb.PushEventsResponse, error)
+	// PushProfile commits one delta of a workload's profile, then answers. It is
+	// idempotent on (tenant, enforcer, boot id, sequence): a delta that is there
+	// already, or an older one, is acknowledged again and counted once.
+	PushProfile(context.Context, *wirepb.ControlPushProfileRequest) (*wirepb.PushProfileResponse, error)
 }

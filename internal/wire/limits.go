@@ -12,11 +12,14 @@ const (
 	MaxHeartbeat = 256 << 10 // bytes of a HeartbeatRequest
 	MaxPull      = 4 << 10   // bytes of a PullBundleRequest
 	MaxPush      = 3 << 20   // bytes of a PushEventsRequest
+	MaxProfile   = 2 << 20   // bytes of a PushProfileRequest
 	MaxBundle    = 2 << 20   // bytes of one signed bundle
 
 	MaxBatch      = 1000     // events of one PushEventsRequest
 	MaxBatchBytes = 1 << 20  // bytes of events an uplink puts into one request
 	MaxEvent      = 64 << 10 // bytes of one encoded event after CleanEvent
+
+	MaxProfileItems = 1000 // items of one PushProfileRequest
 
 	MaxToken       = 512      // bytes of a join token
 	MaxCSR         = 4096     // bytes of a certificate request

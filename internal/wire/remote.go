@@ -36,6 +36,10 @@ func (c controlClient) PushEvents(ctx context.Context, m *wirepb.ControlPushEven
 	return call(ctx, c.c.PushEvents, m)
 }
 
+func (c controlClient) PushProfile(ctx context.Context, m *wirepb.ControlPushProfileRequest) (*wirepb.PushProfileResponse, error) {
+	return call(ctx, c.c.PushProfile, m)
+}
+
 // NewControlHandler serves a ControlService to gateways. Only requests over TLS
 // with a client certificate that was verified against the CA and names a
 // gateway get through: use it on a listener with tls.RequireAndVerifyClientCert.
@@ -75,4 +79,8 @@ func (h controlHandler) PullBundle(ctx context.Context, r *connect.Request[wirep
 
 func (h controlHandler) PushEvents(ctx context.Context, r *connect.Request[wirepb.ControlPushEventsRequest]) (*connect.Response[wirepb.PushEventsResponse], error) {
 	return Serve(ctx, h.svc.PushEvents, r.Msg)
+}
+
+func (h controlHandler) PushProfile(ctx context.Context, r *connect.Request[wirepb.ControlPushProfileRequest]) (*connect.Response[wirepb.PushProfileResponse], error) {
+	return Serve(ctx, h.svc.PushProfile, r.Msg)
 }

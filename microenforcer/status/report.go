@@ -29,7 +29,8 @@ type Policy struct {
 	Mode     string   `json:"mode,omitempty"` // of the group
 	Epoch    uint64   `json:"epoch,omitempty"`
 	Number   uint64   `json:"number,omitempty"`
-	Manifest bool     `json:"manifest"` // a drift manifest is there
+	Manifest bool     `json:"manifest"`           // a drift manifest is there
+	Learning bool     `json:"learning,omitempty"` // what the workload does is reported
 }
 
 // Control is the truth about one control.

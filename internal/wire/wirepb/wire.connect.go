@@ -47,6 +47,8 @@ const (
 	GatewayPullBundleProcedure = "/limpet.wire.v1.Gateway/PullBundle"
 	// GatewayPushEventsProcedure is the fully-qualified name of the Gateway's PushEvents RPC.
 	GatewayPushEventsProcedure = "/limpet.wire.v1.Gateway/PushEvents"
+	// GatewayPushProfileProcedure is the fully-qualified name of the Gateway's PushProfile RPC.
+	GatewayPushProfileProcedure = "/limpet.wire.v1.Gateway/PushProfile"
 	// ControlEnrollProcedure is the fully-qualified name of the Control's Enroll RPC.
 	ControlEnrollProcedure = "/limpet.wire.v1.Control/Enroll"
 	// ControlRenewProcedure is the fully-qualified name of the Control's Renew RPC.
@@ -57,6 +59,8 @@ const (
 	ControlPullBundleProcedure = "/limpet.wire.v1.Control/PullBundle"
 	// ControlPushEventsProcedure is the fully-qualified name of the Control's PushEvents RPC.
 	ControlPushEventsProcedure = "/limpet.wire.v1.Control/PushEvents"
+	// ControlPushProfileProcedure is the fully-qualified name of the Control's PushProfile RPC.
+	ControlPushProfileProcedure = "/limpet.wire.v1.Control/PushProfile"
 )
 
 // GatewayClient is a client for the limpet.wire.v1.Gateway service.
@@ -68,6 +72,8 @@ type GatewayClient interface {
 	PullBundle(context.Context, *connect.Request[PullBundleRequest]) (*connect.Response[PullBundleResponse], error)
 	// PushEvents is acknowledged only after the events are committed.
 	PushEvents(context.Context, *connect.Request[PushEventsRequest]) (*connect.Response[PushEventsResponse], error)
+	// PushProfile hands in what a learning enforcer saw; acknowledged when committed.
+	PushProfile(context.Context, *connect.Request[PushProfileRequest]) (*connect.Response[PushProfileResponse], error)
 }
 
 // NewGatewayClient constructs a client for the limpet.wire.v1.Gateway service. By default, it uses
@@ -111,16 +117,23 @@ func NewGatewayClient(httpClient connect.HTTPClient, baseURL string, opts ...con
 			connect.WithSchema(gatewayMethods.ByName("PushEvents")),
 			connect.WithClientOptions(opts...),
 		),
+		pushProfile: connect.NewClient[PushProfileRequest, PushProfileResponse](
+			httpClient,
+			baseURL+GatewayPushProfileProcedure,
+			connect.WithSchema(gatewayMethods.ByName("PushProfile")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // gatewayClient implements GatewayClient.
 type gatewayClient struct {
-	enroll     *connect.Client[EnrollRequest, EnrollResponse]
-	renew      *connect.Client[RenewRequest, RenewResponse]
-	heartbeat  *connect.Client[HeartbeatRequest, HeartbeatResponse]
-	pullBundle *connect.Client[PullBundleRequest, PullBundleResponse]
-	pushEvents *connect.Client[PushEventsRequest, PushEventsResponse]
+	enroll      *connect.Client[EnrollRequest, EnrollResponse]
+	renew       *connect.Client[RenewRequest, RenewResponse]
+	heartbeat   *connect.Client[HeartbeatRequest, HeartbeatResponse]
+	pullBundle  *connect.Client[PullBundleRequest, PullBundleResponse]
+	pushEvents  *connect.Client[PushEventsRequest, PushEventsResponse]
+	pushProfile *connect.Client[PushProfileRequest, PushProfileResponse]
 }
 
 // Enroll calls limpet.wire.v1.Gateway.Enroll.
@@ -148,6 +161,11 @@ func (c *gatewayClient) PushEvents(ctx context.Context, req *connect.Request[Pus
 	return c.pushEvents.CallUnary(ctx, req)
 }
 
+// PushProfile calls limpet.wire.v1.Gateway.PushProfile.
+func (c *gatewayClient) PushProfile(ctx context.Context, req *connect.Request[PushProfileRequest]) (*connect.Response[PushProfileResponse], error) {
+	return c.pushProfile.CallUnary(ctx, req)
+}
+
 // GatewayHandler is an implementation of the limpet.wire.v1.Gateway service.
 type GatewayHandler interface {
 	Enroll(context.Context, *connect.Request[EnrollRequest]) (*connect.Response[EnrollResponse], error)
@@ -157,6 +175,8 @@ type GatewayHandler interface {
 	PullBundle(context.Context, *connect.Request[PullBundleRequest]) (*connect.Response[PullBundleResponse], error)
 	// PushEvents is acknowledged only after the events are committed.
 	PushEvents(context.Context, *connect.Request[PushEventsRequest]) (*connect.Response[PushEventsResponse], error)
+	// PushProfile hands in what a learning enforcer saw; acknowledged when committed.
+	PushProfile(context.Context, *connect.Request[PushProfileRequest]) (*connect.Response[PushProfileResponse], error)
 }
 
 // NewGatewayHandler builds an HTTP handler from the service implementation. It returns the path on
@@ -196,6 +216,12 @@ func NewGatewayHandler(svc GatewayHandler, opts ...connect.HandlerOption) (strin
 		connect.WithSchema(gatewayMethods.ByName("PushEvents")),
 		connect.WithHandlerOptions(opts...),
 	)
+	gatewayPushProfileHandler := connect.NewUnaryHandler(
+		GatewayPushProfileProcedure,
+		svc.PushProfile,
+		connect.WithSchema(gatewayMethods.ByName("PushProfile")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/limpet.wire.v1.Gateway/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case GatewayEnrollProcedure:
@@ -208,6 +234,8 @@ func NewGatewayHandler(svc GatewayHandler, opts ...connect.HandlerOption) (strin
 			gatewayPullBundleHandler.ServeHTTP(w, r)
 		case GatewayPushEventsProcedure:
 			gatewayPushEventsHandler.ServeHTTP(w, r)
+		case GatewayPushProfileProcedure:
+			gatewayPushProfileHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -237,6 +265,10 @@ func (UnimplementedGatewayHandler) PushEvents(context.Context, *connect.Request[
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("limpet.wire.v1.Gateway.PushEvents is not implemented"))
 }
 
+func (UnimplementedGatewayHandler) PushProfile(context.Context, *connect.Request[PushProfileRequest]) (*connect.Response[PushProfileResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("limpet.wire.v1.Gateway.PushProfile is not implemented"))
+}
+
 // ControlClient is a client for the limpet.wire.v1.Control service.
 type ControlClient interface {
 	Enroll(context.Context, *connect.Request[ControlEnrollRequest]) (*connect.Response[EnrollResponse], error)
@@ -244,6 +276,7 @@ type ControlClient interface {
 	Heartbeat(context.Context, *connect.Request[ControlHeartbeatRequest]) (*connect.Response[HeartbeatResponse], error)
 	PullBundle(context.Context, *connect.Request[ControlPullBundleRequest]) (*connect.Response[PullBundleResponse], error)
 	PushEvents(context.Context, *connect.Request[ControlPushEventsRequest]) (*connect.Response[PushEventsResponse], error)
+	PushProfile(context.Context, *connect.Request[ControlPushProfileRequest]) (*connect.Response[PushProfileResponse], error)
 }
 
 // NewControlClient constructs a client for the limpet.wire.v1.Control service. By default, it uses
@@ -287,16 +320,23 @@ func NewControlClient(httpClient connect.HTTPClient, baseURL string, opts ...con
 			connect.WithSchema(controlMethods.ByName("PushEvents")),
 			connect.WithClientOptions(opts...),
 		),
+		pushProfile: connect.NewClient[ControlPushProfileRequest, PushProfileResponse](
+			httpClient,
+			baseURL+ControlPushProfileProcedure,
+			connect.WithSchema(controlMethods.ByName("PushProfile")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // controlClient implements ControlClient.
 type controlClient struct {
-	enroll     *connect.Client[ControlEnrollRequest, EnrollResponse]
-	renew      *connect.Client[ControlRenewRequest, RenewResponse]
-	heartbeat  *connect.Client[ControlHeartbeatRequest, HeartbeatResponse]
-	pullBundle *connect.Client[ControlPullBundleRequest, PullBundleResponse]
-	pushEvents *connect.Client[ControlPushEventsRequest, PushEventsResponse]
+	enroll      *connect.Client[ControlEnrollRequest, EnrollResponse]
+	renew       *connect.Client[ControlRenewRequest, RenewResponse]
+	heartbeat   *connect.Client[ControlHeartbeatRequest, HeartbeatResponse]
+	pullBundle  *connect.Client[ControlPullBundleRequest, PullBundleResponse]
+	pushEvents  *connect.Client[ControlPushEventsRequest, PushEventsResponse]
+	pushProfile *connect.Client[ControlPushProfileRequest, PushProfileResponse]
 }
 
 // Enroll calls limpet.wire.v1.Control.Enroll.
@@ -324,6 +364,11 @@ func (c *controlClient) PushEvents(ctx context.Context, req *connect.Request[Con
 	return c.pushEvents.CallUnary(ctx, req)
 }
 
+// PushProfile calls limpet.wire.v1.Control.PushProfile.
+func (c *controlClient) PushProfile(ctx context.Context, req *connect.Request[ControlPushProfileRequest]) (*connect.Response[PushProfileResponse], error) {
+	return c.pushProfile.CallUnary(ctx, req)
+}
+
 // ControlHandler is an implementation of the limpet.wire.v1.Control service.
 type ControlHandler interface {
 	Enroll(context.Context, *connect.Request[ControlEnrollRequest]) (*connect.Response[EnrollResponse], error)
@@ -331,6 +376,7 @@ type ControlHandler interface {
 	Heartbeat(context.Context, *connect.Request[ControlHeartbeatRequest]) (*connect.Response[HeartbeatResponse], error)
 	PullBundle(context.Context, *connect.Request[ControlPullBundleRequest]) (*connect.Response[PullBundleResponse], error)
 	PushEvents(context.Context, *connect.Request[ControlPushEventsRequest]) (*connect.Response[PushEventsResponse], error)
+	PushProfile(context.Context, *connect.Request[ControlPushProfileRequest]) (*connect.Response[PushProfileResponse], error)
 }
 
 // NewControlHandler builds an HTTP handler from the service implementation. It returns the path on
@@ -370,6 +416,12 @@ func NewControlHandler(svc ControlHandler, opts ...connect.HandlerOption) (strin
 		connect.WithSchema(controlMethods.ByName("PushEvents")),
 		connect.WithHandlerOptions(opts...),
 	)
+	controlPushProfileHandler := connect.NewUnaryHandler(
+		ControlPushProfileProcedure,
+		svc.PushProfile,
+		connect.WithSchema(controlMethods.ByName("PushProfile")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/limpet.wire.v1.Control/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case ControlEnrollProcedure:
@@ -382,6 +434,8 @@ func NewControlHandler(svc ControlHandler, opts ...connect.HandlerOption) (strin
 			controlPullBundleHandler.ServeHTTP(w, r)
 		case ControlPushEventsProcedure:
 			controlPushEventsHandler.ServeHTTP(w, r)
+		case ControlPushProfileProcedure:
+			controlPushProfileHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -409,4 +463,8 @@ func (UnimplementedControlHandler) PullBundle(context.Context, *connect.Request[
 
 func (UnimplementedControlHandler) PushEvents(context.Context, *connect.Request[ControlPushEventsRequest]) (*connect.Response[PushEventsResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("limpet.wire.v1.Control.PushEvents is not implemented"))
+}
+
+func (UnimplementedControlHandler) PushProfile(context.Context, *connect.Request[ControlPushProfileRequest]) (*connect.Response[PushProfileResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("limpet.wire.v1.Control.PushProfile is not implemented"))
 }

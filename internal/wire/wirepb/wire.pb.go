@@ -1205,6 +1205,448 @@ func (x *ControlPushEventsRequest) GetReceivedAtNs() int64 {
 	return 0
 }
 
+// One thing that a workload does, and how often since the delta before. Which
+// fields are set depends on kind.
+type ProfileItem struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Kind           string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`                  // exec, connect, listen, socket, privilege, file
+	Exe            string                 `protobuf:"bytes,2,opt,name=exe,proto3" json:"exe,omitempty"`                    // who acts; for exec the caller
+	Uid            uint32                 `protobuf:"varint,3,opt,name=uid,proto3" json:"uid,omitempty"`                   // effective
+	Path           string                 `protobuf:"bytes,4,opt,name=path,proto3" json:"path,omitempty"`                  // exec, file: the object, generalised; connect: UNIX socket
+	Digest         string                 `protobuf:"bytes,5,opt,name=digest,proto3" json:"digest,omitempty"`              // exec: sha256:<hex>, if known
+	Origin         string                 `protobuf:"bytes,6,opt,name=origin,proto3" json:"origin,omitempty"`              // exec: image, modified, drifted, moved, unknown
+	Interpreter    string                 `protobuf:"bytes,7,opt,name=interpreter,proto3" json:"interpreter,omitempty"`    // exec: of a script
+	Fileless       bool                   `protobuf:"varint,8,opt,name=fileless,proto3" json:"fileless,omitempty"`         // exec
+	Sockets        bool                   `protobuf:"varint,9,opt,name=sockets,proto3" json:"sockets,omitempty"`           // exec: started with a connection as 0, 1 or 2
+	Protocol       string                 `protobuf:"bytes,10,opt,name=protocol,proto3" json:"protocol,omitempty"`         // connect, listen: tcp, udp, icmp, unix, other
+	Address        string                 `protobuf:"bytes,11,opt,name=address,proto3" json:"address,omitempty"`           // connect, listen
+	Port           uint32                 `protobuf:"varint,12,opt,name=port,proto3" json:"port,omitempty"`                // connect, listen
+	Name           string                 `protobuf:"bytes,13,opt,name=name,proto3" json:"name,omitempty"`                 // connect: DNS name that gave the address, if known
+	Call           string                 `protobuf:"bytes,14,opt,name=call,proto3" json:"call,omitempty"`                 // privilege: the system call; file: the operation
+	Detail         string                 `protobuf:"bytes,15,opt,name=detail,proto3" json:"detail,omitempty"`             // privilege
+	Family         string                 `protobuf:"bytes,16,opt,name=family,proto3" json:"family,omitempty"`             // privilege: namespace, mount, kernel, trace, identity, capability
+	ToUid          int64                  `protobuf:"varint,17,opt,name=to_uid,json=toUid,proto3" json:"to_uid,omitempty"` // privilege, identity: asked for; -1 none
+	ToGid          int64                  `protobuf:"varint,18,opt,name=to_gid,json=toGid,proto3" json:"to_gid,omitempty"`
+	Domain         int32                  `protobuf:"varint,19,opt,name=domain,proto3" json:"domain,omitempty"`                                       // socket
+	Type           int32                  `protobuf:"varint,20,opt,name=type,proto3" json:"type,omitempty"`                                           // socket
+	SocketProtocol int32                  `protobuf:"varint,21,opt,name=socket_protocol,json=socketProtocol,proto3" json:"socket_protocol,omitempty"` // socket
+	Count          uint64                 `protobuf:"varint,22,opt,name=count,proto3" json:"count,omitempty"`                                         // occurrences in this delta
+	FirstNs        int64                  `protobuf:"varint,23,opt,name=first_ns,json=firstNs,proto3" json:"first_ns,omitempty"`
+	LastNs         int64                  `protobuf:"varint,24,opt,name=last_ns,json=lastNs,proto3" json:"last_ns,omitempty"`
+	FirstTime      bool                   `protobuf:"varint,25,opt,name=first_time,json=firstTime,proto3" json:"first_time,omitempty"` // not in an earlier delta of this boot
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ProfileItem) Reset() {
+	*x = ProfileItem{}
+	mi := &file_internal_wire_wire_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProfileItem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProfileItem) ProtoMessage() {}
+
+func (x *ProfileItem) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_wire_wire_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProfileItem.ProtoReflect.Descriptor instead.
+func (*ProfileItem) Descriptor() ([]byte, []int) {
+	return file_internal_wire_wire_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ProfileItem) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *ProfileItem) GetExe() string {
+	if x != nil {
+		return x.Exe
+	}
+	return ""
+}
+
+func (x *ProfileItem) GetUid() uint32 {
+	if x != nil {
+		return x.Uid
+	}
+	return 0
+}
+
+func (x *ProfileItem) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *ProfileItem) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *ProfileItem) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
+func (x *ProfileItem) GetInterpreter() string {
+	if x != nil {
+		return x.Interpreter
+	}
+	return ""
+}
+
+func (x *ProfileItem) GetFileless() bool {
+	if x != nil {
+		return x.Fileless
+	}
+	return false
+}
+
+func (x *ProfileItem) GetSockets() bool {
+	if x != nil {
+		return x.Sockets
+	}
+	return false
+}
+
+func (x *ProfileItem) GetProtocol() string {
+	if x != nil {
+		return x.Protocol
+	}
+	return ""
+}
+
+func (x *ProfileItem) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *ProfileItem) GetPort() uint32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
+func (x *ProfileItem) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ProfileItem) GetCall() string {
+	if x != nil {
+		return x.Call
+	}
+	return ""
+}
+
+func (x *ProfileItem) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *ProfileItem) GetFamily() string {
+	if x != nil {
+		return x.Family
+	}
+	return ""
+}
+
+func (x *ProfileItem) GetToUid() int64 {
+	if x != nil {
+		return x.ToUid
+	}
+	return 0
+}
+
+func (x *ProfileItem) GetToGid() int64 {
+	if x != nil {
+		return x.ToGid
+	}
+	return 0
+}
+
+func (x *ProfileItem) GetDomain() int32 {
+	if x != nil {
+		return x.Domain
+	}
+	return 0
+}
+
+func (x *ProfileItem) GetType() int32 {
+	if x != nil {
+		return x.Type
+	}
+	return 0
+}
+
+func (x *ProfileItem) GetSocketProtocol() int32 {
+	if x != nil {
+		return x.SocketProtocol
+	}
+	return 0
+}
+
+func (x *ProfileItem) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *ProfileItem) GetFirstNs() int64 {
+	if x != nil {
+		return x.FirstNs
+	}
+	return 0
+}
+
+func (x *ProfileItem) GetLastNs() int64 {
+	if x != nil {
+		return x.LastNs
+	}
+	return 0
+}
+
+func (x *ProfileItem) GetFirstTime() bool {
+	if x != nil {
+		return x.FirstTime
+	}
+	return false
+}
+
+type PushProfileRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	BootId        string                 `protobuf:"bytes,60,opt,name=boot_id,json=bootId,proto3" json:"boot_id,omitempty"`
+	Sequence      uint64                 `protobuf:"varint,61,opt,name=sequence,proto3" json:"sequence,omitempty"`           // 1, 2, 3 ... within boot_id; the same delta keeps its number
+	Items         []*ProfileItem         `protobuf:"bytes,62,rep,name=items,proto3" json:"items,omitempty"`                  // at most MaxProfileItems
+	Dropped       uint64                 `protobuf:"varint,63,opt,name=dropped,proto3" json:"dropped,omitempty"`             // occurrences of this delta that no item holds, because a set was full
+	FromNs        int64                  `protobuf:"varint,64,opt,name=from_ns,json=fromNs,proto3" json:"from_ns,omitempty"` // what this delta covers
+	UntilNs       int64                  `protobuf:"varint,65,opt,name=until_ns,json=untilNs,proto3" json:"until_ns,omitempty"`
+	MaxTasks      uint32                 `protobuf:"varint,66,opt,name=max_tasks,json=maxTasks,proto3" json:"max_tasks,omitempty"` // most processes and threads at once, sampled
+	Workload      *eventpb.Workload      `protobuf:"bytes,67,opt,name=workload,proto3" json:"workload,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PushProfileRequest) Reset() {
+	*x = PushProfileRequest{}
+	mi := &file_internal_wire_wire_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PushProfileRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PushProfileRequest) ProtoMessage() {}
+
+func (x *PushProfileRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_wire_wire_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PushProfileRequest.ProtoReflect.Descriptor instead.
+func (*PushProfileRequest) Descriptor() ([]byte, []int) {
+	return file_internal_wire_wire_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *PushProfileRequest) GetBootId() string {
+	if x != nil {
+		return x.BootId
+	}
+	return ""
+}
+
+func (x *PushProfileRequest) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *PushProfileRequest) GetItems() []*ProfileItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *PushProfileRequest) GetDropped() uint64 {
+	if x != nil {
+		return x.Dropped
+	}
+	return 0
+}
+
+func (x *PushProfileRequest) GetFromNs() int64 {
+	if x != nil {
+		return x.FromNs
+	}
+	return 0
+}
+
+func (x *PushProfileRequest) GetUntilNs() int64 {
+	if x != nil {
+		return x.UntilNs
+	}
+	return 0
+}
+
+func (x *PushProfileRequest) GetMaxTasks() uint32 {
+	if x != nil {
+		return x.MaxTasks
+	}
+	return 0
+}
+
+func (x *PushProfileRequest) GetWorkload() *eventpb.Workload {
+	if x != nil {
+		return x.Workload
+	}
+	return nil
+}
+
+type PushProfileResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	AckedSequence uint64                 `protobuf:"varint,60,opt,name=acked_sequence,json=ackedSequence,proto3" json:"acked_sequence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PushProfileResponse) Reset() {
+	*x = PushProfileResponse{}
+	mi := &file_internal_wire_wire_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PushProfileResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PushProfileResponse) ProtoMessage() {}
+
+func (x *PushProfileResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_wire_wire_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PushProfileResponse.ProtoReflect.Descriptor instead.
+func (*PushProfileResponse) Descriptor() ([]byte, []int) {
+	return file_internal_wire_wire_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *PushProfileResponse) GetAckedSequence() uint64 {
+	if x != nil {
+		return x.AckedSequence
+	}
+	return 0
+}
+
+type ControlPushProfileRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Identity      *Identity              `protobuf:"bytes,60,opt,name=identity,proto3" json:"identity,omitempty"`
+	Request       *PushProfileRequest    `protobuf:"bytes,61,opt,name=request,proto3" json:"request,omitempty"`
+	ReceivedAtNs  int64                  `protobuf:"varint,62,opt,name=received_at_ns,json=receivedAtNs,proto3" json:"received_at_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ControlPushProfileRequest) Reset() {
+	*x = ControlPushProfileRequest{}
+	mi := &file_internal_wire_wire_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ControlPushProfileRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ControlPushProfileRequest) ProtoMessage() {}
+
+func (x *ControlPushProfileRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_wire_wire_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ControlPushProfileRequest.ProtoReflect.Descriptor instead.
+func (*ControlPushProfileRequest) Descriptor() ([]byte, []int) {
+	return file_internal_wire_wire_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ControlPushProfileRequest) GetIdentity() *Identity {
+	if x != nil {
+		return x.Identity
+	}
+	return nil
+}
+
+func (x *ControlPushProfileRequest) GetRequest() *PushProfileRequest {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+func (x *ControlPushProfileRequest) GetReceivedAtNs() int64 {
+	if x != nil {
+		return x.ReceivedAtNs
+	}
+	return 0
+}
+
 var File_internal_wire_wire_proto protoreflect.FileDescriptor
 
 const file_internal_wire_wire_proto_rawDesc = "" +
@@ -1313,7 +1755,50 @@ const file_internal_wire_wire_proto_rawDesc = "" +
 	"\x18ControlPushEventsRequest\x124\n" +
 	"\bidentity\x18\x01 \x01(\v2\x18.limpet.wire.v1.IdentityR\bidentity\x12;\n" +
 	"\arequest\x18\x02 \x01(\v2!.limpet.wire.v1.PushEventsRequestR\arequest\x12$\n" +
-	"\x0ereceived_at_ns\x18\x03 \x01(\x03R\freceivedAtNs2\x94\x03\n" +
+	"\x0ereceived_at_ns\x18\x03 \x01(\x03R\freceivedAtNs\"\xef\x04\n" +
+	"\vProfileItem\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x10\n" +
+	"\x03exe\x18\x02 \x01(\tR\x03exe\x12\x10\n" +
+	"\x03uid\x18\x03 \x01(\rR\x03uid\x12\x12\n" +
+	"\x04path\x18\x04 \x01(\tR\x04path\x12\x16\n" +
+	"\x06digest\x18\x05 \x01(\tR\x06digest\x12\x16\n" +
+	"\x06origin\x18\x06 \x01(\tR\x06origin\x12 \n" +
+	"\vinterpreter\x18\a \x01(\tR\vinterpreter\x12\x1a\n" +
+	"\bfileless\x18\b \x01(\bR\bfileless\x12\x18\n" +
+	"\asockets\x18\t \x01(\bR\asockets\x12\x1a\n" +
+	"\bprotocol\x18\n" +
+	" \x01(\tR\bprotocol\x12\x18\n" +
+	"\aaddress\x18\v \x01(\tR\aaddress\x12\x12\n" +
+	"\x04port\x18\f \x01(\rR\x04port\x12\x12\n" +
+	"\x04name\x18\r \x01(\tR\x04name\x12\x12\n" +
+	"\x04call\x18\x0e \x01(\tR\x04call\x12\x16\n" +
+	"\x06detail\x18\x0f \x01(\tR\x06detail\x12\x16\n" +
+	"\x06family\x18\x10 \x01(\tR\x06family\x12\x15\n" +
+	"\x06to_uid\x18\x11 \x01(\x03R\x05toUid\x12\x15\n" +
+	"\x06to_gid\x18\x12 \x01(\x03R\x05toGid\x12\x16\n" +
+	"\x06domain\x18\x13 \x01(\x05R\x06domain\x12\x12\n" +
+	"\x04type\x18\x14 \x01(\x05R\x04type\x12'\n" +
+	"\x0fsocket_protocol\x18\x15 \x01(\x05R\x0esocketProtocol\x12\x14\n" +
+	"\x05count\x18\x16 \x01(\x04R\x05count\x12\x19\n" +
+	"\bfirst_ns\x18\x17 \x01(\x03R\afirstNs\x12\x17\n" +
+	"\alast_ns\x18\x18 \x01(\x03R\x06lastNs\x12\x1d\n" +
+	"\n" +
+	"first_time\x18\x19 \x01(\bR\tfirstTime\"\x9e\x02\n" +
+	"\x12PushProfileRequest\x12\x17\n" +
+	"\aboot_id\x18< \x01(\tR\x06bootId\x12\x1a\n" +
+	"\bsequence\x18= \x01(\x04R\bsequence\x121\n" +
+	"\x05items\x18> \x03(\v2\x1b.limpet.wire.v1.ProfileItemR\x05items\x12\x18\n" +
+	"\adropped\x18? \x01(\x04R\adropped\x12\x17\n" +
+	"\afrom_ns\x18@ \x01(\x03R\x06fromNs\x12\x19\n" +
+	"\buntil_ns\x18A \x01(\x03R\auntilNs\x12\x1b\n" +
+	"\tmax_tasks\x18B \x01(\rR\bmaxTasks\x125\n" +
+	"\bworkload\x18C \x01(\v2\x19.limpet.event.v1.WorkloadR\bworkload\"<\n" +
+	"\x13PushProfileResponse\x12%\n" +
+	"\x0eacked_sequence\x18< \x01(\x04R\rackedSequence\"\xb5\x01\n" +
+	"\x19ControlPushProfileRequest\x124\n" +
+	"\bidentity\x18< \x01(\v2\x18.limpet.wire.v1.IdentityR\bidentity\x12<\n" +
+	"\arequest\x18= \x01(\v2\".limpet.wire.v1.PushProfileRequestR\arequest\x12$\n" +
+	"\x0ereceived_at_ns\x18> \x01(\x03R\freceivedAtNs2\xec\x03\n" +
 	"\aGateway\x12G\n" +
 	"\x06Enroll\x12\x1d.limpet.wire.v1.EnrollRequest\x1a\x1e.limpet.wire.v1.EnrollResponse\x12D\n" +
 	"\x05Renew\x12\x1c.limpet.wire.v1.RenewRequest\x1a\x1d.limpet.wire.v1.RenewResponse\x12P\n" +
@@ -1321,7 +1806,8 @@ const file_internal_wire_wire_proto_rawDesc = "" +
 	"\n" +
 	"PullBundle\x12!.limpet.wire.v1.PullBundleRequest\x1a\".limpet.wire.v1.PullBundleResponse\x12S\n" +
 	"\n" +
-	"PushEvents\x12!.limpet.wire.v1.PushEventsRequest\x1a\".limpet.wire.v1.PushEventsResponse2\xb7\x03\n" +
+	"PushEvents\x12!.limpet.wire.v1.PushEventsRequest\x1a\".limpet.wire.v1.PushEventsResponse\x12V\n" +
+	"\vPushProfile\x12\".limpet.wire.v1.PushProfileRequest\x1a#.limpet.wire.v1.PushProfileResponse2\x96\x04\n" +
 	"\aControl\x12N\n" +
 	"\x06Enroll\x12$.limpet.wire.v1.ControlEnrollRequest\x1a\x1e.limpet.wire.v1.EnrollResponse\x12K\n" +
 	"\x05Renew\x12#.limpet.wire.v1.ControlRenewRequest\x1a\x1d.limpet.wire.v1.RenewResponse\x12W\n" +
@@ -1329,7 +1815,8 @@ const file_internal_wire_wire_proto_rawDesc = "" +
 	"\n" +
 	"PullBundle\x12(.limpet.wire.v1.ControlPullBundleRequest\x1a\".limpet.wire.v1.PullBundleResponse\x12Z\n" +
 	"\n" +
-	"PushEvents\x12(.limpet.wire.v1.ControlPushEventsRequest\x1a\".limpet.wire.v1.PushEventsResponseB8Z6github.com/limpet-security/limpet/internal/wire/wirepbb\x06proto3"
+	"PushEvents\x12(.limpet.wire.v1.ControlPushEventsRequest\x1a\".limpet.wire.v1.PushEventsResponse\x12]\n" +
+	"\vPushProfile\x12).limpet.wire.v1.ControlPushProfileRequest\x1a#.limpet.wire.v1.PushProfileResponseB8Z6github.com/limpet-security/limpet/internal/wire/wirepbb\x06proto3"
 
 var (
 	file_internal_wire_wire_proto_rawDescOnce sync.Once
@@ -1343,35 +1830,39 @@ func file_internal_wire_wire_proto_rawDescGZIP() []byte {
 	return file_internal_wire_wire_proto_rawDescData
 }
 
-var file_internal_wire_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_internal_wire_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_internal_wire_wire_proto_goTypes = []any{
-	(*Identity)(nil),                 // 0: limpet.wire.v1.Identity
-	(*EnrollRequest)(nil),            // 1: limpet.wire.v1.EnrollRequest
-	(*EnrollResponse)(nil),           // 2: limpet.wire.v1.EnrollResponse
-	(*RenewRequest)(nil),             // 3: limpet.wire.v1.RenewRequest
-	(*RenewResponse)(nil),            // 4: limpet.wire.v1.RenewResponse
-	(*ControlStatus)(nil),            // 5: limpet.wire.v1.ControlStatus
-	(*HeartbeatRequest)(nil),         // 6: limpet.wire.v1.HeartbeatRequest
-	(*HeartbeatResponse)(nil),        // 7: limpet.wire.v1.HeartbeatResponse
-	(*PullBundleRequest)(nil),        // 8: limpet.wire.v1.PullBundleRequest
-	(*PullBundleResponse)(nil),       // 9: limpet.wire.v1.PullBundleResponse
-	(*PushEventsRequest)(nil),        // 10: limpet.wire.v1.PushEventsRequest
-	(*PushEventsResponse)(nil),       // 11: limpet.wire.v1.PushEventsResponse
-	(*ControlEnrollRequest)(nil),     // 12: limpet.wire.v1.ControlEnrollRequest
-	(*ControlRenewRequest)(nil),      // 13: limpet.wire.v1.ControlRenewRequest
-	(*ControlHeartbeatRequest)(nil),  // 14: limpet.wire.v1.ControlHeartbeatRequest
-	(*ControlPullBundleRequest)(nil), // 15: limpet.wire.v1.ControlPullBundleRequest
-	(*ControlPushEventsRequest)(nil), // 16: limpet.wire.v1.ControlPushEventsRequest
-	nil,                              // 17: limpet.wire.v1.HeartbeatRequest.FacilitiesEntry
-	(*eventpb.Workload)(nil),         // 18: limpet.event.v1.Workload
-	(*eventpb.Event)(nil),            // 19: limpet.event.v1.Event
+	(*Identity)(nil),                  // 0: limpet.wire.v1.Identity
+	(*EnrollRequest)(nil),             // 1: limpet.wire.v1.EnrollRequest
+	(*EnrollResponse)(nil),            // 2: limpet.wire.v1.EnrollResponse
+	(*RenewRequest)(nil),              // 3: limpet.wire.v1.RenewRequest
+	(*RenewResponse)(nil),             // 4: limpet.wire.v1.RenewResponse
+	(*ControlStatus)(nil),             // 5: limpet.wire.v1.ControlStatus
+	(*HeartbeatRequest)(nil),          // 6: limpet.wire.v1.HeartbeatRequest
+	(*HeartbeatResponse)(nil),         // 7: limpet.wire.v1.HeartbeatResponse
+	(*PullBundleRequest)(nil),         // 8: limpet.wire.v1.PullBundleRequest
+	(*PullBundleResponse)(nil),        // 9: limpet.wire.v1.PullBundleResponse
+	(*PushEventsRequest)(nil),         // 10: limpet.wire.v1.PushEventsRequest
+	(*PushEventsResponse)(nil),        // 11: limpet.wire.v1.PushEventsResponse
+	(*ControlEnrollRequest)(nil),      // 12: limpet.wire.v1.ControlEnrollRequest
+	(*ControlRenewRequest)(nil),       // 13: limpet.wire.v1.ControlRenewRequest
+	(*ControlHeartbeatRequest)(nil),   // 14: limpet.wire.v1.ControlHeartbeatRequest
+	(*ControlPullBundleRequest)(nil),  // 15: limpet.wire.v1.ControlPullBundleRequest
+	(*ControlPushEventsRequest)(nil),  // 16: limpet.wire.v1.ControlPushEventsRequest
+	(*ProfileItem)(nil),               // 17: limpet.wire.v1.ProfileItem
+	(*PushProfileRequest)(nil),        // 18: limpet.wire.v1.PushProfileRequest
+	(*PushProfileResponse)(nil),       // 19: limpet.wire.v1.PushProfileResponse
+	(*ControlPushProfileRequest)(nil), // 20: limpet.wire.v1.ControlPushProfileRequest
+	nil,                               // 21: limpet.wire.v1.HeartbeatRequest.FacilitiesEntry
+	(*eventpb.Workload)(nil),          // 22: limpet.event.v1.Workload
+	(*eventpb.Event)(nil),             // 23: limpet.event.v1.Event
 }
 var file_internal_wire_wire_proto_depIdxs = []int32{
-	18, // 0: limpet.wire.v1.EnrollRequest.workload:type_name -> limpet.event.v1.Workload
+	22, // 0: limpet.wire.v1.EnrollRequest.workload:type_name -> limpet.event.v1.Workload
 	5,  // 1: limpet.wire.v1.HeartbeatRequest.controls:type_name -> limpet.wire.v1.ControlStatus
-	18, // 2: limpet.wire.v1.HeartbeatRequest.workload:type_name -> limpet.event.v1.Workload
-	17, // 3: limpet.wire.v1.HeartbeatRequest.facilities:type_name -> limpet.wire.v1.HeartbeatRequest.FacilitiesEntry
-	19, // 4: limpet.wire.v1.PushEventsRequest.events:type_name -> limpet.event.v1.Event
+	22, // 2: limpet.wire.v1.HeartbeatRequest.workload:type_name -> limpet.event.v1.Workload
+	21, // 3: limpet.wire.v1.HeartbeatRequest.facilities:type_name -> limpet.wire.v1.HeartbeatRequest.FacilitiesEntry
+	23, // 4: limpet.wire.v1.PushEventsRequest.events:type_name -> limpet.event.v1.Event
 	1,  // 5: limpet.wire.v1.ControlEnrollRequest.request:type_name -> limpet.wire.v1.EnrollRequest
 	0,  // 6: limpet.wire.v1.ControlRenewRequest.identity:type_name -> limpet.wire.v1.Identity
 	3,  // 7: limpet.wire.v1.ControlRenewRequest.request:type_name -> limpet.wire.v1.RenewRequest
@@ -1381,31 +1872,39 @@ var file_internal_wire_wire_proto_depIdxs = []int32{
 	8,  // 11: limpet.wire.v1.ControlPullBundleRequest.request:type_name -> limpet.wire.v1.PullBundleRequest
 	0,  // 12: limpet.wire.v1.ControlPushEventsRequest.identity:type_name -> limpet.wire.v1.Identity
 	10, // 13: limpet.wire.v1.ControlPushEventsRequest.request:type_name -> limpet.wire.v1.PushEventsRequest
-	1,  // 14: limpet.wire.v1.Gateway.Enroll:input_type -> limpet.wire.v1.EnrollRequest
-	3,  // 15: limpet.wire.v1.Gateway.Renew:input_type -> limpet.wire.v1.RenewRequest
-	6,  // 16: limpet.wire.v1.Gateway.Heartbeat:input_type -> limpet.wire.v1.HeartbeatRequest
-	8,  // 17: limpet.wire.v1.Gateway.PullBundle:input_type -> limpet.wire.v1.PullBundleRequest
-	10, // 18: limpet.wire.v1.Gateway.PushEvents:input_type -> limpet.wire.v1.PushEventsRequest
-	12, // 19: limpet.wire.v1.Control.Enroll:input_type -> limpet.wire.v1.ControlEnrollRequest
-	13, // 20: limpet.wire.v1.Control.Renew:input_type -> limpet.wire.v1.ControlRenewRequest
-	14, // 21: limpet.wire.v1.Control.Heartbeat:input_type -> limpet.wire.v1.ControlHeartbeatRequest
-	15, // 22: limpet.wire.v1.Control.PullBundle:input_type -> limpet.wire.v1.ControlPullBundleRequest
-	16, // 23: limpet.wire.v1.Control.PushEvents:input_type -> limpet.wire.v1.ControlPushEventsRequest
-	2,  // 24: limpet.wire.v1.Gateway.Enroll:output_type -> limpet.wire.v1.EnrollResponse
-	4,  // 25: limpet.wire.v1.Gateway.Renew:output_type -> limpet.wire.v1.RenewResponse
-	7,  // 26: limpet.wire.v1.Gateway.Heartbeat:output_type -> limpet.wire.v1.HeartbeatResponse
-	9,  // 27: limpet.wire.v1.Gateway.PullBundle:output_type -> limpet.wire.v1.PullBundleResponse
-	11, // 28: limpet.wire.v1.Gateway.PushEvents:output_type -> limpet.wire.v1.PushEventsResponse
-	2,  // 29: limpet.wire.v1.Control.Enroll:output_type -> limpet.wire.v1.EnrollResponse
-	4,  // 30: limpet.wire.v1.Control.Renew:output_type -> limpet.wire.v1.RenewResponse
-	7,  // 31: limpet.wire.v1.Control.Heartbeat:output_type -> limpet.wire.v1.HeartbeatResponse
-	9,  // 32: limpet.wire.v1.Control.PullBundle:output_type -> limpet.wire.v1.PullBundleResponse
-	11, // 33: limpet.wire.v1.Control.PushEvents:output_type -> limpet.wire.v1.PushEventsResponse
-	24, // [24:34] is the sub-list for method output_type
-	14, // [14:24] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	17, // 14: limpet.wire.v1.PushProfileRequest.items:type_name -> limpet.wire.v1.ProfileItem
+	22, // 15: limpet.wire.v1.PushProfileRequest.workload:type_name -> limpet.event.v1.Workload
+	0,  // 16: limpet.wire.v1.ControlPushProfileRequest.identity:type_name -> limpet.wire.v1.Identity
+	18, // 17: limpet.wire.v1.ControlPushProfileRequest.request:type_name -> limpet.wire.v1.PushProfileRequest
+	1,  // 18: limpet.wire.v1.Gateway.Enroll:input_type -> limpet.wire.v1.EnrollRequest
+	3,  // 19: limpet.wire.v1.Gateway.Renew:input_type -> limpet.wire.v1.RenewRequest
+	6,  // 20: limpet.wire.v1.Gateway.Heartbeat:input_type -> limpet.wire.v1.HeartbeatRequest
+	8,  // 21: limpet.wire.v1.Gateway.PullBundle:input_type -> limpet.wire.v1.PullBundleRequest
+	10, // 22: limpet.wire.v1.Gateway.PushEvents:input_type -> limpet.wire.v1.PushEventsRequest
+	18, // 23: limpet.wire.v1.Gateway.PushProfile:input_type -> limpet.wire.v1.PushProfileRequest
+	12, // 24: limpet.wire.v1.Control.Enroll:input_type -> limpet.wire.v1.ControlEnrollRequest
+	13, // 25: limpet.wire.v1.Control.Renew:input_type -> limpet.wire.v1.ControlRenewRequest
+	14, // 26: limpet.wire.v1.Control.Heartbeat:input_type -> limpet.wire.v1.ControlHeartbeatRequest
+	15, // 27: limpet.wire.v1.Control.PullBundle:input_type -> limpet.wire.v1.ControlPullBundleRequest
+	16, // 28: limpet.wire.v1.Control.PushEvents:input_type -> limpet.wire.v1.ControlPushEventsRequest
+	20, // 29: limpet.wire.v1.Control.PushProfile:input_type -> limpet.wire.v1.ControlPushProfileRequest
+	2,  // 30: limpet.wire.v1.Gateway.Enroll:output_type -> limpet.wire.v1.EnrollResponse
+	4,  // 31: limpet.wire.v1.Gateway.Renew:output_type -> limpet.wire.v1.RenewResponse
+	7,  // 32: limpet.wire.v1.Gateway.Heartbeat:output_type -> limpet.wire.v1.HeartbeatResponse
+	9,  // 33: limpet.wire.v1.Gateway.PullBundle:output_type -> limpet.wire.v1.PullBundleResponse
+	11, // 34: limpet.wire.v1.Gateway.PushEvents:output_type -> limpet.wire.v1.PushEventsResponse
+	19, // 35: limpet.wire.v1.Gateway.PushProfile:output_type -> limpet.wire.v1.PushProfileResponse
+	2,  // 36: limpet.wire.v1.Control.Enroll:output_type -> limpet.wire.v1.EnrollResponse
+	4,  // 37: limpet.wire.v1.Control.Renew:output_type -> limpet.wire.v1.RenewResponse
+	7,  // 38: limpet.wire.v1.Control.Heartbeat:output_type -> limpet.wire.v1.HeartbeatResponse
+	9,  // 39: limpet.wire.v1.Control.PullBundle:output_type -> limpet.wire.v1.PullBundleResponse
+	11, // 40: limpet.wire.v1.Control.PushEvents:output_type -> limpet.wire.v1.PushEventsResponse
+	19, // 41: limpet.wire.v1.Control.PushProfile:output_type -> limpet.wire.v1.PushProfileResponse
+	30, // [30:42] is the sub-list for method output_type
+	18, // [18:30] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_internal_wire_wire_proto_init() }
@@ -1419,7 +1918,7 @@ func file_internal_wire_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_wire_wire_proto_rawDesc), len(file_internal_wire_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -1,0 +1,264 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// PolicyCommand gathers what is done with policies beyond keeping them.
+func PolicyCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "policy",
+		Short: "Learn a policy from what workloads do, and try one before it is enforced",
+		Args:  noArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(policyLearn(), policySimulate())
+	return cmd
+}
+
+// learned is the part of the answers that the commands print.
+type learned struct {
+	Name      string   `json:"name"`
+	YAML      string   `json:"yaml"`
+	Uncovered []string `json:"uncovered"`
+	Check     []string `json:"check"`
+	Readiness map[string]struct {
+		Score   int `json:"score"`
+		Reasons []struct {
+			Text string `json:"text"`
+		} `json:"reasons"`
+	} `json:"readiness"`
+}
+
+// period is a range of time on a command line.
+type period struct{ from, until string }
+
+func (p *period) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&p.from, "from", "", "leave out what was last seen before this `TIME` (RFC 3339, or a duration such as 48h)")
+	cmd.Flags().StringVar(&p.until, "until", "", "leave out what was first seen after this `TIME`")
+}
+
+func (p *period) into(body map[string]any) error {
+	for key, s := range map[string]string{"from": p.from, "until": p.until} {
+		if s == "" {
+			continue
+		}
+		at, err := time.Parse(time.RFC3339, s)
+		if d, err2 := time.ParseDuration(s); err2 == nil && d > 0 {
+			at, err = time.Now().Add(-d), nil
+		}
+		if err != nil {
+			return &UsageError{fmt.Errorf("--%s %q is neither a time (2026-11-22T10:00:00Z) nor a duration (48h)", key, s)}
+		}
+		body[key] = at.UTC().Format(time.RFC3339Nano)
+	}
+	return nil
+}
+
+func policyLearn() *cobra.Command {
+	var conn connection
+	var when period
+	var group, out, name, workload string
+	cmd := &cobra.Command{
+		Use:   "learn --group GROUP [-o FILE]",
+		Short: "Propose a least-privilege policy from what a group's workloads did",
+		Long: `Propose a policy that allows what the workloads of a learning group were seen
+to do, and nothing else. Switch learning on for the group first (the console, or
+learning: true in its document), and run its workloads. The proposal is a draft:
+comments say what each line rests on, what should be checked, and what is not
+covered. Nothing is changed on the server.`,
+		Example: `  limpet policy learn --group shop -o shop.yaml
+  limpet policy simulate -f shop.yaml --group shop
+  limpet apply -f shop.yaml`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if group == "" {
+				return &UsageError{errors.New("name a group with --group")}
+			}
+			body := map[string]any{}
+			if err := when.into(body); err != nil {
+				return err
+			}
+			if name != "" {
+				body["policyName"] = name
+			}
+			if workload != "" {
+				body["workload"] = workload
+			}
+			c, err := conn.client()
+			if err != nil {
+				return err
+			}
+			var l learned
+			if _, err := c.Do(cmd.Context(), http.MethodPost, "/groups/"+url.PathEscape(group)+"/learn", "", body, &l); err != nil {
+				return err
+			}
+			note := cmd.ErrOrStderr()
+			for w, r := range l.Readiness {
+				fmt.Fprintf(note, "readiness of %s: %d of 100\n", w, r.Score)
+				for _, reason := range r.Reasons {
+					fmt.Fprintf(note, "  %s\n", reason.Text)
+				}
+			}
+			for _, s := range l.Check {
+				fmt.Fprintf(note, "check: %s\n", s)
+			}
+			for _, s := range l.Uncovered {
+				fmt.Fprintf(note, "not covered: %s\n", s)
+			}
+			if out == "" || out == "-" {
+				_, err = io.WriteString(cmd.OutOrStdout(), l.YAML)
+				return err
+			}
+			if err := os.WriteFile(out, []byte(l.YAML), 0o644); err != nil {
+				return fmt.Errorf("cannot write proposal: %w", err)
+			}
+			fmt.Fprintf(note, "policy %s written to %s\n", l.Name, out)
+			return nil
+		},
+	}
+	conn.flags(cmd)
+	when.flags(cmd)
+	cmd.Flags().StringVar(&group, "group", "", "`GROUP` that has learned")
+	cmd.Flags().StringVarP(&out, "output", "o", "", "`FILE` to write (default: standard output)")
+	cmd.Flags().StringVar(&name, "name", "", "`NAME` of the policy (default: GROUP-learned)")
+	cmd.Flags().StringVar(&workload, "workload", "", "one workload only, by its image `DIGEST`")
+	return cmd
+}
+
+// simulated is the answer of a simulation.
+type simulated struct {
+	Items       int   `json:"items"`
+	Occurrences int64 `json:"occurrences"`
+	Events      int64 `json:"events"`
+	Blocked     int64 `json:"blocked"`
+	Reported    int64 `json:"reported"`
+	Truncated   bool  `json:"truncated"`
+	Hits        []struct {
+		Verdict    string    `json:"verdict"`
+		Control    string    `json:"control"`
+		Rule       string    `json:"rule"`
+		Executable string    `json:"executable"`
+		Object     string    `json:"object"`
+		Seen       int64     `json:"seen"`
+		Events     int64     `json:"events"`
+		FirstSeen  time.Time `json:"firstSeen"`
+		LastSeen   time.Time `json:"lastSeen"`
+		Examples   []string  `json:"examples"`
+	} `json:"hits"`
+	NotTried []struct {
+		What  string `json:"what"`
+		Count int64  `json:"count"`
+		Why   string `json:"why"`
+	} `json:"notTried"`
+}
+
+// ErrWouldBlock is simulate's answer that something would be denied: exit
+// code 1, so that a pipeline can ask.
+var ErrWouldBlock = errors.New("the policy would have blocked something")
+
+func policySimulate() *cobra.Command {
+	var conn connection
+	var when period
+	var group, file, workload string
+	cmd := &cobra.Command{
+		Use:   "simulate --group GROUP [-f FILE]",
+		Short: "Show what a policy would have blocked of what a group did",
+		Long: `Try a policy on everything that a group's workloads were seen to do: their
+profiles and the recorded events. Without -f the group's own policies are tried,
+as if the group enforced them. The exit code is 1 if something would have been
+denied.`,
+		Example: `  limpet policy simulate -f shop.yaml --group shop --from 168h`,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if group == "" {
+				return &UsageError{errors.New("name a group with --group")}
+			}
+			body := map[string]any{}
+			if err := when.into(body); err != nil {
+				return err
+			}
+			if workload != "" {
+				body["workload"] = workload
+			}
+			switch file {
+			case "":
+			case "-":
+				b, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), 1<<20))
+				if err != nil {
+					return fmt.Errorf("cannot read policy: %w", err)
+				}
+				body["yaml"] = string(b)
+			default:
+				b, err := readBounded(file, 1<<20)
+				if err != nil {
+					return fmt.Errorf("cannot read policy: %w", err)
+				}
+				body["yaml"] = string(b)
+			}
+			c, err := conn.client()
+			if err != nil {
+				return err
+			}
+			var s simulated
+			if _, err := c.Do(cmd.Context(), http.MethodPost, "/groups/"+url.PathEscape(group)+"/simulate", "", body, &s); err != nil {
+				return err
+			}
+			printSimulation(cmd.OutOrStdout(), s)
+			if s.Blocked > 0 {
+				return ErrWouldBlock
+			}
+			return nil
+		},
+	}
+	conn.flags(cmd)
+	when.flags(cmd)
+	cmd.Flags().StringVar(&group, "group", "", "`GROUP` whose past is tried")
+	cmd.Flags().StringVarP(&file, "file", "f", "", "`FILE` with the policy, or - for standard input (default: the group's policies)")
+	cmd.Flags().StringVar(&workload, "workload", "", "one workload only, by its image `DIGEST`")
+	return cmd
+}
+
+func printSimulation(out io.Writer, s simulated) {
+	fmt.Fprintf(out, "tried: %d different things (%d occurrences) and %d events\n", s.Items, s.Occurrences, s.Events)
+	fmt.Fprintf(out, "would have been blocked: %d, reported: %d\n", s.Blocked, s.Reported)
+	if len(s.Hits) > 0 {
+		w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+		fmt.Fprintln(w, "\nVERDICT\tCONTROL\tRULE\tEXECUTABLE\tOBJECT\tSEEN\tEVENTS\tFIRST\tLAST\tEXAMPLE")
+		for _, h := range s.Hits {
+			example := ""
+			if len(h.Examples) > 0 {
+				example = h.Examples[0]
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\n", h.Verdict, h.Control, h.Rule, plain(h.Executable), plain(h.Object),
+				h.Seen, h.Events, h.FirstSeen.Format(time.RFC3339), h.LastSeen.Format(time.RFC3339), example)
+		}
+		_ = w.Flush()
+	}
+	if s.Truncated {
+		fmt.Fprintln(out, "\nThere is more than is shown.")
+	}
+	for _, n := range s.NotTried {
+		fmt.Fprintf(out, "not tried: %s (%d): %s\n", n.What, n.Count, n.Why)
+	}
+}
+
+// plain takes what could move a terminal's cursor out of a workload's words.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return '?'
+		}
+		return r
+	}, s)
+}
