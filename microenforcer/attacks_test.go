@@ -104,3 +104,30 @@ func attackOnce(t *testing.T, tt attackCase, mode string, run func(flags []strin
 		}
 	}
 }
+
+// corpus is one policy with the controls of all cases, and one command that
+// makes all attacks, one after the other, in the order of cases.
+func corpus(peer, mode string) (cases []attackCase, controls string, command []string) {
+	var mounts, forks []attackCase
+	for _, tt := range attackCases {
+		switch tt.control {
+		case "mounts": // where it works it hides the others' files
+			mounts = append(mounts, tt)
+		case "processLimit": // its processes stay a while
+			forks = append(forks, tt)
+		default:
+			cases = append(cases, tt)
+		}
+	}
+	cases = append(append(cases, mounts...), forks...)
+	command = []string{"/tmp/attack", "each"}
+	for _, tt := range cases {
+		at := tt.at(peer, mode)
+		// The rule of the tcp case, without its protocol, holds for udp too.
+		if !strings.HasPrefix(tt.name, "outbound udp") && !strings.Contains(controls, at.controls) {
+			controls += strings.Replace(at.controls, ", ports: [80], protocols: [tcp]", "", 1)
+		}
+		command = append(append(command, at.attack...), ";")
+	}
+	return cases, controls, command
+}

@@ -172,14 +172,7 @@ func TestDockerShapes(t *testing.T) {
 
 // attackAll runs the whole corpus in one container of a shape, in enforce mode.
 func attackAll(t *testing.T, s shape, policyFile string) {
-	controls, command := "", []string{"/tmp/attack", "each"}
-	for _, tt := range attackCases {
-		// The rule of the tcp case, without its protocol, holds for udp too.
-		if !strings.HasPrefix(tt.name, "outbound udp") && !strings.Contains(controls, tt.at(dockerPeer, "enforce").controls) {
-			controls += strings.Replace(tt.at(dockerPeer, "enforce").controls, ", ports: [80], protocols: [tcp]", "", 1)
-		}
-		command = append(append(command, tt.at(dockerPeer, "enforce").attack...), ";")
-	}
+	cases, controls, command := corpus(dockerPeer, "enforce")
 	for i, a := range command {
 		if s.scratch != "" {
 			command[i] = strings.Replace(a, "/tmp/dropped", s.scratch+"/dropped", 1)
@@ -188,10 +181,10 @@ func attackAll(t *testing.T, s shape, policyFile string) {
 	writePolicy(t, policyFile, controls)
 	r := container(t, scratchImage, s, policyFile, nil, command...)
 	parts := strings.Split("\n"+r.out, "\nattack ")[1:]
-	if len(parts) < len(attackCases) {
+	if len(parts) < len(cases) {
 		t.Fatal(r.brief())
 	}
-	for i, tt := range attackCases {
+	for i, tt := range cases {
 		if tt.control == "reverseShell" {
 			continue // its connection is denied here already
 		}

@@ -89,4 +89,14 @@ if [ "$level" != build ] && ! docker info >/dev/null 2>&1; then
     die "no Docker Engine answers and none could be started (see /tmp/limpet-dockerd.log)"
   fi
 fi
+# Real gVisor, a host without a seccomp listener: a tool for the tests, about a
+# minute of building, kept outside the repository.
+if [ "$level" = test ]; then
+  runsc=${LIMPET_RUNSC:-${XDG_CACHE_HOME:-$HOME/.cache}/limpet/runsc}
+  if [ ! -x "$runsc" ] || [ infra/gvisor/go.mod -nt "$runsc" ]; then
+    say "building runsc (real gVisor) into $runsc"
+    CGO_ENABLED=0 go build -C infra/gvisor -o "$runsc" gvisor.dev/gvisor/runsc
+    touch "$runsc"
+  fi
+fi
 say "ready ($level)"

@@ -43,7 +43,7 @@ func limits(st *ControlStatus, rung string) {
 	}
 	switch st.Control {
 	case policy.Outbound, policy.Metadata:
-		st.because("under the ptrace engine a rule for one protocol alone can be raced by a process with several threads, and datagrams on a connected socket are not seen again")
+		st.because("under the ptrace engine a rule for one protocol alone can be raced by a process with several threads")
 	case policy.Injection:
 		st.because("under the ptrace engine no debugger works in the workload, whatever the policy says")
 	}

@@ -29,10 +29,12 @@ func Close() error {
 // process's environment and from /proc/self/environ.
 func TakeEnv() (ours map[string]string, app []string, err error) {
 	ours = map[string]string{}
+	var theirs [][]byte
 	for _, kv := range os.Environ() {
 		name, value, _ := strings.Cut(kv, "=")
 		if rest, ok := strings.CutPrefix(name, Prefix); ok {
-			ours[rest] = value
+			theirs = append(theirs, memory(kv))
+			ours[strings.Clone(rest)] = strings.Clone(value)
 			os.Unsetenv(name)
 			continue
 		}
@@ -42,6 +44,12 @@ func TakeEnv() (ours map[string]string, app []string, err error) {
 		return ours, app, nil
 	}
 	block, err := initial(49, 50)
+	if errors.Is(err, errNoAddress) {
+		for _, b := range theirs {
+			clear(b)
+		}
+		return ours, app, nil
+	}
 	if err != nil {
 		return ours, app, err
 	}
@@ -54,8 +62,9 @@ func TakeEnv() (ours map[string]string, app []string, err error) {
 // /proc/self/cmdline. os.Args shares that memory: it is replaced.
 func TakeArgs(flags ...string) ([]string, error) {
 	args := make([]string, len(os.Args))
+	given := make([][]byte, len(os.Args))
 	for i, a := range os.Args {
-		args[i] = strings.Clone(a)
+		args[i], given[i] = strings.Clone(a), memory(a)
 	}
 	os.Args = args
 	secret := false
@@ -66,12 +75,24 @@ func TakeArgs(flags ...string) ([]string, error) {
 		return args, nil
 	}
 	block, err := initial(47, 48)
+	if errors.Is(err, errNoAddress) {
+		crossFlags(given, flags)
+		return args, nil
+	}
 	if err != nil {
 		return args, err
 	}
 	wipeFlags(block, flags)
 	return args, nil
 }
+
+// memory is that of a string of the initial arguments or environment, which
+// the Go runtime does not copy.
+func memory(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
+// errNoAddress reports a kernel that does not say where the arguments are
+// (gVisor).
+var errNoAddress = errors.New("cannot find the process's initial memory: /proc/self/stat does not tell")
 
 // initial gives the memory between two addresses that fields of
 // /proc/self/stat hold (counted from 0): the arguments or the environment as
@@ -88,6 +109,9 @@ func initial(first, last int) ([]byte, error) {
 	}
 	from, err1 := strconv.ParseUint(string(f[first-2]), 10, 64)
 	to, err2 := strconv.ParseUint(string(f[last-2]), 10, 64)
+	if from == 0 && to == 0 {
+		return nil, errNoAddress
+	}
 	const maxInitial = 8 << 20 // the kernel allows a quarter of the stack limit
 	if err := errors.Join(err1, err2); err != nil || from == 0 || to < from || to-from > maxInitial {
 		return nil, fmt.Errorf("cannot find the process's initial memory: %d to %d: %w", from, to, errors.Join(err, syscall.EFAULT))
@@ -114,13 +138,21 @@ func wipeEntries(block, prefix []byte) {
 // wipeFlags overwrites the values of flags with x, so that the number and
 // order of arguments stay as they were.
 func wipeFlags(block []byte, flags []string) {
-	next := false
+	var list [][]byte
 	for len(block) > 0 {
 		n := bytes.IndexByte(block, 0)
 		if n < 0 {
 			n = len(block)
 		}
-		arg := block[:n]
+		list = append(list, block[:n])
+		block = block[min(n+1, len(block)):]
+	}
+	crossFlags(list, flags)
+}
+
+func crossFlags(list [][]byte, flags []string) {
+	next := false
+	for _, arg := range list {
 		if string(arg) == "--" {
 			return // the application's own arguments follow
 		}
@@ -134,7 +166,6 @@ func wipeFlags(block []byte, flags []string) {
 		default:
 			next = true
 		}
-		block = block[min(n+1, len(block)):]
 	}
 }
 

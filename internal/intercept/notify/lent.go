@@ -53,7 +53,8 @@ type Stopped struct {
 
 // Lend makes Handlers. Config is that of Start; Arms, Protect and Reaped are
 // the engine's own business, but Protect also tells whom nobody may signal.
-func Lend(cfg Config) (*Handlers, error) {
+// tasks says how many tasks the workload has.
+func Lend(cfg Config, tasks func() int) (*Handlers, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -64,6 +65,7 @@ func Lend(cfg Config) (*Handlers, error) {
 		return nil, err
 	}
 	s := &Supervisor{self: os.Getpid(), cfg: cfg, routes: table, done: make(chan struct{}), listener: -1, lent: true}
+	s.count.exact = tasks
 	s.power.measure()
 	s.sockets.Store(standardSockets())
 	h.s, h.call.s, h.umask = s, s, umaskOnce()
@@ -207,6 +209,3 @@ func (h *Handlers) Privileged(pid int, fn func() error) error { return h.s.Privi
 
 // CanKill says that this process may end those of every user.
 func (h *Handlers) CanKill() bool { return h.s.CanKill() }
-
-// Tasks is the Supervisor's.
-func (h *Handlers) Tasks() int { return h.s.Tasks() }

@@ -63,7 +63,7 @@ func (t *Tracer) call(k *task) {
 		if nr == cloneNR && args[0]&cloneUntraced != 0 {
 			changed := args
 			changed[0] &^= cloneUntraced
-			k.saved, k.untrace = r, true
+			k.saved = r
 			if linux.SetCall(k.tid, &r, nr, changed) != nil {
 				break
 			}

@@ -30,6 +30,9 @@ func (t *Tracer) Privileged(pid int, fn func() error) error { return t.handlers.
 // CanKill says that this process may end those of every user.
 func (t *Tracer) CanKill() bool { return t.handlers.CanKill() }
 
-// Tasks is the number of processes and threads of the workload, as the
-// handlers count them.
-func (t *Tracer) Tasks() int { return t.handlers.Tasks() }
+// Tasks is the number of processes and threads of the workload.
+func (t *Tracer) Tasks() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.tasks)
+}

@@ -12,25 +12,26 @@ import (
 	"github.com/limpet-security/limpet/internal/kernel/seccomp"
 )
 
-// Where the page stands in every process, and what it holds: small slots for
-// addresses and messages, large ones for long vectors.
+// Where the page stands in every process, and what it holds. It ends where
+// gVisor keeps a table of its own in each process.
 const (
-	pageAt     = 0x10000
-	smallSlot  = 1 << 10
-	smallSlots = 1024
-	largeSlot  = 32 << 10
-	largeSlots = 24
-	pageSize   = smallSlot*smallSlots + largeSlot*largeSlots
-	pageTop    = pageAt + pageSize
+	pageAt   = 0x10000
+	pageTop  = 0x60000
+	pageSize = pageTop - pageAt
 )
+
+// classes are the sizes of slots: for addresses, messages, and long vectors.
+var classes = [...]struct{ size, count int }{{128, 1024}, {1 << 10, 64}, {32 << 10, 4}}
+
+// slot is a part of the page.
+type slot struct{ class, at, size int }
 
 // page is the memory from which the kernel reads what was judged.
 type page struct {
 	id    int
 	mem   []byte // our mapping; nil: there is none
 	errno syscall.Errno
-	small []int // free slots
-	large []int
+	spare [len(classes)][]int // offsets of free slots
 }
 
 func (p *page) open() error {
@@ -55,11 +56,12 @@ func (p *page) open() error {
 		return err
 	}
 	p.id, p.mem = id, mem
-	for i := smallSlots - 1; i >= 0; i-- {
-		p.small = append(p.small, i)
-	}
-	for i := largeSlots - 1; i >= 0; i-- {
-		p.large = append(p.large, smallSlots+i)
+	at := 0
+	for i, c := range classes {
+		for range c.count {
+			p.spare[i] = append(p.spare[i], at)
+			at += c.size
+		}
 	}
 	return nil
 }
@@ -77,52 +79,35 @@ func (p *page) close() {
 	}
 }
 
-// take gives a slot for n bytes; noSlot: none is free, or it is too much.
-func (p *page) take(n int) int {
-	free := &p.small
-	if n > smallSlot {
-		free = &p.large
+// take gives a slot for n bytes, of a larger class if need be; false: none is
+// free, or it is too much.
+func (p *page) take(n int) (slot, bool) {
+	for i, c := range classes {
+		if free := p.spare[i]; n <= c.size && len(free) > 0 {
+			p.spare[i] = free[:len(free)-1]
+			return slot{i, free[len(free)-1], c.size}, true
+		}
 	}
-	if n > largeSlot || len(*free) == 0 {
-		return noSlot
-	}
-	slot := (*free)[len(*free)-1]
-	*free = (*free)[:len(*free)-1]
-	return slot
+	return slot{}, false
 }
 
-func (p *page) free(slot int) {
-	if slot < smallSlots {
-		p.small = append(p.small, slot)
-		return
-	}
-	p.large = append(p.large, slot)
-}
-
-// offset of a slot.
-func offset(slot int) int {
-	if slot < smallSlots {
-		return slot * smallSlot
-	}
-	return smallSlots*smallSlot + (slot-smallSlots)*largeSlot
-}
+func (p *page) free(s slot) { p.spare[s.class] = append(p.spare[s.class], s.at) }
 
 // onCopy lets the kernel read the judged copy; false: the task was resumed.
 func (t *Tracer) onCopy(k *task, r *linux.Regs, s *notify.Stopped, c *notify.Copy) bool {
 	if t.page.mem == nil {
 		return true // status says that such a control only looks
 	}
-	slot := t.page.take(c.Size)
-	if slot == noSlot {
+	part, ok := t.page.take(c.Size)
+	if !ok {
 		t.skip(k, r, notify.Response{Errno: syscall.ENOBUFS})
 		return false
 	}
-	at := offset(slot)
-	base := uint64(pageAt + at)
-	c.Fill(base, t.page.mem[at:at+c.Size])
+	base := uint64(pageAt + part.at)
+	c.Fill(base, t.page.mem[part.at:part.at+c.Size])
 	args := s.Args
 	c.Args(base, &args)
-	k.saved, k.slot, k.done, k.after, k.entry = *r, slot, c.Done, restore, t.entryLater
+	k.saved, k.slot, k.done, k.after, k.entry = *r, part, c.Done, restore, t.entryLater
 	nr := s.NR
 	if c.Call != 0 {
 		nr = c.Call

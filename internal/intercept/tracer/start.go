@@ -41,11 +41,12 @@ func Start(ctx context.Context, cfg Config, cmd Command) (*Tracer, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	h, err := notify.Lend(cfg)
+	t := &Tracer{cfg: cfg, tasks: make(map[int]*task), done: make(chan struct{})}
+	h, err := notify.Lend(cfg, t.Tasks)
 	if err != nil {
 		return nil, err
 	}
-	t := &Tracer{cfg: cfg, handlers: h, tasks: make(map[int]*task), done: make(chan struct{})}
+	t.handlers = h
 	if err := t.page.open(); err != nil {
 		// Addresses cannot be judged soundly: Report says so.
 		cfg.Logger.Warn("there is no page for judged memory", "error", err)

@@ -34,7 +34,6 @@ func (t *Tracer) stopped(pid int, st linux.Status) {
 		t.resume(k, 0)
 		return
 	case linux.EventStop:
-		k.born = true
 		switch sig {
 		case syscall.SIGSTOP, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU:
 			_ = linux.Listen(pid) // it stays stopped until somebody continues it
@@ -96,6 +95,11 @@ func (t *Tracer) forked(k *task) {
 
 // execed is the stop behind an exec, before the first instruction.
 func (t *Tracer) execed(k *task) {
+	if !t.calibrated {
+		// The helper's own exec, whose end was still to come when it was seized.
+		t.resume(k, 0)
+		return
+	}
 	attempt := k.attempt
 	k.attempt = nil
 	if former, err := linux.EventMessage(k.tid); err == nil && former != k.tid {

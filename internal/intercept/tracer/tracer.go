@@ -29,15 +29,13 @@ type Tracer struct {
 type task struct {
 	tid     int
 	space   *space
-	born    bool // its first stop was seen
 	after   after
 	entry   bool // a stop at the entry is still to come
 	saved   linux.Regs
-	slot    int // in the page; -1: none
+	slot    slot // in the page; size 0: none
 	done    func(int64) int64
 	made    func(int64)
 	attempt *notify.Attempt
-	untrace bool // a clone without CLONE_UNTRACED is on its way
 }
 
 // after is what to do at the next stop behind a call.
@@ -86,7 +84,7 @@ func (t *Tracer) adopt(tid int, s *space) *task {
 	if s == nil {
 		s = &space{}
 	}
-	k := &task{tid: tid, space: s, slot: noSlot}
+	k := &task{tid: tid, space: s}
 	t.mu.Lock()
 	t.tasks[tid] = k
 	t.mu.Unlock()
@@ -106,12 +104,12 @@ func (t *Tracer) drop(k *task) {
 
 // release ends with what a task's call held.
 func (t *Tracer) release(k *task) {
-	if k.slot >= 0 {
+	if k.slot.size > 0 {
 		t.page.free(k.slot)
-		k.slot = noSlot
+		k.slot = slot{}
 	}
 	k.attempt.Close()
-	k.attempt, k.after, k.done, k.made, k.entry, k.untrace = nil, nothing, nil, nil, false, false
+	k.attempt, k.after, k.done, k.made, k.entry = nil, nothing, nil, nil, false
 }
 
 // gone is the end of a tracee.

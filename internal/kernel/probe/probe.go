@@ -86,7 +86,7 @@ func (r Report) Rung() string {
 
 // Limits of one run.
 const (
-	maxRun    = 5 * time.Second
+	maxRun    = 15 * time.Second
 	maxOutput = 64 << 10
 )
 

@@ -96,26 +96,30 @@ func traceFilter() error {
 		return err
 	}
 	stopped := false
-	for {
+	for !stopped {
 		_, st, err := linux.WaitTracee(tid)
 		if err != nil || st.Exited() || st.Signaled() {
 			break
 		}
-		sig := 0
-		switch event := uint32(st) >> 16; event {
-		case linux.EventSeccomp:
-			var r linux.Regs
-			if err := linux.GetRegs(tid, &r); err != nil {
-				return err
+		if uint32(st)>>16 != linux.EventSeccomp {
+			sig := 0
+			if uint32(st)>>16 == 0 {
+				sig = int(st.StopSignal())
 			}
-			if err := linux.SkipCall(tid, &r, traceAnswer); err != nil {
-				return err
-			}
-			stopped = true
-		case 0:
-			sig = int(st.StopSignal())
+			_ = linux.Cont(tid, sig)
+			continue
 		}
-		_ = linux.Cont(tid, sig)
+		var r linux.Regs
+		if err := linux.GetRegs(tid, &r); err != nil {
+			return err
+		}
+		if err := linux.SkipCall(tid, &r, traceAnswer); err != nil {
+			return err
+		}
+		if err := linux.Detach(tid, 0); err != nil {
+			return err
+		}
+		stopped = true
 	}
 	if !out.Scan() {
 		return syscall.EIO
@@ -130,13 +134,16 @@ func traceFilter() error {
 	return nil
 }
 
-// pageAt is where package tracer puts its page.
-const pageAt = 0x10000
+// pageAt is where package tracer puts its page, of this size.
+const (
+	pageAt   = 0x10000
+	pageSize = 0x50000
+)
 
 // readOnlyPage tries whether an attached segment can be had at a low address
 // and stays closed to writing.
 func readOnlyPage() error {
-	id, mem, err := linux.Segment(4096)
+	id, mem, err := linux.Segment(pageSize)
 	if err != nil {
 		return err
 	}
@@ -146,7 +153,7 @@ func readOnlyPage() error {
 		return err
 	}
 	defer linux.DetachSegment(at)
-	if at != pageAt || linux.MakeWritable(at, 4096) == nil {
+	if at != pageAt || linux.MakeWritable(at, pageSize) == nil {
 		return syscall.EOPNOTSUPP
 	}
 	fd, err := linux.OpenAt(linux.AtFDCWD, "/proc/self/mem", syscall.O_RDWR)
