@@ -6,20 +6,23 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
 	"testing"
 )
 
 // cell runs the enforcer as PID 1 of namespaces of its own: processes,
 // network (with the attacked addresses on its loopback) and a private /tmp.
 type cell struct {
-	dir     string // shows as /tmp inside
-	serving []string
-	mask    []string // of testdata/mask, put in front of the enforcer
+	dir  string   // shows as /tmp inside
+	mask []string // put in front of the enforcer: testdata/mask, or who starts it as somebody else
 }
 
 // The addresses that attacks are aimed at exist inside the cell only.
 const (
 	cellPeer     = "10.99.0.1"
+	cellOther    = "10.99.0.2"
 	cellMetadata = "169.254.169.254"
 )
 
@@ -42,20 +45,27 @@ func newCell(t testing.TB) *cell {
 // command is microenforcer with flags, as PID 1 of the cell.
 func (c *cell) command(args ...string) *exec.Cmd {
 	script := `set -e
+mount -t proc proc /proc
 mount --bind "$CELL" /tmp
 ip link set lo up
 ip addr add ` + cellPeer + `/32 dev lo
+ip addr add ` + cellOther + `/32 dev lo
 ip addr add ` + cellMetadata + `/32 dev lo
 if [ -n "$SERVE" ]; then
-  /tmp/attack serve ` + cellPeer + `:80 ` + cellMetadata + `:80 >/tmp/served & 
+  # What the enforcer finds beside itself has no more rights than it: it is looked into as any session.
+  $SERVE_AS /tmp/attack serve ` + cellPeer + `:80 ` + cellOther + `:80 ` + cellMetadata + `:80 >/tmp/served & 
   while ! grep -q serving /tmp/served; do sleep 0.01; done
 fi
 cd /
 exec "$@"`
-	argv := []string{"-n", "-m", "-p", "-f", "--mount-proc", "--kill-child", "sh", "-c", script, "sh"}
-	argv = append(append(argv, c.mask...), "/tmp/microenforcer")
-	cmd := exec.Command("unshare", append(argv, args...)...)
+	command := append([]string{"-c", script, "sh"}, c.mask...)
+	cmd := exec.Command("sh", append(append(command, "/tmp/microenforcer"), args...)...)
 	cmd.Env = append(os.Environ(), "CELL="+c.dir)
+	if slices.Contains(c.mask, "without") {
+		cmd.Env = append(cmd.Env, "SERVE_AS="+strings.Join(c.mask, " "))
+	}
+	// With CLONE_NEWNS among Unshareflags what is mounted stays inside.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWPID, Unshareflags: syscall.CLONE_NEWNS}
 	return cmd
 }
 

@@ -123,10 +123,14 @@ func ownLine(t *testing.T, key string) string {
 // and not, as root and not.
 func TestKillAttempts(t *testing.T) {
 	c := newCell(t)
+	rounds := "35" // 11,200 attempts
+	if testing.Short() {
+		rounds = "3"
+	}
 	writePolicy(t, filepath.Join(c.dir, "p.yaml"), quiet)
 	t.Run("as PID 1", func(t *testing.T) {
 		for _, user := range []string{"0", "1000"} {
-			r := c.run(t, []string{"--policy", "/tmp/p.yaml"}, "/tmp/attack", "drop-to", user, "/tmp/attack", "kill", "1", "35")
+			r := c.run(t, []string{"--policy", "/tmp/p.yaml"}, "/tmp/attack", "drop-to", user, "/tmp/attack", "kill", "1", rounds)
 			if r.code != 0 || !r.has("sent 0") {
 				t.Errorf("user %s: %s", user, r.brief())
 			}
@@ -144,7 +148,7 @@ func TestKillAttempts(t *testing.T) {
 		enforcer, attack := programs(t)
 		events := filepath.Join(t.TempDir(), "events")
 		cmd := exec.Command(enforcer, "run", "--policy", filepath.Join(c.dir, "p.yaml"), "--events", events, "--",
-			"sh", "-c", attack+" kill $PPID 35; exit 7")
+			"sh", "-c", attack+" kill $PPID "+rounds+"; exit 7")
 		r := finish(t, cmd, events)
 		if r.code != 7 || !r.has("sent 0") || len(r.of("selfProtection")) == 0 {
 			t.Error(r.brief())

@@ -52,6 +52,12 @@ if [ "$level" = test ]; then
   need strace strace
   need ip iproute2
   need curl curl
+  # Other kernels: what boots them, and what builds for them.
+  need qemu-system-x86_64 qemu-system-x86
+  need qemu-system-aarch64 qemu-system-arm
+  need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+  need /usr/aarch64-linux-gnu/include/stdio.h libc6-dev-arm64-cross
+  need /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring
 fi
 
 if [ ${#missing[@]} -gt 0 ]; then
@@ -66,6 +72,8 @@ if [ ${#missing[@]} -gt 0 ]; then
   trap '[ -z "$made" ] || $sudo rm -f $policy' EXIT
   $sudo apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "${missing[@]}" >/dev/null
 fi
+
+if [ "$level" = test ]; then infra/dev/kernels.sh; fi
 
 major=$(node --version | sed 's/^v\([0-9]*\).*/\1/')
 [ "$major" -ge 20 ] || die "Node $(node --version) is too old to build the console: install Node 20 or newer (https://nodejs.org/)."

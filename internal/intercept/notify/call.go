@@ -17,6 +17,9 @@ type Call struct {
 	mem      memory
 	task     *task
 	answered atomic.Bool
+	acted    bool // carried out, with an effect that must not come twice (reissue.go)
+	sum      uint64
+	given    lost
 }
 
 // Response is what a handler wants done with a Call. The zero value makes the
@@ -89,6 +92,7 @@ func (c *Call) InstallFD(fd int, flags uint32) (int, syscall.Errno) {
 		a.Flags = 0 // before Linux 5.14: two steps
 		n, e = linux.InstallFD(c.s.listener, &a)
 		if e == 0 {
+			c.installed(fd, n)
 			c.s.send(c, value(int64(n)))
 		}
 	}

@@ -76,6 +76,14 @@ func (s *Supervisor) judgeConnect(c *Call, k sockKind, peer action.Connect) (Res
 
 // connectOwned takes over the hold on k.
 func (s *Supervisor) connectOwned(c *Call, k *sock, addr []byte) (r Response) {
+	sum := uint64(0)
+	if !s.killable {
+		sum = sumOf(k.inode, addr)
+		if r, ok := c.again(sum); ok {
+			s.net.put(k)
+			return r
+		}
+	}
 	held := true
 	defer func() {
 		if held {
@@ -110,18 +118,20 @@ func (s *Supervisor) connectOwned(c *Call, k *sock, addr []byte) (r Response) {
 		return value(0)
 	}
 	if linux.IsNonblock(fd) {
+		c.effect(sum)
 		return s.connectNonblock(k, fd, addr)
 	}
 	first, e := connectPatiently(k, fd, addr)
 	switch e {
 	case 0:
+		c.effect(sum)
 		s.settle(k, addr, connected)
 		return value(0)
 	case syscall.EALREADY:
 	default:
 		return fail(e)
 	}
-	held = !s.connectWait(c, k, fd, addr, first)
+	held = !s.connectWait(c, k, fd, addr, first, sum)
 	if held {
 		return fail(syscall.ENOBUFS)
 	}
@@ -215,7 +225,7 @@ func connectPatiently(k *sock, fd int, addr []byte) (first, e syscall.Errno) {
 }
 
 // connectWait waits in the caller's place. It takes over the hold on k.
-func (s *Supervisor) connectWait(c *Call, k *sock, fd int, addr []byte, first syscall.Errno) bool {
+func (s *Supervisor) connectWait(c *Call, k *sock, fd int, addr []byte, first syscall.Errno, sum uint64) bool {
 	op := &waitOp{k: k, call: c, late: fail(first), broken: fail(errRestart)}
 	if d := linux.SendTimeout(fd); d > 0 {
 		op.until, op.broken = time.Now().Add(d), fail(syscall.EINTR)
@@ -223,6 +233,7 @@ func (s *Supervisor) connectWait(c *Call, k *sock, fd int, addr []byte, first sy
 	op.retry = func() (Response, bool) {
 		switch _, e := connectPatiently(k, fd, addr); e {
 		case 0:
+			c.effect(sum)
 			s.settle(k, addr, connected)
 			return value(0), false
 		case syscall.EALREADY:

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/limpet-security/limpet/internal/action"
+	"github.com/limpet-security/limpet/internal/kernel/linux"
 )
 
 // raceRounds is how often each race is tried: LIMPET_RACE_ROUNDS, or enough to
@@ -107,19 +108,26 @@ func TestNetworkRaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := program(t, "netrace")
-	for _, mode := range []string{"connect", "udpconnect", "sendto", "sendmsg", "sendmmsg", "swapconnect", "swapsend", "swapname", "swapmmsg", "swapconnectudp"} {
+	modes := []string{"connect", "udpconnect", "sendto", "sendmsg", "sendmmsg", "swapconnect", "swapsend", "swapname", "swapmmsg", "swapconnectudp"}
+	if testing.Short() {
+		modes = []string{"connect", "sendmsg", "swapconnect", "swapsend"}
+	}
+	for _, mode := range modes {
 		t.Run(mode, func(t *testing.T) {
-			run := func(rounds int) (through int64, j *netJudge, out string) {
+			swapped := false
+			run := func(rounds int) (through int64, j *netJudge) {
 				port, arrived := forbidden(t)
 				j = newNetJudge()
 				begin := time.Now()
 				out, st := supervised(t, j, nil, p, mode, strconv.Itoa(rounds), "10.9.0.1", "10.9.0.66", port)
 				time.Sleep(20 * time.Millisecond) // what is on loopback arrives
-				if st.ExitStatus() != 0 {
+				// Where nothing gates TCP, a swap is seen when it has happened.
+				swapped = mode == "swapconnect" && linux.LandlockVersion() < 4 && st.Signal() == syscall.SIGKILL
+				if st.ExitStatus() != 0 && !swapped {
 					t.Errorf("status %#x: %s", uint32(st), out)
 				}
 				t.Logf("%d rounds in %v: %d denied, %d arrived, %s succeeded", rounds, time.Since(begin).Round(time.Millisecond), j.denied, arrived.Load(), strings.TrimSpace(out))
-				return arrived.Load(), j, out
+				return arrived.Load(), j
 			}
 			swap := strings.HasPrefix(mode, "swap") && mode != "swapconnect"
 			rounds := raceRounds(t)
@@ -127,11 +135,11 @@ func TestNetworkRaces(t *testing.T) {
 				rounds /= 4 // each is dear; together they are as many
 			}
 			for left := rounds; left > 0; left -= raceChunk {
-				through, j, _ := run(min(left, raceChunk))
+				through, j := run(min(left, raceChunk))
 				if through != 0 {
 					t.Errorf("%d reached the forbidden host", through)
 				}
-				if j.denied == 0 {
+				if j.denied == 0 && !swapped {
 					t.Error("the forbidden address was never seen: this is no race")
 				}
 			}
@@ -139,7 +147,7 @@ func TestNetworkRaces(t *testing.T) {
 				replace, withoutGate = controlRun, true
 			}
 			defer func() { replace, withoutGate, withoutBorrow = nil, false, false }()
-			if through, _, _ := run(20_000); through == 0 {
+			if through, _ := run(min(20_000, 4*raceRounds(t))); through == 0 {
 				t.Error("the attack does not work even against CONTINUE: this test proves nothing")
 			}
 		})

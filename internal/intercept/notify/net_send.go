@@ -111,9 +111,19 @@ func handleSendto(s *Supervisor, c *Call) Response {
 
 // sendOwned judges and sends one message. It takes over the hold on k and m.
 func (s *Supervisor) sendOwned(c *Call, k *sock, m *outgoing, flags int) Response {
+	sum := uint64(0)
+	if !s.killable {
+		sum = sumOf(k.inode, m.name, m.control, m.data)
+		if r, ok := c.again(sum); ok {
+			m.free()
+			s.net.put(k)
+			return r
+		}
+	}
 	n, r := s.sendOnce(c, k, m, flags)
 	if r.Errno == syscall.EAGAIN && !r.Kill && s.patient(k, flags) {
-		if s.sendWait(c, k, m, flags, func(n int) Response { return value(int64(n)) }) {
+		sent := func(n int) Response { c.effect(sum); return value(int64(n)) }
+		if s.sendWait(c, k, m, flags, sent) {
 			return later()
 		}
 		r = fail(syscall.ENOBUFS)
@@ -123,6 +133,7 @@ func (s *Supervisor) sendOwned(c *Call, k *sock, m *outgoing, flags int) Respons
 	if r.Errno != 0 || r.Kill {
 		return r
 	}
+	c.effect(sum)
 	return value(int64(n))
 }
 

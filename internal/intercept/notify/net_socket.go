@@ -66,6 +66,9 @@ func (s *Supervisor) judgeSocket(c *Call, domain, typ, proto int) (Response, boo
 // ownSocket makes the socket as the caller would have: of the caller's
 // filesystem uid, refused where the caller lacks the right.
 func (s *Supervisor) ownSocket(c *Call, domain, typ, proto int) Response {
+	if r, ok := c.again(0); ok {
+		return r
+	}
 	kind := sockKind{domain, typ & linux.SockTypeMask, proto}
 	p := c.Process()
 	if kind.typ == linux.SockRaw && !s.callerHas(c, capNetRaw) {

@@ -4,6 +4,7 @@ package notify
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -25,13 +26,25 @@ var world = [][]string{
 	{"addr", "add", "10.9.0.1/24", "dev", "lo"},
 	{"addr", "add", "10.9.0.2/24", "dev", "lo"},
 	{"addr", "add", "10.9.0.66/24", "dev", "lo"},
-	{"addr", "add", "fd09::1/64", "dev", "lo", "nodad"},
-	{"addr", "add", "fd09::66/64", "dev", "lo", "nodad"},
-	{"link", "add", "hole0", "type", "veth", "peer", "name", "hole1"},
-	{"link", "set", "hole1", "up"},
-	{"link", "set", "hole0", "up"},
-	{"addr", "add", "10.8.0.1/24", "dev", "hole0"},
-	{"neigh", "add", "10.8.0.2", "lladdr", "02:00:00:00:00:99", "dev", "hole0"},
+	{"addr", "add", "fd09::1/64", "dev", "lo"},
+	{"addr", "add", "fd09::66/64", "dev", "lo"},
+}
+
+// holes are ways to make 10.8.0.2; the first that this kernel and this ip know
+// is taken.
+var holes = [][][]string{
+	{
+		{"link", "add", "hole0", "type", "dummy"},
+		{"link", "set", "hole0", "up"},
+		{"addr", "add", "10.8.0.1/24", "dev", "hole0"},
+	},
+	{
+		{"link", "add", "hole0", "type", "veth", "peer", "name", "hole1"},
+		{"link", "set", "hole1", "up"},
+		{"link", "set", "hole0", "up"},
+		{"addr", "add", "10.8.0.1/24", "dev", "hole0"},
+		{"neigh", "add", "10.8.0.2", "lladdr", "02:00:00:00:00:99", "dev", "hole0"},
+	},
 }
 
 const inWorld = "LIMPET_TEST_WORLD"
@@ -46,6 +59,9 @@ func enterWorld(t testing.TB) bool {
 	args := []string{"-test.run=^" + t.Name() + "$", "-test.count=1"}
 	if _, ok := t.(*testing.B); ok {
 		args = []string{"-test.run=^$", "-test.bench=^" + t.Name() + "$", "-test.benchtime=1x"}
+	}
+	if testing.Short() {
+		args = append(args, "-test.short")
 	}
 	if testing.Verbose() {
 		args = append(args, "-test.v")
@@ -63,13 +79,28 @@ func enterWorld(t testing.TB) bool {
 }
 
 var buildWorld = sync.OnceValue(func() error {
-	for _, w := range world {
+	if err := ip(world); err != nil {
+		return err
+	}
+	var errs []error
+	for _, h := range holes {
+		err := ip(h)
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+})
+
+func ip(commands [][]string) error {
+	for _, w := range commands {
 		if out, err := exec.Command("ip", w...).CombinedOutput(); err != nil {
 			return fmt.Errorf("ip %v: %w: %s", w, err, out)
 		}
 	}
 	return nil
-})
+}
 
 // program compiles testdata/name.c.
 func program(t testing.TB, name string) string {

@@ -76,13 +76,13 @@ func TestExecRace(t *testing.T) {
 			},
 		}
 	}
-	wantWins := int64(wantWins)
+	wantWins, rounds := int64(wantWins), 1000
 	if testing.Short() {
-		wantWins = 20
+		wantWins, rounds = 20, 100
 	}
 	var sum tally
 	for deadline := time.Now().Add(40 * time.Second); wins.Load() < wantWins && time.Now().Before(deadline); {
-		n := raceRound(t, judgeOf(), dir, race, 1000)
+		n := raceRound(t, judgeOf(), dir, race, rounds)
 		sum.good += n.good
 		sum.evil += n.evil
 		sum.refused += n.refused
@@ -113,7 +113,11 @@ func TestExecRaceBeatsContinue(t *testing.T) {
 		return cont()
 	}}}
 	defer func() { replace = nil }()
-	n := raceRound(t, &judge{}, dir, race, 1000)
+	rounds := 1000
+	if testing.Short() {
+		rounds = 200
+	}
+	n := raceRound(t, &judge{}, dir, race, rounds)
 	t.Logf("%+v", n)
 	if n.evil == 0 {
 		t.Error("the control attack never succeeded: the race test proves nothing")

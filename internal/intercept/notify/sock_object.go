@@ -86,11 +86,17 @@ func (c *Call) sameNetwork() bool {
 func (c *Call) netns(task string) string {
 	p := append([]byte("/proc/"+task+"/ns/net"), 0)
 	var lb [64]byte
-	n, e := linux.Readlink(p, lb[:])
+	look := func() (n int, e syscall.Errno) {
+		n, e = linux.Readlink(p, lb[:])
+		if e == 0 && n == 0 {
+			e = syscall.EACCES // what Linux 5.10 says instead
+		}
+		return n, e
+	}
+	n, e := look()
 	if e == syscall.EACCES || e == syscall.EPERM {
 		_ = c.Privileged(func() error {
-			n, e = linux.Readlink(p, lb[:])
-			if e != 0 {
+			if n, e = look(); e != 0 {
 				return e
 			}
 			return nil

@@ -58,6 +58,7 @@ type Supervisor struct {
 	injected injections
 	net      netState
 	files    fileState
+	unheard  unheard
 	roots    atomic.Bool // a task may have another root than ours
 	// What the tree was ever let do, so that questions which cannot have an
 	// interesting answer yet are not asked.
@@ -234,6 +235,7 @@ func (c *Call) reset(w *worker) {
 	c.w = w
 	c.task = nil
 	c.answered.Store(false)
+	c.acted = false
 	c.mem.fd, c.mem.at = -1, 0
 }
 
@@ -250,6 +252,9 @@ func (s *Supervisor) send(c *Call, r Response) bool {
 		reply.Val = 0
 	}
 	e := linux.Send(s.listener, &reply)
+	if e == syscall.ENOENT && c.acted {
+		s.unheard.keep(c, r)
+	}
 	if e != 0 && e != syscall.ENOENT {
 		s.cfg.Logger.Error("cannot answer a call", "tid", c.TID(), "errno", e)
 	}

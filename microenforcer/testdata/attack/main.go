@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,6 +40,7 @@ var attacks = map[string]func(args []string) error{
 	"raw":     func([]string) error { return call(syscall.SYS_SOCKET, 17, 3, 0) },
 	"setuid":  func(args []string) error { n, _ := strconv.Atoi(args[0]); return call(syscall.SYS_SETUID, uintptr(n)) },
 	"drop-to": dropTo,
+	"without": without,
 	"kill":    kill,
 	"steal":   steal,
 	"env":     func([]string) error { fmt.Println(strings.Join(os.Environ(), "\n")); return nil },
@@ -239,6 +241,17 @@ func dropTo(args []string) error {
 		if err != nil {
 			return err
 		}
+	}
+	return syscall.Exec(args[1], args[1:], os.Environ())
+}
+
+// without loses a capability for good and then runs the rest.
+func without(args []string) error {
+	n, _ := strconv.Atoi(args[0])
+	runtime.LockOSThread()
+	const prCapbsetDrop = 24
+	if err := call(syscall.SYS_PRCTL, prCapbsetDrop, uintptr(n)); err != nil {
+		return err
 	}
 	return syscall.Exec(args[1], args[1:], os.Environ())
 }

@@ -1,0 +1,136 @@
+//go:build kernel
+
+package kernels
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// bootLimit ends a machine that hangs.
+const bootLimit = 5 * time.Minute
+
+// run runs one command of the host.
+func run(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+	}
+}
+
+// programs builds what a machine runs, by its path there.
+func programs(t *testing.T, m machine) map[string]file {
+	t.Helper()
+	dir := t.TempDir()
+	files := map[string]file{}
+	add := func(name string) string {
+		p := filepath.Join(dir, name)
+		files["/t/"+name] = file{mode: modeFile | 0o755, from: p}
+		return p
+	}
+	build := func(name string, args ...string) {
+		cmd := exec.Command("go", append(args, "-trimpath", "-ldflags=-s -w", "-o", add(name))...)
+		cmd.Dir = root
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+m.arch)
+		switch name {
+		case "microenforcer":
+			cmd.Args = append(cmd.Args, "./microenforcer/cmd/microenforcer")
+		case "attack":
+			cmd.Args = append(cmd.Args, "./microenforcer/testdata/attack")
+		case "microenforcer.test":
+			cmd.Args = append(cmd.Args, "./microenforcer")
+		case "notify.test":
+			cmd.Args = append(cmd.Args, "./internal/intercept/notify")
+		case "supervise.test":
+			cmd.Args = append(cmd.Args, "./microenforcer/supervise")
+		}
+		run(t, cmd)
+	}
+	build("microenforcer", "build")
+	build("attack", "build")
+	for _, p := range []string{"microenforcer.test", "notify.test", "supervise.test"} {
+		build(p, "test", "-c", "-tags", "kernel")
+	}
+	attackers, _ := filepath.Glob(filepath.Join(root, "internal/intercept/notify/testdata/*.c"))
+	for _, src := range append(attackers, "testdata/echo.c") {
+		run(t, exec.Command(m.gcc, "-O2", "-static", "-pthread", "-o", add(strings.TrimSuffix(filepath.Base(src), ".c")), src))
+	}
+	files["/bin/echo"] = files["/t/echo"]
+	return files
+}
+
+// tests are the steps that run test binaries: -test.run of each.
+var tests = []struct{ binary, run string }{
+	{"microenforcer.test", "^Test(AttacksOfEverybody|KillAttempts|SecretsStayHidden|OrphansAreReaped|ApplicationState)"},
+	{"supervise.test", "^Test(InitEverySignal|InitExitCode|InitTerminal|ExitCodes|EverySignal|FaultStaysAPanic)"},
+	{"notify.test", "^TestExecDenied/at_the_stop/(absolute|procfd|dirfd|thread|memfd)|^TestExec(Script|Errnos|Race|Beside)|^TestSpawn|" +
+		"^TestSignals|^Test(Supervisor|Death|Dropped)|^TestNetwork(Races|Corners)"},
+}
+
+var passed = regexp.MustCompile(`(?m)^--- PASS`)
+
+// underYama are the attacks of who has no capability, where only an ancestor
+// may attach: the enforcer is one.
+const underYama = "^TestAttacksOfEverybody$/^(uid_1000|root_becomes_1000_without_SYS_PTRACE)$"
+
+func testStep(name, binary, run string) step {
+	return step{name, "cd /tmp; export LIMPET_RACE_ROUNDS=300; /t/" + binary + " -test.short -test.v -test.timeout 200s -test.run '" + run + "'"}
+}
+
+func TestKernels(t *testing.T) {
+	for _, m := range machines {
+		t.Run(m.name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), bootLimit)
+			defer cancel()
+			files := programs(t, m)
+			files["/t/all.yaml"] = file{mode: modeFile | 0o644, data: []byte(governed)}
+			var steps []step
+			for _, b := range tests {
+				steps = append(steps, testStep(b.binary, b.binary, b.run))
+			}
+			for _, q := range questions {
+				steps = append(steps, q.step())
+				if q.asker.name == asUser.name && q.scope == 1 {
+					steps = append(steps, testStep("attacks under Yama", "microenforcer.test", underYama))
+				}
+			}
+			for _, q := range lastQuestions {
+				steps = append(steps, q.step())
+			}
+			if only := os.Getenv("LIMPET_KERNEL_STEP"); only != "" { // to look into a machine by hand
+				o := boot(ctx, t, m, files, []step{{"only", only}})["only"]
+				t.Logf("%+v", o)
+				return
+			}
+			done := boot(ctx, t, m, files, steps)
+			for _, s := range steps {
+				if done[s.name] == nil {
+					t.Errorf("%s did not run", s.name)
+				}
+			}
+			for _, q := range append(slices.Clone(questions), lastQuestions...) {
+				if o := done[q.step().name]; o != nil {
+					t.Run(q.step().name, func(t *testing.T) { q.check(t, m, o) })
+				}
+			}
+			for _, s := range steps {
+				o := done[s.name]
+				if o == nil || strings.HasPrefix(s.name, "status") {
+					continue
+				}
+				t.Run(s.name, func(t *testing.T) {
+					if o.code != 0 || !passed.MatchString(o.out) {
+						t.Errorf("exit %d:\n%s", o.code, o.out)
+					}
+				})
+			}
+		})
+	}
+}
