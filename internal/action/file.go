@@ -32,6 +32,10 @@ type FileOp struct {
 	File      File   // zero: does not exist yet
 	FD        int    // O_PATH on the object, owned by intercept, valid during the call; -1: none
 
+	// Slow is called before work that takes long, such as reading the file; nil:
+	// nobody waits.
+	Slow func()
+
 	// Watch is set by the judge: it wants to hear of success (FileDone).
 	Watch bool
 	// Note is what the judge found out before and needs after.

@@ -120,6 +120,7 @@ func (c *compiler) compile(p *policy.RuntimePolicy) {
 	c.nameResolution(&p.Spec.Controls)
 	c.privileges(&p.Spec.Controls)
 	c.sessions(&p.Spec.Controls)
+	c.files(&p.Spec.Controls)
 	c.others(&p.Spec.Controls)
 }
 

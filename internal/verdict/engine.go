@@ -21,6 +21,10 @@ type Engine struct {
 	crowd     []check[action.Crowd]
 	maps      []check[action.Map]
 	privilege [privilegeKinds][]check[action.Privilege]
+	file      []fileCheck
+	integrity []fileCheck
+	volumes   []volumeCheck
+	patterns  []policy.Glob
 
 	groupMode  policy.Mode
 	sources    []*source
@@ -54,6 +58,10 @@ func (e *Engine) seal() {
 	for i := range e.privilege {
 		sortChecks(e.privilege[i])
 	}
+	slices.SortStableFunc(e.file, func(a, b fileCheck) int { return a.src.compare(b.src) })
+	slices.SortStableFunc(e.integrity, func(a, b fileCheck) int { return a.src.compare(b.src) })
+	slices.SortStableFunc(e.volumes, func(a, b volumeCheck) int { return a.src.compare(b.src) })
+	e.fileNeeds()
 	e.needs.Exec = len(e.exec) > 0
 	e.needs.Socket = len(e.socket) > 0
 	e.needs.Connect = len(e.connect) > 0
@@ -181,6 +189,9 @@ type Needs struct {
 	Privilege  [privilegeKinds]bool // by action.PrivilegeKind
 
 	NameNeeds
+
+	Files FileNeed // the strongest verdict about files
+	Logs  bool     // descriptors that may only append must stay so
 }
 
 // Needs gives what the engine looks at.
