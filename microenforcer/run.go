@@ -171,6 +171,11 @@ func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
 	m.names = resolve.New(resolve.Config{Judge: m.loop, Logger: m.cfg.Logger})
 	defer m.names.Close()
 	m.learnOnTrial()
+	if err := m.volumes(); err != nil {
+		m.end(ExitDenied, err.Error())
+		return ExitDenied, err
+	}
+	m.placeBaits()
 	err = m.start(sup, notify.Command{
 		Path: path, Args: m.cfg.Command, Env: env,
 		DropCaps: []int{linux.CapSysPtrace}, Forked: func(pid int) {
@@ -217,6 +222,7 @@ func (m *micro) background(ctx context.Context) {
 		m.lifecycle("The embedded policy bundle was refused.", map[string]string{"error": m.note.Error()})
 	}
 	m.tasks.Go(func() { m.loop.Run(ctx) })
+	m.tasks.Go(func() { m.watchVolumes(ctx) })
 	if m.cfg.HealthCheck {
 		return
 	}

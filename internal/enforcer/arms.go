@@ -8,11 +8,14 @@ import (
 
 // ArmsOf gives what a filter has to notify for an engine.
 func ArmsOf(e *verdict.Engine) seccomp.Arms {
+	n := e.Needs()
 	return seccomp.Arms{
 		Forks:    e.Needs().ExactForks,
 		Receives: e.Needs().Names,
 		ExecMaps: e.Needs().Maps,
 		AnonExec: e.Needs().Anon,
+		Reads:    n.Files.Reads != verdict.Allow,
+		Logs:     n.Logs,
 	}
 }
 
@@ -36,4 +39,25 @@ func partly(c policy.ControlID, e *verdict.Engine, a seccomp.Arms) string {
 		}
 	}
 	return ""
+}
+
+// unarmedFiles takes back what a control says about files when the filter of
+// this start does not notify what it needs.
+func unarmedFiles(st *ControlStatus, e *verdict.Engine, a seccomp.Arms) {
+	if st.State != Enforced && st.State != Audited {
+		return
+	}
+	why := ""
+	switch {
+	case st.Control == policy.Honeypots && !e.ReadsFiles(st.Control):
+		st.State, st.Reason = Unavailable, "only paths are watched by this version, and none is given"
+		return
+	case !a.Reads && e.ReadsFiles(st.Control):
+		why = "no control looked at reads when the workload started, so opens for reading are not seen"
+	case !a.Logs && st.Control == policy.SystemTampering && e.Needs().Logs:
+		why = "no logs were named when the workload started, so cutting them through a descriptor is not seen"
+	default:
+		return
+	}
+	st.State, st.Reason = Unavailable, "restart required: "+why
 }

@@ -50,12 +50,15 @@ type Loop struct {
 	cfg     Config
 	current atomic.Pointer[Policies]
 	digests *drift.Digests
+	links   links // further names of files
 	users   users
 	lineage *lineage
 	folders folders
 	libs    libraries
 	events  coalescer
 	names   nameLog
+	// integrity watches files that were opened for writing.
+	integrity integrity
 
 	violations atomic.Uint64 // verdicts other than allow, tampering included
 	panics     atomic.Uint64
@@ -94,6 +97,7 @@ func New(cfg Config, p Policies) (*Loop, error) {
 	}
 	l.events = coalescer{window: cfg.Window, open: make(map[key]*pending), out: cfg.Recorder.Record}
 	l.observer.now = cfg.Now
+	l.integrity = integrity{l: l, files: make(map[string]*change)}
 	l.SetEngine(p)
 	return l, nil
 }
@@ -127,6 +131,7 @@ func (l *Loop) Run(ctx context.Context) {
 			l.Flush()
 			return
 		case <-tick.C:
+			l.integrity.sweep(l.cfg.Now(), false)
 			l.events.sweep(l.cfg.Now(), false)
 			l.names.sweep(l, l.cfg.Now(), false)
 			l.observer.sample(l.cfg.Proc)
@@ -136,6 +141,7 @@ func (l *Loop) Run(ctx context.Context) {
 
 // Flush hands every held event to the recorder.
 func (l *Loop) Flush() {
+	l.integrity.sweep(l.cfg.Now(), true)
 	l.events.sweep(l.cfg.Now(), true)
 	l.names.sweep(l, l.cfg.Now(), true)
 }

@@ -86,6 +86,7 @@ func Status(e *verdict.Engine, s Support) (rung string, out []ControlStatus) {
 				}
 				st.Reason = why
 			}
+			unarmedFiles(&st, e, s.Arms)
 		}
 		out = append(out, st)
 	}
@@ -239,8 +240,10 @@ func facilitiesOf(c policy.ControlID) []probe.Name {
 		policy.ReverseShell, policy.SetuidBinaries, policy.Interpreters, policy.Preload, policy.Users, policy.AnonymousExecutable:
 		// The second look at the exec stop is what makes these hold.
 		return append(scalar, probe.ProcMem, probe.Ptrace)
-	case policy.Outbound, policy.Metadata, policy.DNS:
+	case policy.Outbound, policy.Metadata, policy.DNS, policy.FileRead, policy.FileWrite, policy.ReadOnlyFiles, policy.FileIntegrity:
 		return append(scalar, probe.ProcMem, probe.AddFD)
+	case policy.Volumes:
+		return nil // /proc/self/mountinfo
 	}
 	return scalar
 }

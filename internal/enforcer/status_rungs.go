@@ -20,7 +20,7 @@ var traced = map[policy.ControlID]bool{
 	policy.Fileless: true, policy.PackageManagers: true, policy.ReverseShell: true, policy.SetuidBinaries: true,
 	policy.ProcessLimit: true, policy.Outbound: true, policy.Metadata: true, policy.SocketFamilies: true,
 	policy.Namespaces: true, policy.Mounts: true, policy.KernelInterfaces: true, policy.Injection: true,
-	policy.PrivilegeChange: true,
+	policy.PrivilegeChange: true, policy.Volumes: true,
 }
 
 // tracedFacilities names what a control stands on under the ptrace engine.

@@ -93,6 +93,12 @@ func Bound(e *eventpb.Event) {
 			text(&f.Digest, 80)
 			text(&f.ExpectedDigest, 80)
 			text(&f.Origin, 32)
+			text(&f.Operation, 128)
+			text(&f.OtherPath, MaxPath)
+			text(&f.DigestBefore, 80)
+			text(&f.DigestAfter, 80)
+			text(&f.Detail, MaxText)
+			text(&f.Syscall, 64)
 		}
 	case *eventpb.Event_Network:
 		if n := o.Network; n != nil {

@@ -105,6 +105,8 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 		return nameSentence(e, rule, who)
 	case policy.SocketFamilies:
 		return fmt.Sprintf("%s asked for a socket that the policy does not allow (%s).", who, socket(e.GetNetwork()))
+	case policy.FileRead, policy.FileWrite, policy.ReadOnlyFiles, policy.FileIntegrity, policy.Volumes:
+		return fileReason(e.GetFile(), control, rule, who)
 	case policy.Namespaces:
 		return fmt.Sprintf("%s asked for a namespace with %s, a way out of a container.", who, call(e.GetCall()))
 	case policy.Mounts:
@@ -119,6 +121,9 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 		return fmt.Sprintf("%s tried to change its user, group or capabilities with %s.", who, call(e.GetCall()))
 	case policy.SelfProtection:
 		return fmt.Sprintf("%s tried to interfere with the enforcer: %s.", who, call(e.GetCall()))
+	}
+	if f := e.GetFile(); f.GetOperation() != "" {
+		return fileReason(f, control, rule, who) // honeypots, logs
 	}
 	return other(e, control, rule, who)
 }

@@ -24,8 +24,8 @@ type MinerControl struct {
 type HoneypotControl struct {
 	Setting
 	Paths   []Glob   `json:"paths,omitempty" max:"1000" doc:"Files to place and watch."`
-	Ports   []Ports  `json:"ports,omitempty" max:"100" doc:"Local ports to listen on and watch."`
-	EnvKeys []string `json:"envKeys,omitempty" max:"100" doc:"Environment variables to place with a false credential."`
+	Ports   []Ports  `json:"ports,omitempty" max:"100" soon:"true" doc:"Local ports to listen on and watch."`
+	EnvKeys []string `json:"envKeys,omitempty" max:"100" soon:"true" doc:"Environment variables to place with a false credential."`
 }
 
 // CallControl stops a family of system calls (injection, mounts,

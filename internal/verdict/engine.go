@@ -25,6 +25,7 @@ type Engine struct {
 	integrity []fileCheck
 	volumes   []volumeCheck
 	patterns  []policy.Glob
+	baits     []policy.Glob
 
 	groupMode  policy.Mode
 	sources    []*source

@@ -60,17 +60,8 @@ func (c *compiler) files(k *policy.Controls) {
 			c.e.integrity = append(c.e.integrity, fileCheck{check[action.FileOp]{src, i.match}, i.access})
 		}
 	}
-	if k.Honeypots != nil && len(k.Honeypots.Paths) > 0 {
-		if src := c.source(policy.Honeypots, k.Honeypots.Setting); src != nil {
-			c.e.patterns = append(c.e.patterns, k.Honeypots.Paths...)
-			paths, ids := c.paths(k.Honeypots.Paths), ruleIDs("paths", len(k.Honeypots.Paths))
-			c.addFile(src, action.FileRead|action.FileChange, func(a *action.FileOp) policy.RuleID {
-				if i := paths.find(a.Path); i != none {
-					return ids[i]
-				}
-				return ""
-			})
-		}
+	if k.Honeypots != nil {
+		c.honeypots(k.Honeypots)
 	}
 	if k.SystemTampering != nil && len(k.SystemTampering.LogPaths) > 0 {
 		if src := c.source(policy.SystemTampering, k.SystemTampering.Setting); src != nil {
@@ -87,6 +78,31 @@ func (c *compiler) files(k *policy.Controls) {
 		}
 	}
 }
+
+func (c *compiler) honeypots(k *policy.HoneypotControl) {
+	src := c.source(policy.Honeypots, k.Setting)
+	if src == nil {
+		return
+	}
+	if len(k.Ports)+len(k.EnvKeys) > 0 {
+		c.note(src, "only paths are watched yet, neither ports nor envKeys")
+	}
+	if len(k.Paths) == 0 {
+		return
+	}
+	c.e.patterns = append(c.e.patterns, k.Paths...)
+	c.e.baits = append(c.e.baits, k.Paths...)
+	paths, ids := c.paths(k.Paths), ruleIDs("paths", len(k.Paths))
+	c.addFile(src, action.FileRead|action.FileChange, func(a *action.FileOp) policy.RuleID {
+		if i := paths.find(a.Path); i != none {
+			return ids[i]
+		}
+		return ""
+	})
+}
+
+// Baits are the honeypots' paths.
+func (e *Engine) Baits() []policy.Glob { return e.baits }
 
 func (c *compiler) addFile(src *source, access action.FileAccess, match func(*action.FileOp) policy.RuleID) {
 	c.e.file = append(c.e.file, fileCheck{check[action.FileOp]{src, match}, access})
@@ -267,6 +283,21 @@ func (e *Engine) FileAbove() Decision {
 // FilePatterns are the patterns of every rule about files but those of
 // fileIntegrity.
 func (e *Engine) FilePatterns() []policy.Glob { return e.patterns }
+
+// FileNeeds gives how strongly files are judged.
+func (e *Engine) FileNeeds() FileNeed { return e.needs.Files }
+
+// ReadsFiles says that a control judges opens for reading.
+func (e *Engine) ReadsFiles(id policy.ControlID) bool {
+	for _, list := range [][]fileCheck{e.file, e.integrity} {
+		for i := range list {
+			if list[i].src.control == id && list[i].access&action.FileRead != 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // Volume is a place where something is mounted.
 type Volume struct {

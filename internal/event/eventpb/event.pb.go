@@ -360,8 +360,15 @@ type FileObject struct {
 	Origin         string                 `protobuf:"bytes,8,opt,name=origin,proto3" json:"origin,omitempty"` // image, modified, drifted, moved, unknown
 	Fileless       bool                   `protobuf:"varint,9,opt,name=fileless,proto3" json:"fileless,omitempty"`
 	Interpreter    string                 `protobuf:"bytes,10,opt,name=interpreter,proto3" json:"interpreter,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Of KIND_FILE.
+	Operation     string `protobuf:"bytes,20,opt,name=operation,proto3" json:"operation,omitempty"`                           // read, modify, append, create, delete, attributes, move, link; several with "+"
+	OtherPath     string `protobuf:"bytes,21,opt,name=other_path,json=otherPath,proto3" json:"other_path,omitempty"`          // the other end of a rename or link
+	DigestBefore  string `protobuf:"bytes,22,opt,name=digest_before,json=digestBefore,proto3" json:"digest_before,omitempty"` // sha256:<hex>; "" if there was no content, or none was taken
+	DigestAfter   string `protobuf:"bytes,23,opt,name=digest_after,json=digestAfter,proto3" json:"digest_after,omitempty"`
+	Detail        string `protobuf:"bytes,24,opt,name=detail,proto3" json:"detail,omitempty"` // what was asked for: "mode 0755"
+	Syscall       string `protobuf:"bytes,25,opt,name=syscall,proto3" json:"syscall,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *FileObject) Reset() {
@@ -460,6 +467,48 @@ func (x *FileObject) GetFileless() bool {
 func (x *FileObject) GetInterpreter() string {
 	if x != nil {
 		return x.Interpreter
+	}
+	return ""
+}
+
+func (x *FileObject) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
+func (x *FileObject) GetOtherPath() string {
+	if x != nil {
+		return x.OtherPath
+	}
+	return ""
+}
+
+func (x *FileObject) GetDigestBefore() string {
+	if x != nil {
+		return x.DigestBefore
+	}
+	return ""
+}
+
+func (x *FileObject) GetDigestAfter() string {
+	if x != nil {
+		return x.DigestAfter
+	}
+	return ""
+}
+
+func (x *FileObject) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *FileObject) GetSyscall() string {
+	if x != nil {
+		return x.Syscall
 	}
 	return ""
 }
@@ -1180,7 +1229,7 @@ const file_internal_event_event_proto_rawDesc = "" +
 	"\x04user\x18\v \x01(\tR\x04user\x12\x16\n" +
 	"\x06digest\x18\f \x01(\tR\x06digest\x12\x18\n" +
 	"\aoutside\x18\x14 \x01(\bR\aoutside\x12\x18\n" +
-	"\asession\x18\x15 \x01(\x05R\asession\"\x8d\x02\n" +
+	"\asession\x18\x15 \x01(\x05R\asession\"\xc4\x03\n" +
 	"\n" +
 	"FileObject\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x1c\n" +
@@ -1193,7 +1242,14 @@ const file_internal_event_event_proto_rawDesc = "" +
 	"\x06origin\x18\b \x01(\tR\x06origin\x12\x1a\n" +
 	"\bfileless\x18\t \x01(\bR\bfileless\x12 \n" +
 	"\vinterpreter\x18\n" +
-	" \x01(\tR\vinterpreter\"\xcc\x01\n" +
+	" \x01(\tR\vinterpreter\x12\x1c\n" +
+	"\toperation\x18\x14 \x01(\tR\toperation\x12\x1d\n" +
+	"\n" +
+	"other_path\x18\x15 \x01(\tR\totherPath\x12#\n" +
+	"\rdigest_before\x18\x16 \x01(\tR\fdigestBefore\x12!\n" +
+	"\fdigest_after\x18\x17 \x01(\tR\vdigestAfter\x12\x16\n" +
+	"\x06detail\x18\x18 \x01(\tR\x06detail\x12\x18\n" +
+	"\asyscall\x18\x19 \x01(\tR\asyscall\"\xcc\x01\n" +
 	"\rNetworkObject\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\tR\bprotocol\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x12\n" +

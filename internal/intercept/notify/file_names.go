@@ -75,7 +75,7 @@ func (u *fileUser) name(at uint64) (string, syscall.Errno) {
 
 // op begins a question.
 func (u *fileUser) op(access action.FileAccess, requested string) action.FileOp {
-	return action.FileOp{Proc: u.c.Process(), Syscall: u.s.routes[u.c.NR].name, Access: access, Requested: requested, FD: -1}
+	return action.FileOp{Proc: u.c.Process(), Syscall: u.s.routes[u.c.NR].name, Access: access, Requested: requested, FD: -1, Slow: u.c.Slow}
 }
 
 // ask asks about each of ops; denied: r is the answer.

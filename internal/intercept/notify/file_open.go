@@ -172,7 +172,7 @@ func (s *Supervisor) openFile(c *Call, dirfd int, at uint64, how linux.OpenHow, 
 	}
 	u.care = care
 	o := &opening{fileUser: u, how: how, path: name, dirfd: dirfd}
-	o.op = action.FileOp{Proc: c.Process(), Syscall: s.routes[c.NR].name, Access: accessOf(how.Flags), Requested: name, FD: -1}
+	o.op = action.FileOp{Proc: c.Process(), Syscall: s.routes[c.NR].name, Access: accessOf(how.Flags), Requested: name, FD: -1, Slow: c.Slow}
 	u.change = o.op.Access&action.FileChange != 0
 	if how.Flags&syscall.O_CREAT != 0 {
 		return o.create()

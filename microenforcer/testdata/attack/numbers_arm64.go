@@ -2,3 +2,4 @@ package main
 
 const memfdCreate = 279
 const bpfCall = 280
+const renameat2Call = 276
