@@ -69,7 +69,7 @@ mount --bind "$CELL" /tmp
 mount --bind /tmp/resolv.conf /etc/resolv.conf
 ip link set lo up
 for a in ` + cellPeer + ` ` + cellMetadata + ` 10.99.0.2 10.99.0.3 10.99.0.66 1.1.1.1; do ip addr add $a/32 dev lo; done
-/tmp/attack serve ` + cellPeer + `:80 ` + cellPeer + `:853 10.99.0.66:80 ` + cellMetadata + `:80 1.1.1.1:443 >/tmp/served &
+/tmp/attack serve ` + cellPeer + `:80 ` + cellPeer + `:853 ` + cellPeer + `:3333 ` + cellPeer + `:14444 10.99.0.66:80 ` + cellMetadata + `:80 1.1.1.1:443 >/tmp/served &
 /tmp/attack nameserver ` + cellNames + ` ` + falseName + ` >/tmp/named &
 while ! grep -q serving /tmp/served || ! grep -q serving /tmp/named; do sleep 0.01; done
 cd /

@@ -38,7 +38,7 @@ func weaker(a, b string) bool { return slices.Index(rungs, a) < slices.Index(run
 // tried by starting, because nothing else tells for sure. What fails has run
 // nothing of the application.
 func (m *micro) start(sup *supervise.Supervisor, cmd notify.Command) error {
-	cfg := notify.Config{Judge: m.loop, Arms: m.arm(), Names: m.names, Own: m.ownFiles(), Logger: m.cfg.Logger, Reaped: sup.Reaped, Fault: m.fault}
+	cfg := notify.Config{Judge: m.loop, Arms: m.arm(), Names: m.names, Relay: m.relay, Own: m.ownFiles(), Logger: m.cfg.Logger, Reaped: sup.Reaped, Fault: m.fault}
 	s, err := notify.Start(context.Background(), cfg, cmd)
 	if err == nil {
 		m.engine = s

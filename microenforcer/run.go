@@ -16,6 +16,7 @@ import (
 
 	"github.com/limpet-security/limpet/internal/enforcer"
 	"github.com/limpet-security/limpet/internal/intercept/notify"
+	"github.com/limpet-security/limpet/internal/intercept/relay"
 	"github.com/limpet-security/limpet/internal/intercept/resolve"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
 	"github.com/limpet-security/limpet/internal/kernel/seccomp"
@@ -104,6 +105,7 @@ type micro struct {
 	arms     seccomp.Arms // of the filter, as they were at the start
 
 	names   *resolve.Resolver // answers the workload's questions to name servers
+	relay   *relay.Relay      // looks at the first words of connections
 	engine  engine
 	rung    string       // of the engine, when it is another than package notify's
 	traced  *traced      // the tracees of this process, if the engine is a tracer
@@ -176,6 +178,8 @@ func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
 		return ExitDenied, err
 	}
 	m.placeBaits()
+	m.relay = relay.New(relay.Config{Judge: m.loop, Logger: m.cfg.Logger})
+	defer m.relay.Close()
 	err = m.start(sup, notify.Command{
 		Path: path, Args: m.cfg.Command, Env: env,
 		DropCaps: []int{linux.CapSysPtrace}, Forked: func(pid int) {

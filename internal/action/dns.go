@@ -23,3 +23,23 @@ type Query struct {
 
 // Asked says that q is the question itself and not a part of its answer.
 func (q *Query) Asked() bool { return q.Target == "" && !q.Address.IsValid() }
+
+// TalkProtocol is what the first words of a connection are.
+type TalkProtocol uint8
+
+// Protocols that are told apart.
+const (
+	TalkOther   TalkProtocol = iota
+	TalkStratum              // a miner's JSON-RPC
+	TalkTLS                  // a client's hello
+)
+
+// Talk is the first that a process says on an outbound TCP connection that is
+// looked into.
+type Talk struct {
+	Proc       *Process
+	Peer       netip.AddrPort
+	Protocol   TalkProtocol
+	Method     string // TalkStratum: what is called, such as mining.subscribe
+	ServerName string // TalkTLS: lower case, "" if the hello names none
+}

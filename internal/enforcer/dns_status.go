@@ -14,6 +14,8 @@ func unheard(c policy.ControlID, n verdict.NameNeeds, s Support) string {
 	case s.Arms.Receives:
 	case c == policy.DNS && (n.Questions || n.Answers || n.RecordNames):
 		return "names were not looked at when the workload started, so questions over UDP on connected sockets are not seen"
+	case c == policy.Miners:
+		return "names were not looked at when the workload started, so pools that are asked for on connected UDP sockets are not seen"
 	case c == policy.Outbound && n.Wildcards:
 		return "names were not looked at when the workload started, so patterns in dnsNames match nothing; whole host names do"
 	}

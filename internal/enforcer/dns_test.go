@@ -123,3 +123,21 @@ func TestStatusOfNames(t *testing.T) {
 		t.Error("a policy without names pays for them")
 	}
 }
+
+func TestTalkIsJudged(t *testing.T) {
+	l, k := newLoop(t, Config{}, "    cryptoMiners: {mode: enforce, response: killProcess}\n")
+	if !l.Talks() {
+		t.Error("nobody listens")
+	}
+	a := l.Talk(&action.Talk{Proc: proc(), Peer: netip.MustParseAddrPort("203.0.113.9:3333"), Protocol: action.TalkStratum, Method: "mining.subscribe"})
+	if a.Errno != syscall.ECONNRESET || !a.Kill {
+		t.Errorf("%+v", a)
+	}
+	got := k.take()
+	if len(got) != 1 || got[0].Reason != "/bin/sh spoke a miner's protocol (mining.subscribe) to 203.0.113.9:3333 over tcp." || got[0].Attributes["method"] == "" || got[0].Technique != "T1496" {
+		t.Errorf("%v", got)
+	}
+	if l, _ := newLoop(t, Config{}, "    dns: {mode: enforce, deny: [x.test]}\n"); l.Talks() {
+		t.Error("a policy without miners looks into connections")
+	}
+}

@@ -244,6 +244,8 @@ func facilitiesOf(c policy.ControlID) []probe.Name {
 		return append(scalar, probe.ProcMem, probe.AddFD)
 	case policy.Volumes:
 		return nil // /proc/self/mountinfo
+	case policy.Miners:
+		return append(scalar, probe.ProcMem, probe.AddFD, probe.Ptrace)
 	}
 	return scalar
 }

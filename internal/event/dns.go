@@ -43,3 +43,24 @@ func nameSentence(e *eventpb.Event, rule, who string) string {
 	}
 	return fmt.Sprintf("%s asked for %s, which rule %s denies.", who, name, orElse(rule, "of the policy"))
 }
+
+// minerSentence is about the control of crypto miners.
+func minerSentence(e *eventpb.Event, rule, who, object string) string {
+	switch {
+	case e.GetDns() != nil && e.GetDns().Target != "":
+		return fmt.Sprintf("%s asked for %q, which leads to %q, a mining pool.", who, Text(e.GetDns().Name, 260), Text(e.GetDns().Target, 260))
+	case e.GetDns() != nil:
+		return fmt.Sprintf("%s asked for %q, a mining pool.", who, Text(e.GetDns().Name, 260))
+	case rule == "stratum":
+		return fmt.Sprintf("%s spoke a miner's protocol (%s) to %s.", who, Text(orElse(e.GetAttributes()["method"], "stratum"), 64), peer(e.GetNetwork()))
+	case rule == "server-name":
+		return fmt.Sprintf("%s asked %s for %q over TLS, a mining pool.", who, peer(e.GetNetwork()), Text(e.GetAttributes()["server_name"], 260))
+	case rule == "pool":
+		return fmt.Sprintf("%s tried to connect to %s, the address of a mining pool.", who, peer(e.GetNetwork()))
+	case rule == "argument":
+		return fmt.Sprintf("%s was told to connect to a mining pool.", object)
+	case e.GetFile() != nil:
+		return fmt.Sprintf("%s has the name of a miner.", object)
+	}
+	return fmt.Sprintf("%s tried to connect to %s, a port of mining pools (%s).", who, peer(e.GetNetwork()), orElse(rule, "rule not known"))
+}

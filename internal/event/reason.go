@@ -101,6 +101,8 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 			return fmt.Sprintf("%s tried to connect to %s, which no allow rule covers.", who, peer(e.GetNetwork()))
 		}
 		return fmt.Sprintf("%s tried to connect to %s, which rule %s denies.", who, peer(e.GetNetwork()), orElse(rule, "of the policy"))
+	case policy.Miners:
+		return minerSentence(e, rule, who, object)
 	case policy.DNS:
 		return nameSentence(e, rule, who)
 	case policy.SocketFamilies:

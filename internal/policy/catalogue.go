@@ -92,7 +92,7 @@ var catalogue = []entry{
 		"A program started with a network connection as its standard input, output or error."},
 	{BindShell, "Bind shell", Behaviour, "T1059.004", false, nil,
 		"A shell offered on a listening port."},
-	{Miners, "Crypto miners", Behaviour, "T1496", false, nil,
+	{Miners, "Crypto miners", Behaviour, "T1496", true, nil,
 		"Mining pools, miner programs and their behaviour."},
 	{Honeypots, "Honeypots", Behaviour, "T1083", true, []Need{NeedReads},
 		"Files, ports and credentials that nobody has a reason to touch."},

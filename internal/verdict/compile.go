@@ -118,6 +118,7 @@ func (c *compiler) compile(p *policy.RuntimePolicy) {
 	c.clock(&p.Spec.Controls)
 	c.network(&p.Spec.Controls)
 	c.nameResolution(&p.Spec.Controls)
+	c.cryptoMiners(&p.Spec.Controls)
 	c.privileges(&p.Spec.Controls)
 	c.sessions(&p.Spec.Controls)
 	c.files(&p.Spec.Controls)

@@ -16,6 +16,7 @@ type Engine struct {
 	socket    []check[action.Socket]
 	connect   []check[action.Connect]
 	query     []check[action.Query]
+	talk      []check[action.Talk]
 	fork      []check[action.Fork]
 	session   []check[action.Session]
 	crowd     []check[action.Crowd]
@@ -52,6 +53,7 @@ func (e *Engine) seal() {
 	sortChecks(e.socket)
 	sortChecks(e.connect)
 	sortChecks(e.query)
+	sortChecks(e.talk)
 	sortChecks(e.fork)
 	sortChecks(e.session)
 	sortChecks(e.crowd)

@@ -86,15 +86,7 @@ func (s *Supervisor) connectNamed(c *Call, k *sock, addr []byte) Response {
 	go func() {
 		defer s.wg.Done()
 		defer s.net.dns.waiting.Add(-1)
-		defer func() {
-			if v := recover(); v != nil {
-				s.faults.Add(1)
-				if s.cfg.Fault != nil {
-					s.cfg.Fault("connect", v)
-				}
-				c.Answer(fail(syscall.EPERM))
-			}
-		}()
+		defer s.refuseOnPanic(c)
 		<-ready
 		if !c.Valid() {
 			s.net.put(k)
@@ -154,7 +146,7 @@ func (s *Supervisor) shown(domain int, name []byte) []byte {
 	return linux.Address(domain, server)
 }
 
-// killNamed ends a process because of what it asked. It is no caller that
+// killNamed ends a process because of what it asked or said. It is no caller that
 // waits: its start time tells whether its id is still its own.
 func (s *Supervisor) killNamed(p *action.Process) {
 	fd, err := linux.PidfdOpen(p.PID)

@@ -26,11 +26,15 @@ func (s *Supervisor) asksNames(k *sock, peer netip.AddrPort) bool {
 // endpointItself says that peer is one of our endpoints: nobody may go there
 // but by asking the server it stands for.
 func (s *Supervisor) endpointItself(peer netip.AddrPort) bool {
-	if s.cfg.Names == nil || !peer.Addr().IsLoopback() {
+	if !peer.Addr().IsLoopback() {
 		return false
 	}
-	_, ok := s.cfg.Names.Server(peer)
-	return ok
+	if s.cfg.Names != nil {
+		if _, ok := s.cfg.Names.Server(peer); ok {
+			return true
+		}
+	}
+	return s.cfg.Relay.Own(peer)
 }
 
 // redirectConnect gives the address to which the duplicate fd of k is to be
@@ -48,28 +52,39 @@ func (s *Supervisor) redirectConnect(c *Call, k *sock, fd int, peer netip.AddrPo
 		s.cfg.Logger.Warn("a name server cannot be asked", "error", err)
 		return nil, syscall.ENETUNREACH
 	}
-	local, ok := linux.LocalAddress(fd)
-	if !ok {
-		return nil, syscall.EINVAL
-	}
-	if local.Port() == 0 {
-		// The program may ask which address of its own it would be seen under.
-		mine, e := s.sourceFor(k.kind.domain, addr)
-		if e != 0 {
-			return nil, e
-		}
-		if mine.IsLinkLocalUnicast() {
-			mine = loopback(v6)
-		}
-		if e := linux.BindNow(fd, linux.Address(k.kind.domain, netip.AddrPortFrom(mine, 0))); e != 0 {
-			return nil, e
-		}
-		if local, ok = linux.LocalAddress(fd); !ok {
-			return nil, syscall.EINVAL
-		}
+	local, e := s.bindFor(k, fd, addr, v6)
+	if e != 0 {
+		return nil, e
 	}
 	s.expect(c, k, at, local, v6)
 	return linux.Address(k.kind.domain, at), 0
+}
+
+// bindFor binds the duplicate fd, unless the program did, to the address of
+// our own that it would get on its way to addr, because the program may look;
+// and gives the address that the other end will see on loopback.
+func (s *Supervisor) bindFor(k *sock, fd int, addr []byte, v6 bool) (netip.AddrPort, syscall.Errno) {
+	local, ok := linux.LocalAddress(fd)
+	if ok && local.Port() == 0 {
+		mine, e := s.sourceFor(k.kind.domain, addr)
+		if e != 0 {
+			return local, e
+		}
+		if mine.IsLinkLocalUnicast() && v6 {
+			mine = loopback(v6)
+		}
+		if e := linux.BindNow(fd, linux.Address(k.kind.domain, netip.AddrPortFrom(mine, 0))); e != 0 {
+			return local, e
+		}
+		local, ok = linux.LocalAddress(fd)
+	}
+	if !ok {
+		return local, syscall.EINVAL
+	}
+	if local.Addr().IsUnspecified() {
+		local = netip.AddrPortFrom(loopback(v6), local.Port())
+	}
+	return local, 0
 }
 
 // redirectSend is redirectConnect for one datagram with an address.
@@ -112,7 +127,9 @@ func (s *Supervisor) expect(c *Call, k *sock, at, local netip.AddrPort, v6 bool)
 		local = netip.AddrPortFrom(loopback(v6), local.Port())
 	}
 	s.cfg.Names.Register(at, local, c.Process())
-	s.net.markAsking(k)
+	if !k.kind.stream() { // a stream tells of its far end only where it is asked
+		s.net.markAsking(k)
+	}
 }
 
 // sourceFor is the address of our own that the kernel would choose for addr.

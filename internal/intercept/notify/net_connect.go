@@ -103,6 +103,10 @@ func (s *Supervisor) connectOwned(c *Call, k *sock, addr []byte) (r Response) {
 			// Its writes would go where their headers say, unseen.
 			return fail(syscall.EPERM)
 		}
+		if s.relayed(k, peer) {
+			held = false
+			return s.connectRelayed(c, k, fd, peer, addr, sum)
+		}
 		var e syscall.Errno
 		if addr, e = s.redirectConnect(c, k, fd, peer, addr); e != 0 {
 			return fail(e)

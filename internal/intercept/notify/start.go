@@ -62,6 +62,9 @@ func start(ctx context.Context, cfg Config, cmd Command, table *[maxSyscall]rout
 	if cfg.Names != nil {
 		cfg.Names.KillWith(s.killNamed)
 	}
+	if cfg.Relay != nil {
+		cfg.Relay.KillWith(s.killNamed)
+	}
 	s.power.measure()
 	s.sockets.Store(standardSockets())
 	if err := s.prepare(); err != nil {

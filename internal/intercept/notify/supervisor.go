@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/limpet-security/limpet/internal/intercept"
+	"github.com/limpet-security/limpet/internal/intercept/relay"
 	"github.com/limpet-security/limpet/internal/intercept/resolve"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
 	"github.com/limpet-security/limpet/internal/kernel/seccomp"
@@ -27,6 +28,8 @@ type Config struct {
 	Own []string
 	// Names answers the workload's questions to name servers. nil: nobody does.
 	Names *resolve.Resolver
+	// Relay looks at the first words of connections. nil: nobody does.
+	Relay *relay.Relay
 	// Protect lists pids besides our own that nobody in the tree may signal,
 	// as the tree's pid namespace numbers them.
 	Protect []int

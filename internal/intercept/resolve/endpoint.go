@@ -14,9 +14,10 @@ import (
 
 // Bounds of endpoints.
 const (
-	maxEndpoints = 64   // different servers, transports and families
-	maxFlows     = 4096 // sockets of the workload at one endpoint
-	maxStreams   = 128  // TCP connections at one endpoint
+	maxEndpoints = 256              // different servers, transports and families
+	idleEndpoint = 10 * time.Second // after which one may go if there are too many
+	maxFlows     = 4096             // sockets of the workload at one endpoint
+	maxStreams   = 128              // TCP connections at one endpoint
 	idleLimit    = 30 * time.Second
 )
 
@@ -34,6 +35,7 @@ type place struct {
 type endpoint struct {
 	place
 	at     netip.AddrPort
+	used   time.Time // last redirected to; guarded by Resolver.mu
 	packet *net.UDPConn
 	stream *net.TCPListener
 	room   chan struct{}
@@ -54,12 +56,16 @@ func (r *Resolver) Redirect(server netip.AddrPort, tcp, v6 bool) (netip.AddrPort
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if e := r.endpoints[p]; e != nil {
+		e.used = r.cfg.Now()
 		return e.at, nil
+	}
+	if len(r.endpoints) >= maxEndpoints {
+		r.retire()
 	}
 	if r.shut || len(r.endpoints) >= maxEndpoints {
 		return netip.AddrPort{}, errors.New("cannot stand for another name server: too many")
 	}
-	e := &endpoint{place: p, flows: make(map[netip.AddrPort]*action.Process), room: make(chan struct{}, maxStreams)}
+	e := &endpoint{place: p, used: r.cfg.Now(), flows: make(map[netip.AddrPort]*action.Process), room: make(chan struct{}, maxStreams)}
 	if err := e.open(); err != nil {
 		return netip.AddrPort{}, fmt.Errorf("cannot stand for name server %s: %w", server, err)
 	}
@@ -73,6 +79,22 @@ func (r *Resolver) Redirect(server netip.AddrPort, tcp, v6 bool) (netip.AddrPort
 		r.wg.Go(func() { r.hear(e) })
 	}
 	return e.at, nil
+}
+
+// retire closes the endpoint that was not used for longest, if that was a
+// while ago: a recursive name server asks very many others, each now and then.
+func (r *Resolver) retire() {
+	var oldest *endpoint
+	for _, e := range r.endpoints {
+		if oldest == nil || e.used.Before(oldest.used) {
+			oldest = e
+		}
+	}
+	if oldest != nil && r.cfg.Now().Sub(oldest.used) > idleEndpoint {
+		delete(r.endpoints, oldest.place)
+		delete(r.ports, oldest.at)
+		oldest.close()
+	}
 }
 
 func (e *endpoint) open() (err error) {

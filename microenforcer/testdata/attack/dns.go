@@ -32,7 +32,7 @@ func init() {
 // same addresses.
 var zone = map[string]string{
 	"good.test": "10.99.0.1", "alias.test": "cname good.test", "evil.test": "10.99.0.66", "cloak.test": "cname sub.evil.test",
-	"public.test": "203.0.113.7", "hole.test": "169.254.169.254",
+	"public.test": "203.0.113.7", "hole.test": "169.254.169.254", "nanopool.org": "10.99.0.66",
 }
 
 // nameserver answers at the first address by zone, and at the others, as a
@@ -98,7 +98,7 @@ func zoneAnswer(b []byte, false66 bool) []byte {
 		what := ""
 		for known, v := range zone {
 			// A search domain makes evil.test.good.test, which nobody has.
-			if prefix, below := strings.CutSuffix(name, "."+known); name == known || below && !strings.HasSuffix(prefix, ".test") {
+			if prefix, below := strings.CutSuffix(name, "."+known); name == known || below && !strings.HasSuffix(prefix, ".test") && !strings.HasSuffix(prefix, ".org") {
 				what = v
 			}
 		}
