@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -136,8 +137,8 @@ func (a *API) deleteProfiles(ctx context.Context, in *deleteNamedInput) (*noOutp
 	})
 }
 
-// learnRange narrows what is looked at.
-type learnRange struct {
+// LearnRange narrows what is looked at.
+type LearnRange struct {
 	Workload string    `json:"workload,omitempty" maxLength:"512" doc:"One workload; absent: all of the group"`
 	From     time.Time `json:"from,omitzero" doc:"What was last seen before is left out"`
 	Until    time.Time `json:"until,omitzero" doc:"What was first seen later is left out"`
@@ -146,7 +147,7 @@ type learnRange struct {
 type learnInput struct {
 	NameInput
 	Body struct {
-		learnRange
+		LearnRange
 		PolicyName string `json:"policyName,omitempty" pattern:"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$" maxLength:"63" doc:"Of the proposal; the group's name followed by -learned if absent"`
 	}
 }
@@ -197,8 +198,9 @@ func (a *API) learnPolicy(ctx context.Context, in *learnInput) (*bodyOutput[lear
 type simulateInput struct {
 	NameInput
 	Body struct {
-		policyBody
-		learnRange
+		YAML     string          `json:"yaml,omitempty" maxLength:"1048576" doc:"A policy, stored or not"`
+		Document json.RawMessage `json:"document,omitempty" doc:"The same as JSON"`
+		LearnRange
 		Policies []string `json:"policies,omitempty" maxItems:"100" doc:"Names of stored policies, instead of or beside yaml; if neither is given, those of the group"`
 	}
 }
@@ -217,7 +219,7 @@ func (a *API) simulatePolicy(ctx context.Context, in *simulateInput) (*bodyOutpu
 	}
 	var policies []*policy.RuntimePolicy
 	if in.Body.YAML != "" || len(in.Body.Document) > 0 {
-		_, p, err := in.Body.parse()
+		_, p, err := (policyBody{YAML: in.Body.YAML, Document: in.Body.Document}).parse()
 		if err != nil {
 			return nil, err
 		}
@@ -252,7 +254,7 @@ func (a *API) simulatePolicy(ctx context.Context, in *simulateInput) (*bodyOutpu
 	for _, it := range items {
 		trial.Item(it)
 	}
-	rest, err := a.simulateEvents(ctx, t, g.Name, in.Body.learnRange, trial)
+	rest, err := a.simulateEvents(ctx, t, g.Name, in.Body.LearnRange, trial)
 	if err != nil {
 		return nil, err
 	}
@@ -265,7 +267,7 @@ func (a *API) simulatePolicy(ctx context.Context, in *simulateInput) (*bodyOutpu
 
 // simulateEvents tries recorded events, newest first; rest says that there
 // are more.
-func (a *API) simulateEvents(ctx context.Context, t tenant.ID, group string, r learnRange, trial *learn.Trial) (rest bool, err error) {
+func (a *API) simulateEvents(ctx context.Context, t tenant.ID, group string, r LearnRange, trial *learn.Trial) (rest bool, err error) {
 	end := time.Now().Add(simulateTime)
 	f := store.EventFilter{Group: group, From: r.From, To: r.Until}
 	for n, cursor := 0, ""; ; {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -275,7 +276,7 @@ func (d *draft) outbound(items []Item) {
 			}
 		}
 		c.Allow = append(c.Allow, r)
-		d.evidence["outbound "+r.Name] = t.String() + fmt.Sprintf(", %d addresses", len(t.addrs))
+		d.evidence["outbound "+r.Name] = t.String() + fmt.Sprintf(", different addresses: %d", len(t.addrs))
 	}
 	if len(c.Allow) == 0 {
 		// An empty list would allow everything.
@@ -344,7 +345,7 @@ func (d *draft) notCovered(items []Item) {
 	} else {
 		d.uncovered = append(d.uncovered, fmt.Sprintf("files: %d operations were observed; no file control is proposed from them", kinds[wire.ProfileFile]))
 	}
-	d.uncovered = append(d.uncovered, "processLimit: off; the readiness shows the most tasks that were seen at once")
+	d.uncovered = append(d.uncovered, "processLimit: as in the default policy; the profile shows the most tasks that were seen at once")
 	d.uncovered = append(d.uncovered, "set-user-ID programs only audit: they gain nothing under the enforcer")
 }
 
@@ -380,6 +381,11 @@ func (d *draft) fit(items []Item, group string) error {
 	}
 }
 
+// shells run what they are told: with a connection as input they are never
+// allowed on the strength of having been seen.
+var shells = map[string]bool{"sh": true, "bash": true, "dash": true, "ash": true, "ksh": true, "zsh": true, "busybox": true,
+	"python3": true, "perl": true, "ruby": true, "node": true, "php": true, "lua": true, "socat": true, "nc": true, "ncat": true}
+
 // allow adds an exception for one thing; false if none can say it.
 func (d *draft) allow(v verdict.Decision, it Item) bool {
 	x := policy.Exception{
@@ -388,8 +394,10 @@ func (d *draft) allow(v verdict.Decision, it Item) bool {
 	}
 	exe := strings.HasPrefix(it.Exe, "/") && policyGlob(it.Exe) == nil
 	switch {
-	case v.Control == policy.ReverseShell || v.Control == policy.AllowedExecutables || v.Control == policy.Outbound:
-		return false // an attack looks like this, or the list itself should have had it
+	case v.Control == policy.ReverseShell && shells[path.Base(it.Path)]:
+		return false // an attack looks like this
+	case v.Control == policy.AllowedExecutables || v.Control == policy.Outbound:
+		return false // the list itself should have had it
 	case it.Kind == wire.ProfileExec:
 		if !strings.HasPrefix(it.Path, "/") || policyGlob(it.Path) != nil {
 			return false

@@ -1,4 +1,4 @@
-//go:build browser || docker
+//go:build browser || docker || kernel
 
 package e2e
 
