@@ -427,6 +427,19 @@ def go(m, to=('10.9.0.1',53)):
 			}
 		})
 	}
+	t.Run("a server over IPv6", func(t *testing.T) {
+		z.serve(t, "[fd09::1]:53")
+		got, _ := withNames(t, j, nil, py(ask+`
+s=socket(AF_INET6,SOCK_DGRAM); s.settimeout(1)
+go(q('good.test'),('fd09::1',53)); go(q('sub.bad.test'),('fd09::1',53)); go(q('good.test'),('::ffff:10.9.0.1',53))
+s=socket(AF_INET6,SOCK_DGRAM); s.settimeout(1); s.connect(('fd09::1',53)); print(s.getpeername()[0], s.getsockname()[0])
+s.send(q('good.test')); d,f=s.recvfrom(999); print(d[3]&15, f[0])
+s=create_connection(('fd09::1',53)); m=q('sub.bad.test'); s.send(struct.pack('>H',len(m))+m); print(s.recv(999)[5]&15)
+`)...)
+		if want := "0 fd09::1\n3 fd09::1\n0 ::ffff:10.9.0.1\nfd09::1 fd09::1\n0 fd09::1\n3\n"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
 	t.Run("straight to an endpoint", func(t *testing.T) {
 		got, _ := withNames(t, j, nil, py(ask+`
 go(q('good.test'))

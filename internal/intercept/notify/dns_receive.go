@@ -20,6 +20,14 @@ type incoming struct {
 // receiveFor takes a datagram from fd, our duplicate of k, and hands it to put,
 // which writes it into the caller's memory. It takes over the hold on k.
 func (s *Supervisor) receiveFor(c *Call, k *sock, fd int, flags int, size, controlSize int, put func(*incoming) Response) Response {
+	sum := uint64(0)
+	if !s.killable {
+		sum = sumOf(k.inode)
+		if r, ok := c.again(sum); ok {
+			s.net.put(k)
+			return r // the datagram is in its memory already
+		}
+	}
 	buf := buffers.Get().(*[]byte)
 	control := make([]byte, controlSize)
 	try := func() (Response, bool) {
@@ -35,6 +43,7 @@ func (s *Supervisor) receiveFor(c *Call, k *sock, fd int, flags int, size, contr
 		if nl > 0 {
 			in.name = s.shown(k.kind.domain, name[:min(nl, len(name))])
 		}
+		c.effect(sum)
 		return put(&in), false
 	}
 	r, wait := try()

@@ -15,6 +15,7 @@ import (
 
 	"github.com/limpet-security/limpet/internal/action"
 	"github.com/limpet-security/limpet/internal/intercept"
+	"github.com/limpet-security/limpet/internal/intercept/relay"
 	"github.com/limpet-security/limpet/internal/intercept/resolve"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
 	"github.com/limpet-security/limpet/internal/kernel/seccomp"
@@ -125,6 +126,7 @@ func armsOfTest() seccomp.Arms {
 var (
 	testNames    *resolve.Resolver
 	unarmedNames bool
+	testRelay    *relay.Relay
 )
 
 // expectFaults is how many panics the running test injects.
@@ -166,7 +168,7 @@ func trySupervised(t testing.TB, j intercept.Judge, env []string, argv ...string
 		table[nr] = route{name: e.syscall, handle: e.handle}
 	}
 	s, err := start(context.Background(), Config{
-		Judge: j, Arms: armsOfTest(), Own: ownOfTest, Names: testNames, noKillable: withoutKillable, noGate: withoutGate, noBorrow: withoutBorrow,
+		Judge: j, Arms: armsOfTest(), Own: ownOfTest, Names: testNames, Relay: testRelay, noKillable: withoutKillable, noGate: withoutGate, noBorrow: withoutBorrow,
 		Logger: slog.New(slog.NewTextHandler(os.NewFile(uintptr(old2), "stderr"), &slog.HandlerOptions{Level: level})),
 		Reaped: func(pid int, st syscall.WaitStatus) { ended <- death{pid, st} },
 		Fault: func(n string, v any) {
