@@ -39,6 +39,7 @@ var attackCases = []attackCase{
 	{"bpf", "    kernelInterfaces: {mode: MODE}\n", []string{"bpf"}, "kernelInterfaces", "", "", "errno 1 ", true},
 	{"ptrace", "    injection: {mode: MODE}\n", []string{"ptrace"}, "injection", "", "", "errno 1 ", false},
 	{"setuid", "    privilegeChange: {mode: MODE, changes: any}\n", []string{"setuid", "1001"}, "privilegeChange", "", "worked setuid", "errno 1 ", false},
+	{"listed call", "    syscalls: {mode: MODE, deny: [getppid, sync]}\n", []string{"getppid"}, "syscalls", "deny[0]", "worked getppid", "errno 1 ", false},
 	{"denied user", "    users: {mode: MODE, deny: [1001]}\n", []string{"setuid", "1001"}, "users", "deny[0]", "worked setuid", "errno 1 ", false},
 	{"inline code", "    interpreters: {mode: MODE, deny: [inlineCode, script]}\n", []string{"child", "/tmp/sh", "-c", "x"}, "interpreters", "inlineCode", "unknown attack", "errno 13", false},
 	{"script", "    interpreters: {mode: MODE, deny: [inlineCode, script]}\n", []string{"child", "/tmp/sh", "/etc/hosts"}, "interpreters", "script", "unknown attack", "errno 13", false},

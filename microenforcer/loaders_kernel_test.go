@@ -6,7 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/limpet-security/limpet/internal/kernel/seccomp"
 )
 
 // newLoaderCell is a cell whose manifest lists the machine's own shell and
@@ -109,5 +112,55 @@ func TestUsers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// With an allow list the only call that is not on it fails, and everything
+// else, the start of the program included, works.
+func TestSyscallAllowList(t *testing.T) {
+	c := newCell(t)
+	var names []string
+	seccomp.CallNames(func(name string, _ int) {
+		if name != "getppid" {
+			names = append(names, name)
+		}
+	})
+	for _, mode := range []string{"audit", "enforce"} {
+		writePolicy(t, filepath.Join(c.dir, "p.yaml"), "    syscalls: {mode: "+mode+", allow: ["+strings.Join(names, ", ")+"]}\n")
+		r := c.run(t, []string{"--policy", "/tmp/p.yaml"}, "/tmp/attack", "each", "getppid", ";", "tcp", cellPeer+":80", ";", "echo", "fine")
+		events := r.of("syscalls")
+		if r.has("worked getppid") != (mode == "audit") || r.has("errno 1 ") != (mode == "enforce") || !r.has("got hello") || !r.has("fine") || len(events) != 1 || events[0].Rule != "not-listed" {
+			t.Errorf("%s: %s", mode, r.brief())
+		}
+	}
+}
+
+// Capabilities are gone when the workload starts, and stay gone through exec.
+func TestCapabilities(t *testing.T) {
+	c := newCell(t)
+	for _, tt := range []struct {
+		controls string
+		chown    bool // works
+		events   bool
+	}{
+		{"    capabilities: {mode: audit, drop: [CHOWN, NET_RAW]}\n", true, true},
+		{"    capabilities: {mode: enforce, drop: [CHOWN, NET_RAW]}\n", false, true},
+		{"    capabilities: {mode: enforce, drop: [ALL]}\n", false, true},
+		{"    capabilities: {mode: enforce, drop: [ALL], keep: [CHOWN]}\n", true, true},
+		{"    capabilities: {mode: enforce, drop: [SYS_PTRACE]}\n", true, true},
+	} {
+		writePolicy(t, filepath.Join(c.dir, "p.yaml"), tt.controls)
+		os.WriteFile(filepath.Join(c.dir, "file"), nil, 0o644)
+		r := c.run(t, []string{"--policy", "/tmp/p.yaml"}, "/usr/bin/sh", "-c", "/usr/bin/chown 1234 /tmp/file && echo chowned; /tmp/attack status")
+		events := r.of("capabilities")
+		if r.has("chowned") != tt.chown || len(events) != 1 {
+			t.Fatalf("%s%s", tt.controls, r.brief())
+		}
+		if strings.Contains(tt.controls, "[ALL]}") && !r.has("CapBnd:\t0000000000000000") {
+			t.Errorf("something is left: %s", r.brief())
+		}
+		if e := events[0]; e.Process == nil || e.Process.Pid == 0 || e.Object == nil || e.Reason == "" || e.Policy != "e2e" || e.GetCall().GetDetail() == "" {
+			t.Errorf("incomplete event: %v", e)
+		}
 	}
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/limpet-security/limpet/internal/intercept/notify"
 	"github.com/limpet-security/limpet/internal/intercept/relay"
 	"github.com/limpet-security/limpet/internal/intercept/resolve"
-	"github.com/limpet-security/limpet/internal/kernel/linux"
 	"github.com/limpet-security/limpet/internal/kernel/seccomp"
 	"github.com/limpet-security/limpet/internal/version"
 	"github.com/limpet-security/limpet/microenforcer/attach"
@@ -101,8 +100,10 @@ type micro struct {
 	policies *policies
 	loop     *enforcer.Loop
 	out      *outlets
-	note     error        // why the embedded bundle was not used
-	arms     seccomp.Arms // of the filter, as they were at the start
+	note     error                  // why the embedded bundle was not used
+	arms     seccomp.Arms           // of the filter, as they were at the start
+	dropped  enforcer.CapabilitySet // what the policy took away at the start
+	lost     atomic.Uint64          // what the workload then had not
 
 	names   *resolve.Resolver // answers the workload's questions to name servers
 	relay   *relay.Relay      // looks at the first words of connections
@@ -182,7 +183,7 @@ func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
 	defer m.relay.Close()
 	err = m.start(sup, notify.Command{
 		Path: path, Args: m.cfg.Command, Env: env,
-		DropCaps: []int{linux.CapSysPtrace}, Forked: func(pid int) {
+		DropCaps: m.dropCaps(), Forked: func(pid int) {
 			m.pid.Store(int64(pid))
 			sup.Adopt(pid)
 		},
@@ -193,6 +194,7 @@ func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
 		m.end(code, err.Error())
 		return code, err
 	}
+	m.tellCaps()
 	ctx, cancel := context.WithCancel(context.Background())
 	m.background(ctx)
 	exit := sup.Wait(m.engine.PID())

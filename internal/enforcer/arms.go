@@ -16,6 +16,7 @@ func ArmsOf(e *verdict.Engine) seccomp.Arms {
 		AnonExec: e.Needs().Anon,
 		Reads:    n.Files.Reads != verdict.Allow,
 		Logs:     n.Logs,
+		Calls:    callsOfPolicy(e),
 	}
 }
 
@@ -33,6 +34,8 @@ func unarmed(c policy.ControlID, a seccomp.Arms) string {
 // start; "" if nothing.
 func partly(c policy.ControlID, e *verdict.Engine, a seccomp.Arms) string {
 	switch c {
+	case policy.Syscalls:
+		return essentialOf(e)
 	case policy.Drift, policy.Fileless:
 		if e.Needs().Maps && !a.ExecMaps {
 			return "restart required for shared objects: none were looked at when the workload started"

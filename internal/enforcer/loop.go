@@ -55,6 +55,7 @@ type Loop struct {
 	lineage *lineage
 	folders folders
 	libs    libraries
+	calls   calls
 	events  coalescer
 	names   nameLog
 	// integrity watches files that were opened for writing.

@@ -38,6 +38,8 @@ type Support struct {
 	Engine   string           // the rung of the engine that runs, if it is not package notify's: B or C
 	Manifest bool             // a drift manifest is there
 	Arms     seccomp.Arms     // of the filter of this start
+	Dropped  CapabilitySet    // what this start tried to take from the workload
+	Lost     CapabilitySet    // what the workload was then found not to have
 	Visit    *Visit           // nil: not known
 	Unknown  []bundle.Unknown // what the bundle in force says that this version does not know
 }
@@ -79,6 +81,16 @@ func Status(e *verdict.Engine, s Support) (rung string, out []ControlStatus) {
 			visited(&st, e, s)
 			if why := unheard(c.Control, e.Needs().NameNeeds, s); why != "" && st.State != Unavailable {
 				st.State, st.Reason = Unavailable, "restart required: "+why
+			}
+			if c.Control == policy.Capabilities && st.State == Enforced {
+				if why := keptCaps(e, s); why != "" {
+					st.State, st.Reason = Unavailable, why
+				}
+			}
+			if c.Control == policy.Syscalls && st.State != Unavailable {
+				if why := unlisted(e, s.Arms); why != "" {
+					st.State, st.Reason = Unavailable, "restart required: "+why
+				}
 			}
 			if why := partly(c.Control, e, s.Arms); why != "" && st.State != Unavailable {
 				if st.Reason != "" {

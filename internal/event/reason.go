@@ -49,6 +49,13 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 			return fmt.Sprintf("What %s would really run could not be looked at, so it cannot be told from a program that was not part of the image (drift).", who)
 		}
 		return fmt.Sprintf("%s was not part of the image (drift).", object)
+	case policy.Syscalls:
+		if rule == "not-listed" {
+			return fmt.Sprintf("%s made the system call %s, which is not on the list of allowed ones.", who, call(e.GetCall()))
+		}
+		return fmt.Sprintf("%s made the system call %s, which rule %s denies.", who, call(e.GetCall()), orElse(rule, "of the policy"))
+	case policy.Capabilities:
+		return fmt.Sprintf("The workload has capabilities that the policy would take away: %s.", orElse(Text(e.GetCall().GetDetail(), 400), "not known"))
 	case policy.AnonymousExecutable:
 		return memory(e, rule, who, object)
 	case policy.SystemTampering:

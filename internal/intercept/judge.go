@@ -37,6 +37,10 @@ type Judge interface {
 	// need not be asked.
 	Map(*action.Map) Answer
 	MapKnown(action.File) bool
+	// Listed says that Call must be asked about a system call, by its number,
+	// beside whatever else is asked about it.
+	Listed(nr int) bool
+	Call(c *action.Call, nr int) Answer
 	// Tamper reports an attempt against the supervisor; the mechanism has
 	// already denied it whatever the policy says.
 	Tamper(*action.Tamper)

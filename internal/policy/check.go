@@ -282,6 +282,13 @@ func (d *decoder) checkOthers(c *Controls) {
 	if k := c.Syscalls; k != nil {
 		d.needed(Syscalls, k.Setting, "nothing is given; add deny or allow", len(k.Allow), len(k.Deny))
 		contradiction(d, "spec.controls.syscalls.deny", k.Deny, k.Allow, "allow")
+		for field, list := range map[string][]SyscallName{"allow": k.Allow, "deny": k.Deny} {
+			for i, n := range list {
+				if !knownSyscall(n) {
+					d.failAt(fmt.Sprintf("spec.controls.syscalls.%s[%d]", field, i), "%s is no system call of Linux on amd64 or arm64", clip(string(n)))
+				}
+			}
+		}
 	}
 }
 

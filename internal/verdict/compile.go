@@ -116,6 +116,8 @@ func (c *compiler) compile(p *policy.RuntimePolicy) {
 	c.usersAndGroups(&p.Spec.Controls)
 	c.anonymous(&p.Spec.Controls)
 	c.clock(&p.Spec.Controls)
+	c.listedCalls(&p.Spec.Controls)
+	c.capabilities(&p.Spec.Controls)
 	c.network(&p.Spec.Controls)
 	c.nameResolution(&p.Spec.Controls)
 	c.cryptoMiners(&p.Spec.Controls)

@@ -21,6 +21,7 @@ type Engine struct {
 	session   []check[action.Session]
 	crowd     []check[action.Crowd]
 	maps      []check[action.Map]
+	calls     []check[action.Call]
 	privilege [privilegeKinds][]check[action.Privilege]
 	file      []fileCheck
 	integrity []fileCheck
@@ -35,6 +36,7 @@ type Engine struct {
 	next       time.Time
 	needs      Needs
 	known      []*nameSet // interpreters beyond the built-in ones
+	dropped    []dropped  // capabilities
 }
 
 const privilegeKinds = int(action.PrivClock) + 1
@@ -58,6 +60,7 @@ func (e *Engine) seal() {
 	sortChecks(e.session)
 	sortChecks(e.crowd)
 	sortChecks(e.maps)
+	sortChecks(e.calls)
 	for i := range e.privilege {
 		sortChecks(e.privilege[i])
 	}
@@ -179,6 +182,7 @@ type Needs struct {
 	IDs       bool // Exec.IDs must be filled in
 	Maps      bool // some control judges files that are mapped executable
 	Anon      bool // some control judges anonymous executable memory
+	Calls     bool // some control lists system calls by name
 	Exec      bool // some control judges programs
 	Socket    bool // some control judges sockets
 	Connect   bool // some control judges outbound flows

@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"github.com/limpet-security/limpet/internal/action"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
 	"github.com/limpet-security/limpet/internal/kernel/seccomp"
 )
@@ -73,13 +74,27 @@ func (s *Supervisor) dispatch(c *Call) (r Response) {
 			r = fail(syscall.EPERM)
 		}
 	}()
-	if c.Arch != linux.AuditArch || c.NR < 0 || c.NR >= maxSyscall || s.routes[c.NR].handle == nil {
+	if c.Arch != linux.AuditArch || c.NR < 0 {
 		return fail(syscall.ENOSYS)
 	}
-	rt := &s.routes[c.NR]
-	name = rt.name
+	rt := &s.routes[min(c.NR, maxSyscall-1)]
+	if rt.name != "" {
+		name = rt.name
+	}
+	if rt.handle == nil && !s.cfg.Arms.Calls.Has(int(c.NR)) {
+		return fail(syscall.ENOSYS)
+	}
 	if r, ours := s.injected.answer(c); ours {
 		return r
+	}
+	// What the helper does until it has become the command is our own.
+	if s.begun.Load() && s.cfg.Judge.Listed(int(c.NR)) {
+		if r := scalar(s.cfg.Judge.Call(&action.Call{Proc: c.Process()}, int(c.NR))); !r.Continue {
+			return r
+		}
+	}
+	if rt.handle == nil {
+		return cont() // listed, and nothing else is asked about it
 	}
 	if rt.socket {
 		s.sockets.Store(true)

@@ -41,6 +41,7 @@ func (s *Supervisor) watch(c *Call, a *attempt) {
 			continue // ECHILD follows
 		case st.TrapCause() == linux.EventExec:
 			if s.verified(c, a, pid) {
+				s.begun.Store(true)
 				_ = linux.Detach(pid, 0)
 				return
 			}

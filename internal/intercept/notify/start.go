@@ -145,6 +145,7 @@ func (s *Supervisor) handshake(sock int) error {
 	if n != 0 {
 		return helperError(b[:n])
 	}
+	s.begun.Store(true) // also when its exec could not be looked at
 	return nil
 }
 

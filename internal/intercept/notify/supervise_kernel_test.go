@@ -66,7 +66,9 @@ func (j *judge) Map(m *action.Map) intercept.Answer {
 	return intercept.Allow
 }
 
-func (j *judge) MapKnown(action.File) bool { return false }
+func (j *judge) MapKnown(action.File) bool               { return false }
+func (j *judge) Listed(int) bool                         { return false }
+func (j *judge) Call(*action.Call, int) intercept.Answer { return intercept.Allow }
 
 func (j *judge) Fork(f *action.Fork) intercept.Answer {
 	if j.fork != nil {

@@ -63,6 +63,7 @@ type Supervisor struct {
 	files    fileState
 	unheard  unheard
 	roots    atomic.Bool // a task may have another root than ours
+	begun    atomic.Bool // the helper has become the command
 	// What the tree was ever let do, so that questions which cannot have an
 	// interesting answer yet are not asked.
 	identities atomic.Bool // change its ids

@@ -26,4 +26,6 @@ type Arms struct {
 	ExecMaps bool
 	// AnonExec notifies anonymous executable memory too; it needs ExecMaps.
 	AnonExec bool
+	// Calls are those that the policy lists by itself.
+	Calls CallSet
 }

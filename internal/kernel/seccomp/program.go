@@ -51,9 +51,9 @@ func Program(s Start) ([]linux.SockFilter, error) {
 	if err != nil {
 		return nil, err
 	}
-	var head []linux.SockFilter
+	head := listed(s.Arms.Calls, auditArch)
 	if s.AllSignals {
-		head = signals(numbers(), auditArch)
+		head = append(head, signals(numbers(), auditArch)...)
 	}
 	if !s.Arms.Forks {
 		head = append(head, forks(numbers(), auditArch)...)
@@ -120,6 +120,7 @@ const (
 	jmpJA   = 0x05 // pc += k
 	jmpJEQ  = 0x15 // A == k
 	jmpJSET = 0x45 // A & k
+	jmpJGT  = 0x25 // A > k
 	ret     = 0x06
 
 	offNR   = 0

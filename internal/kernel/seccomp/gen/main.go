@@ -20,6 +20,9 @@ import (
 func main() {
 	out := flag.String("o", ".", "folder to write into")
 	flag.Parse()
+	if err := calls(*out); err != nil {
+		log.Fatal(err)
+	}
 	for _, arch := range []string{"amd64", "arm64"} {
 		prog, numbers, err := generate.Filter(arch)
 		if err != nil {
