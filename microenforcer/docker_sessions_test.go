@@ -26,9 +26,9 @@ func enter(t testing.TB, c, user string, command ...string) (out string, code in
 	return string(b), cmd.ProcessState.ExitCode()
 }
 
-// logged gives the events of a container so far. Equal ones are counted and
+// eventsSoFar gives the events of a container so far. Equal ones are counted and
 // told when their window closes, so a test that counts waits for that.
-func logged(t testing.TB, c string) result {
+func eventsSoFar(t testing.TB, c string) result {
 	t.Helper()
 	var r result
 	cmd := exec.Command("docker", "logs", c)
@@ -46,7 +46,7 @@ func awaitEvents(t testing.TB, c, control string, least int) []*eventpb.Event {
 	t.Helper()
 	var r result
 	for range 50 {
-		r = logged(t, c)
+		r = eventsSoFar(t, c)
 		if events := r.of(control); len(events) >= least {
 			return events
 		}
@@ -164,7 +164,7 @@ func TestDockerSessionsOfTheEnforcer(t *testing.T) {
 			t.Errorf("status: %d %s", code, out)
 		}
 	}
-	r := logged(t, c)
+	r := eventsSoFar(t, c)
 	for _, e := range r.of("execSessions") {
 		// On a busy machine a question may be over before it was looked at.
 		if e.Killed || e.Attributes["not_stopped"] != "it had ended when it was found" {
