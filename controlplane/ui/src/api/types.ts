@@ -223,7 +223,12 @@ export interface Process {
 }
 
 export interface EventObject {
-  type?: string // file, network, call, dropped
+  type?: string // file, network, dns, call, dropped
+  name?: string
+  queryType?: string
+  server?: string
+  target?: string
+  tunnel?: string
   path?: string
   requested?: string
   digest?: string

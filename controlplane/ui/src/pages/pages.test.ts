@@ -27,6 +27,7 @@ describe('what happened', () => {
     [event({ process: sh, killed: true, object: { type: 'file', path: '/tmp/x' } }), '/bin/sh tried to run /tmp/x: killed before it ran'],
     [event({ process: sh, verdict: 'audit', kind: 'network', object: { type: 'network', protocol: 'tcp', address: '2001:db8::1', port: 443 } }), '/bin/sh tried to connect to tcp [2001:db8::1]:443: recorded, not stopped'],
     [event({ process: sh, object: { type: 'file', fileless: true, requested: '/proc/self/fd/3' } }), '/bin/sh tried to run a program from memory (/proc/self/fd/3): denied'],
+    [event({ process: { exe: '/bin/a' }, kind: 'network', object: { type: 'dns', queryType: 'A', name: 'x.test', target: 'evil.test', server: '10.0.0.2:53' } }), '/bin/a asked a name server for A x.test → evil.test: denied'],
     [event({ process: { pid: 9 }, kind: 'privilege', object: { type: 'call', syscall: 'unshare', detail: 'CLONE_NEWUSER' } }), 'pid 9 called unshare (CLONE_NEWUSER): denied'],
     [event({ kind: 'dropped', object: { type: 'dropped', count: '12' } }), '12 events could not be delivered and were dropped'],
     [event({ kind: 'lifecycle', verdict: 'allow', reason: 'Started.' }), 'Started.'],

@@ -71,7 +71,7 @@ export const controls = {
   },
   outbound: {
     title: 'Outbound connections',
-    description: 'Connections that the workload starts, by network, port and protocol.',
+    description: 'Connections that the workload starts, by network, name, port and protocol.',
   },
   inbound: {
     title: 'Inbound connections',

@@ -121,6 +121,8 @@ export const policies = {
     capabilities: 'Capabilities too',
     resolvers: 'Name servers',
     blockTunnels: 'Stop tunnels',
+    blockRebinding: 'Stop rebinding',
+    privateNames: 'Private names',
     recordRequests: 'Record requests',
     maxPorts: 'Most ports',
     maxHosts: 'Most hosts',

@@ -69,7 +69,7 @@ export const controls = {
   },
   outbound: {
     title: 'アウトバウンド通信',
-    description: 'ワークロードから開始する通信(ネットワーク、ポート、プロトコルで指定)。',
+    description: 'ワークロードから開始する通信(ネットワーク、名前、ポート、プロトコルで指定)。',
   },
   inbound: {
     title: 'インバウンド通信',

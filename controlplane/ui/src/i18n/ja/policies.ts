@@ -120,6 +120,8 @@ export const policies = {
     capabilities: 'ケーパビリティも対象',
     resolvers: 'ネームサーバー',
     blockTunnels: 'トンネルを遮断',
+    blockRebinding: 'リバインディングを遮断',
+    privateNames: '内部の名前',
     recordRequests: '問い合わせを記録',
     maxPorts: 'ポート数の上限',
     maxHosts: 'ホスト数の上限',

@@ -20,6 +20,11 @@ export function ObjectFacts({ event: e }: { event: SecurityEvent }) {
       <Fact name={t('object.origin')}>{origin && t(`object.origins.${origin}`)}</Fact>
       <Fact name={t('object.fileless')}>{o.fileless && t('object.filelessYes')}</Fact>
       <Fact name={t('object.interpreter')}>{o.interpreter && <Mono value={o.interpreter} wrap />}</Fact>
+      <Fact name={t('object.name')}>{o.name && <Mono value={o.name} wrap copy />}</Fact>
+      <Fact name={t('object.queryType')}>{o.queryType}</Fact>
+      <Fact name={t('object.server')}>{o.server && <Mono value={o.server} />}</Fact>
+      <Fact name={t('object.target')}>{o.target && <Mono value={o.target} wrap />}</Fact>
+      <Fact name={t('object.tunnel')}>{o.tunnel}</Fact>
       <Fact name={t('object.address')}>{o.address && <Mono value={endpoint(o.address, o.port)} wrap copy />}</Fact>
       <Fact name={t('object.protocol')}>{o.protocol}</Fact>
       <Fact name={t('object.direction')}>

@@ -11,6 +11,7 @@ export function object(e: SecurityEvent): string {
   const o = e.object
   if (!o) return e.attributes ? Object.entries(e.attributes).map(([k, v]) => `${k}=${v}`).join(' ') : ''
   if (o.path || o.requested) return o.path || o.requested || ''
+  if (o.type === 'dns') return [o.queryType, o.name, o.target && `→ ${o.target}`, o.address && `→ ${o.address}`].filter(Boolean).join(' ')
   if (o.address) return endpoint(o.address, o.port, o.protocol)
   if (o.syscall) return o.detail ? `${o.syscall} (${o.detail})` : o.syscall
   if (o.protocol) return o.protocol
@@ -30,13 +31,13 @@ export function what(e: SecurityEvent, t: TFunction): string {
   const ended = e.verdict === 'deny' ? (e.killed ? 'killed' : 'deny') : e.verdict === 'audit' ? 'audit' : 'allow'
   const outcome = t(`what.outcome.${ended}`)
   const process = who(e) || t('what.someone')
-  const say = (key: 'exec' | 'fileless' | 'connect' | 'socket' | 'fork' | 'call' | 'tamper' | 'file') =>
+  const say = (key: 'exec' | 'fileless' | 'connect' | 'socket' | 'fork' | 'ask' | 'call' | 'tamper' | 'file') =>
     t(`what.${key}`, { process, object: object(e) || t('what.something'), outcome })
   switch (e.kind) {
     case 'exec':
       return say(o?.fileless ? 'fileless' : 'exec')
     case 'network':
-      return say('connect')
+      return say(o?.type === 'dns' ? 'ask' : 'connect')
     case 'socket':
       return say('socket')
     case 'process':
