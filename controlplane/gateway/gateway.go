@@ -13,6 +13,7 @@ import (
 
 	"github.com/limpet-security/limpet/internal/wire"
 	"github.com/limpet-security/limpet/internal/wire/wirepb"
+	"github.com/limpet-security/limpet/internal/wire/zstd"
 )
 
 // Config says whom the gateway speaks for. Control and CA are required.
@@ -118,7 +119,7 @@ func New(cfg Config) (*Gateway, error) {
 	g.verifier.Admit = func(id wire.Identity) error {
 		return g.requests.take(g.now(), id.Tenant+"/"+id.ID, 1)
 	}
-	_, calls := wirepb.NewGatewayHandler(calls{g}, wire.HandlerOptions()...)
+	_, calls := wirepb.NewGatewayHandler(calls{g}, append(wire.HandlerOptions(), zstd.Option())...)
 	g.handler = g.front(calls)
 	return g, nil
 }

@@ -3,6 +3,7 @@ package verdict
 import (
 	"net/netip"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/limpet-security/limpet/internal/action"
@@ -79,7 +80,9 @@ func (e *Engine) seal() {
 }
 
 func sortChecks[A any](list []check[A]) {
-	slices.SortStableFunc(list, func(a, b check[A]) int { return a.src.compare(b.src) })
+	// Not slices.SortStableFunc: each kind of check would bring its own copy of
+	// it into the enforcer's binary.
+	sort.SliceStable(list, func(i, j int) bool { return list[i].src.compare(list[j].src) < 0 })
 }
 
 // Exec judges a program that is about to run. Digest and Origin must be

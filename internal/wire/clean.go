@@ -40,12 +40,28 @@ func CleanEvent(e *eventpb.Event) {
 			f.ExpectedDigest = text(f.ExpectedDigest, 128)
 			f.Origin = text(f.Origin, 64)
 			f.Interpreter = text(f.Interpreter, MaxPath)
+			f.Operation = text(f.Operation, 256)
+			f.OtherPath = text(f.OtherPath, MaxPath)
+			f.DigestBefore = text(f.DigestBefore, 128)
+			f.DigestAfter = text(f.DigestAfter, 128)
+			f.Detail = text(f.Detail, MaxText)
+			f.Syscall = text(f.Syscall, 64)
 		}
 	case *eventpb.Event_Network:
 		if n := o.Network; n != nil {
 			n.Protocol = text(n.Protocol, 64)
 			n.Address = text(n.Address, 256)
 			n.Direction = text(n.Direction, 64)
+		}
+	case *eventpb.Event_Dns:
+		if d := o.Dns; d != nil {
+			d.Name = text(d.Name, 1024) // a name of 253 bytes, each perhaps escaped
+			d.Type = text(d.Type, 64)
+			d.Server = text(d.Server, 256)
+			d.Protocol = text(d.Protocol, 64)
+			d.Target = text(d.Target, 1024)
+			d.Address = text(d.Address, 256)
+			d.Tunnel = text(d.Tunnel, MaxText)
 		}
 	case *eventpb.Event_Call:
 		if c := o.Call; c != nil {

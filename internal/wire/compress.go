@@ -1,65 +1,28 @@
 package wire
 
 import (
-	"io"
-
 	"connectrpc.com/connect"
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/limpet-security/limpet/internal/wire/wirepb"
 )
-
-// zstdName is the HTTP content coding of RFC 8878.
-const zstdName = "zstd"
-
-// zstdWindow bounds the memory of both directions. Batches are small, so a
-// larger window would buy little.
-const zstdWindow = 256 << 10
-
-// zstdDecoder makes a zstd.Decoder fit connect's pool, which resets a
-// decompressor after closing it.
-type zstdDecoder struct{ *zstd.Decoder }
-
-func (d zstdDecoder) Close() error            { return nil }
-func (d zstdDecoder) Reset(r io.Reader) error { return d.Decoder.Reset(r) }
-
-// Both run without goroutines of their own (concurrency 1).
-func newZstdDecoder() connect.Decompressor {
-	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxWindow(8<<20), zstd.WithDecoderMaxMemory(MaxMessage+zstdWindow))
-	if err != nil {
-		panic("wire: zstd options: " + err.Error()) // constants
-	}
-	return zstdDecoder{d}
-}
-
-func newZstdEncoder() connect.Compressor {
-	e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true),
-		zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(zstdWindow))
-	if err != nil {
-		panic("wire: zstd options: " + err.Error()) // constants
-	}
-	return e
-}
 
 // compressMin is the size in bytes from which compression pays.
 const compressMin = 1024
 
 func clientOptions() []connect.ClientOption {
 	return []connect.ClientOption{
-		connect.WithAcceptCompression(zstdName, newZstdDecoder, newZstdEncoder),
-		connect.WithSendCompression(zstdName),
+		connect.WithSendGzip(), // zstd would be a twentieth of the enforcer's binary
 		connect.WithCompressMinBytes(compressMin),
 		connect.WithReadMaxBytes(MaxMessage),
 		connect.WithSendMaxBytes(MaxMessage),
 	}
 }
 
-// HandlerOptions are what every handler of this protocol needs: compression
-// and size bounds, after decompression too.
+// HandlerOptions are what every handler of this protocol needs: size bounds,
+// after decompression too. gzip comes with Connect; package wire/zstd adds
+// zstd, which enforcers before 0.2 send.
 func HandlerOptions() []connect.HandlerOption {
 	return []connect.HandlerOption{
-		connect.WithCompression(zstdName, newZstdDecoder, newZstdEncoder),
 		connect.WithCompressMinBytes(compressMin),
 		connect.WithSendMaxBytes(MaxMessage),
 		connect.WithConditionalHandlerOptions(func(s connect.Spec) []connect.HandlerOption {

@@ -43,8 +43,8 @@ func (c controlClient) PushProfile(ctx context.Context, m *wirepb.ControlPushPro
 // NewControlHandler serves a ControlService to gateways. Only requests over TLS
 // with a client certificate that was verified against the CA and names a
 // gateway get through: use it on a listener with tls.RequireAndVerifyClientCert.
-func NewControlHandler(svc ControlService) http.Handler {
-	_, h := wirepb.NewControlHandler(controlHandler{svc}, HandlerOptions()...)
+func NewControlHandler(svc ControlService, more ...connect.HandlerOption) http.Handler {
+	_, h := wirepb.NewControlHandler(controlHandler{svc}, append(HandlerOptions(), more...)...)
 	ew := connect.NewErrorWriter()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
