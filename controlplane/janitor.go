@@ -61,6 +61,9 @@ const (
 	// renewGrace is how long after its certificate's end an enforcer may still
 	// renew, with room to spare: a removal is remembered for longer.
 	renewGrace = 30 * 24 * time.Hour
+	// keepBoots is how long parts of a profile are told apart from ones that
+	// were sent before: longer than any enforcer holds one back.
+	keepBoots = 30 * 24 * time.Hour
 	// keepExpired is how long expired tokens stay visible.
 	keepExpired = 7 * 24 * time.Hour
 )
@@ -105,6 +108,19 @@ func (s *server) retain(ctx context.Context, now time.Time) error {
 		if err := s.store.GiveBackSpace(ctx); err != nil {
 			return err
 		}
+	}
+	err := s.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		var before time.Time
+		if s.RetentionAge > 0 {
+			before = now.Add(-s.RetentionAge)
+		}
+		if err := tx.DeleteProfileBootsAnyTenant(ctx, now.Add(-keepBoots)); err != nil {
+			return err
+		}
+		return tx.DeleteFindingsAnyTenant(ctx, before)
+	})
+	if err != nil {
+		return err
 	}
 	if removed > 0 {
 		s.Log.InfoContext(ctx, "old events removed", "count", removed)

@@ -22,6 +22,8 @@ const (
 	PoliciesWrite  Permission = "policies:write"
 	EventsRead     Permission = "events:read"
 	EventsExport   Permission = "events:export"
+	FindingsRead   Permission = "findings:read"
+	FindingsWrite  Permission = "findings:write"
 	AuditRead      Permission = "audit:read"
 	UsersRead      Permission = "users:read"
 	UsersWrite     Permission = "users:write"
@@ -42,17 +44,17 @@ const (
 var roles = map[string][]Permission{
 	Administrator: {
 		DashboardRead, GroupsRead, GroupsWrite, JoinWrite, EnforcersRead, EnforcersWrite, PoliciesRead, PoliciesWrite,
-		EventsRead, EventsExport, AuditRead, UsersRead, UsersWrite, TokensRead, TokensWrite, MetricsRead,
+		EventsRead, EventsExport, FindingsRead, FindingsWrite, AuditRead, UsersRead, UsersWrite, TokensRead, TokensWrite, MetricsRead,
 	},
 	Security: {
 		DashboardRead, GroupsRead, GroupsWrite, JoinWrite, EnforcersRead, EnforcersWrite, PoliciesRead, PoliciesWrite,
-		EventsRead, EventsExport, AuditRead, TokensRead, TokensWrite, MetricsRead,
+		EventsRead, EventsExport, FindingsRead, FindingsWrite, AuditRead, TokensRead, TokensWrite, MetricsRead,
 	},
 	Developer: {
-		DashboardRead, GroupsRead, EnforcersRead, PoliciesRead, EventsRead,
+		DashboardRead, GroupsRead, EnforcersRead, PoliciesRead, EventsRead, FindingsRead,
 	},
 	Auditor: {
-		DashboardRead, GroupsRead, EnforcersRead, PoliciesRead, EventsRead, EventsExport, AuditRead, UsersRead, TokensRead, MetricsRead,
+		DashboardRead, GroupsRead, EnforcersRead, PoliciesRead, EventsRead, EventsExport, FindingsRead, AuditRead, UsersRead, TokensRead, MetricsRead,
 	},
 }
 

@@ -25,13 +25,14 @@ type EventQuery struct {
 	Group    string    `query:"group" maxLength:"63"`
 	Enforcer string    `query:"enforcer" maxLength:"64"`
 	Image    string    `query:"image" maxLength:"512"`
+	Finding  string    `query:"finding" maxLength:"16" doc:"Events of one finding"`
 	Q        string    `query:"q" maxLength:"256" doc:"Part of a path, argument, address, host name, rule or reason"`
 }
 
 func (q EventQuery) filter() store.EventFilter {
 	return store.EventFilter{
 		From: q.From, To: q.To, Control: q.Control, Verdict: q.Verdict, Kind: q.Kind,
-		Group: q.Group, Enforcer: q.Enforcer, Image: q.Image, Query: q.Q,
+		Group: q.Group, Enforcer: q.Enforcer, Image: q.Image, Query: q.Q, Item: findingNumber(q.Finding),
 	}
 }
 

@@ -62,6 +62,10 @@ func init() {
 		{get, prefix + "/events/{id}", access.EventsRead, "Show an event and why it was judged so", do((*API).getEvent)},
 		{post, prefix + "/events/{id}/propose", access.PoliciesRead, "Propose the policy change that would allow this", do((*API).proposeForEvent)},
 
+		{get, prefix + "/findings", access.FindingsRead, "List findings: what broke rules, one row for each root cause", do((*API).listFindings)},
+		{get, prefix + "/findings/{id}", access.FindingsRead, "Show a finding and where it was met", do((*API).getFinding)},
+		{put, prefix + "/findings/{id}", access.FindingsWrite, "Acknowledge, mute or open a finding", do((*API).putFinding)},
+
 		{get, prefix + "/audit", access.AuditRead, "List who changed what", do((*API).listAudit)},
 		{get, prefix + "/dashboard", access.DashboardRead, "The state of the install at a glance", do((*API).getDashboard)},
 

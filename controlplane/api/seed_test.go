@@ -53,3 +53,16 @@ func (s *site) event(t tenant.ID, enforcer string, n int, change ...func(*eventS
 	}
 	s.hub.Committed()
 }
+
+// finding commits an event of a finding with a number of the test's choice.
+func (s *site) finding(t tenant.ID, item int64) {
+	s.Helper()
+	_, err := s.store.AddEventsAnyTenant(s.Context(), []store.Event{{
+		Tenant: t, EnforcerID: "zebra", BootID: "finding", Sequence: 1, ID: "zebra-finding", At: time.Now().UnixNano(), GroupName: "zebra", Kind: "exec",
+		Verdict: "deny", Control: "zebra", Image: "zebra", Payload: []byte{}, Count: 3, Item: item,
+		Cause: &store.Finding{Control: "zebra", Executable: "/bin/zebra", Image: "zebra"},
+	}})
+	if err != nil {
+		s.Fatal(err)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/limpet-security/limpet/controlplane/access"
+	"github.com/limpet-security/limpet/controlplane/events"
 	"github.com/limpet-security/limpet/controlplane/store"
 	"github.com/limpet-security/limpet/internal/policy"
 	"github.com/limpet-security/limpet/internal/tenant"
@@ -37,11 +38,14 @@ func (s *site) plant() {
 		err6 := tx.PutEnforcer(ctx, secretTenant, store.Enforcer{ID: marker, GroupName: marker, Version: marker, Hostname: marker})
 		err7 := tx.AppendAudit(ctx, secretTenant, store.AuditRecord{ID: marker, Actor: marker})
 		err8 := tx.AddBundle(ctx, secretTenant, store.Bundle{GroupName: marker, Epoch: 1, Number: 1, Data: []byte(marker), ExpiresAt: 1 << 62})
-		return errors.Join(tx.AddInstallTenant(ctx, secretTenant), err1, err2, err3, err4, err5, err6, err7, err8)
+		_, err9 := tx.AddProfile(ctx, secretTenant, store.ProfileDelta{Profile: store.Profile{GroupName: marker, Workload: marker, Image: marker},
+			EnforcerID: marker, BootID: marker, Sequence: 1, Items: []store.ProfileItem{{ItemKey: 1, Kind: "exec", Body: `{"kind":"exec","path":"/` + marker + `"}`, N: 1}}})
+		return errors.Join(err9, tx.AddInstallTenant(ctx, secretTenant), err1, err2, err3, err4, err5, err6, err7, err8)
 	})
 	if err != nil {
 		s.Fatal(err)
 	}
+	s.finding(secretTenant, events.ParseFindingID(marker))
 	s.event(secretTenant, marker, 1, func(e *eventSeed) { e.id, e.control, e.image, e.policy = marker, marker, marker, marker })
 }
 

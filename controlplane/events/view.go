@@ -42,6 +42,7 @@ type View struct {
 	Workload       Workload          `json:"workload"`
 	Bundle         Bundle            `json:"bundle"`
 	Attributes     map[string]string `json:"attributes"`
+	Finding        string            `json:"finding,omitempty" doc:"The finding it belongs to"`
 }
 
 // Process is who acted.
@@ -143,6 +144,9 @@ func Decode(row store.Event) (View, error) {
 		},
 		Bundle:     Bundle{e.BundleEpoch, e.BundleNumber},
 		Attributes: orEmpty(e.Attributes),
+	}
+	if row.Item != 0 {
+		v.Finding = FindingID(row.Item)
 	}
 	if e.LastObservedAtNs > 0 {
 		t := store.Time(e.LastObservedAtNs)

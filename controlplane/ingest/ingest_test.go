@@ -185,3 +185,32 @@ func FuzzSearchText(f *testing.F) {
 		}
 	})
 }
+
+// TestProfileIsIdempotentAndBelieved hands in a part twice, and lies about time.
+func TestProfileIsIdempotent(t *testing.T) {
+	s, st := newService(t)
+	m := &wirepb.ControlPushProfileRequest{
+		Identity: &wirepb.Identity{Tenant: string(ta), EnforcerId: uuid.NewString(), Group: "web"}, ReceivedAtNs: time.Now().UnixNano(),
+		Request: &wirepb.PushProfileRequest{BootId: "b", Sequence: 1, FromNs: 0, UntilNs: 1 << 62, Items: []*wirepb.ProfileItem{
+			{Kind: wire.ProfileExec, Path: "/bin/a", Count: 4, FirstTime: true, FirstNs: 1 << 62, LastNs: 5},
+			{Kind: wire.ProfileExec, Path: "/bin/a", Count: 1},
+		}, Workload: &eventpb.Workload{ImageDigest: "sha256:a"}},
+	}
+	for range 2 {
+		ack, err := s.PushProfile(t.Context(), m)
+		if err != nil || ack.AckedSequence != 1 {
+			t.Fatalf("%v %v", ack, err)
+		}
+	}
+	rows, _, err := st.Profiles(t.Context(), ta, "web", store.Page{})
+	if err != nil || len(rows) != 1 || rows[0].Occurrences != 5 || rows[0].Starts != 1 || rows[0].Workload != "sha256:a" || rows[0].ObservedNs > int64(longestPart) {
+		t.Errorf("%+v %v", rows, err)
+	}
+	if rows[0].LastSeen > time.Now().UnixNano() {
+		t.Errorf("seen in the future: %+v", rows[0])
+	}
+	m.Request.Items[0].Kind = "nonsense"
+	if _, err := s.PushProfile(t.Context(), m); !errors.Is(err, wire.ErrInvalid) {
+		t.Errorf("a kind that nobody knows: %v", err)
+	}
+}

@@ -55,7 +55,13 @@ func newRow(t tenant.ID, e store.Enforcer, boot string, receivedNs int64, ev *ev
 	if image == "" {
 		image = ev.Workload.Image
 	}
+	cause := events.Cause(ev, image, ev.Workload.ImageDigest)
+	var item int64
+	if cause != nil {
+		item = cause.Item
+	}
 	return store.Event{
+		Item: item, Cause: cause,
 		Tenant: t, EnforcerID: e.ID, BootID: boot, Sequence: int64(ev.Sequence), ID: ev.Id,
 		At: believe(ev.ObservedAtNs, e.SkewNs, receivedNs), ObservedAt: ev.ObservedAtNs, ReceivedAt: receivedNs,
 		GroupName: e.GroupName, Kind: events.Word(ev.Kind), Verdict: verdict, Control: ev.Control, Image: image,

@@ -37,7 +37,7 @@ func conformance(t *testing.T, address func(*testing.T) string) {
 		{"policies", testPolicies}, {"groups", testGroups}, {"join tokens", testJoinTokens}, {"bundles", testBundles},
 		{"enforcers", testEnforcers}, {"audit", testAudit}, {"events", testEvents}, {"event pages", testEventPages},
 		{"event filters", testEventFilters}, {"event counts", testEventCounts}, {"retention", testRetention}, {"dry run", testDryRun},
-		{"archive", testArchive},
+		{"archive", testArchive}, {"profiles", testProfiles}, {"findings", testFindings},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := address(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,8 +33,10 @@ type Event struct {
 	Image         string
 	Search        string // lower-case text that a free-text query looks at
 	Payload       []byte
+	Item          int64 // its finding (Finding.Item); 0: it broke no rule
 
-	Count int64 `bun:"-"` // how many equal events this row stands for; read by AddEvents only
+	Cause *Finding `bun:"-"` // what Item stands for; read by AddEvents only
+	Count int64    `bun:"-"` // how many equal events this row stands for; read by AddEvents only
 }
 
 // EventFilter narrows a list of events; zero fields match all.
@@ -45,6 +48,7 @@ type EventFilter struct {
 	Control  string
 	Verdict  string
 	Kind     string
+	Item     int64  // of one finding
 	Query    string // part of path, argument, address, host name, reason ...
 }
 
@@ -65,8 +69,12 @@ type EventPage struct {
 
 // equal gives the equality filters, the most selective first.
 func (f EventFilter) equal() []struct{ column, value string } {
+	item := ""
+	if f.Item != 0 {
+		item = strconv.FormatInt(f.Item, 10)
+	}
 	all := []struct{ column, value string }{
-		{"enforcer_id", f.Enforcer}, {"image", f.Image}, {"group_name", f.Group},
+		{"item", item}, {"enforcer_id", f.Enforcer}, {"image", f.Image}, {"group_name", f.Group},
 		{"control", f.Control}, {"verdict", f.Verdict}, {"kind", f.Kind},
 	}
 	set := all[:0]
@@ -161,7 +169,7 @@ func (r Reader) scanEvents(ctx context.Context, t tenant.ID, f EventFilter, afte
 	start := time.Now()
 	for {
 		inner := r.candidates(t, f, after).Limit(scanChunk).
-			Column("enforcer_id", "image", "group_name", "control", "verdict", "kind")
+			Column("enforcer_id", "image", "group_name", "control", "verdict", "kind", "item")
 		if f.Query != "" {
 			inner = inner.Column("search")
 		}
@@ -250,6 +258,8 @@ func (f EventFilter) Match(e Event) bool {
 	at := Time(e.At)
 	switch {
 	case !f.From.IsZero() && at.Before(f.From), !f.To.IsZero() && !at.Before(f.To):
+		return false
+	case f.Item != 0 && f.Item != e.Item:
 		return false
 	case f.Query != "" && !strings.Contains(e.Search, strings.ToLower(f.Query)):
 		return false

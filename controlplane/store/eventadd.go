@@ -11,14 +11,14 @@ import (
 	"github.com/limpet-security/limpet/internal/tenant"
 )
 
-const eventColumns = "tenant, enforcer_id, boot_id, sequence, id, at, observed_at, received_at, group_name, kind, verdict, control, image, search, payload"
+const eventColumns = "tenant, enforcer_id, boot_id, sequence, id, at, observed_at, received_at, group_name, kind, verdict, control, image, search, payload, item"
 
 var eventColumnNames = []string{"tenant", "enforcer_id", "boot_id", "sequence", "id", "at", "observed_at", "received_at",
-	"group_name", "kind", "verdict", "control", "image", "search", "payload"}
+	"group_name", "kind", "verdict", "control", "image", "search", "payload", "item"}
 
 func (e *Event) values() []any {
 	return []any{string(e.Tenant), e.EnforcerID, e.BootID, e.Sequence, e.ID, e.At, e.ObservedAt, e.ReceivedAt,
-		e.GroupName, e.Kind, e.Verdict, e.Control, e.Image, e.Search, e.Payload}
+		e.GroupName, e.Kind, e.Verdict, e.Control, e.Image, e.Search, e.Payload, e.Item}
 }
 
 // AddEventsAnyTenant commits a batch in one transaction: each event carries
@@ -49,12 +49,12 @@ func (s *Store) insertEvents(ctx context.Context, events []Event) (int, error) {
 	}
 	defer func() { _ = tx.Rollback() }()
 	insert, err := tx.PrepareContext(ctx, "INSERT INTO events ("+eventColumns+
-		") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING")
+		") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING")
 	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = insert.Close() }()
-	counts := counter{}
+	counts, causes := counter{}, causes{}
 	added := 0
 	for i := range events {
 		res, err := insert.ExecContext(ctx, events[i].values()...)
@@ -66,9 +66,13 @@ func (s *Store) insertEvents(ctx context.Context, events []Event) (int, error) {
 		} else if n == 1 {
 			added++
 			counts.add(&events[i])
+			causes.add(&events[i])
 		}
 	}
 	if err := counts.write(ctx, tx, "?,?,?,?,?,?,?"); err != nil {
+		return 0, err
+	}
+	if err := causes.write(ctx, tx, s.dialect); err != nil {
 		return 0, err
 	}
 	return added, tx.Commit()
@@ -89,7 +93,7 @@ func (s *Store) copyEvents(ctx context.Context, events []Event) (int, error) {
 	defer func() { _ = tx.Rollback() }()
 	if _, err := tx.ExecContext(ctx, `CREATE TEMP TABLE IF NOT EXISTS incoming (n BIGINT, tenant TEXT, enforcer_id TEXT, boot_id TEXT,
 		sequence BIGINT, id TEXT, at BIGINT, observed_at BIGINT, received_at BIGINT, group_name TEXT, kind TEXT, verdict TEXT,
-		control TEXT, image TEXT, search TEXT, payload BYTEA) ON COMMIT DELETE ROWS`); err != nil {
+		control TEXT, image TEXT, search TEXT, payload BYTEA, item BIGINT) ON COMMIT DELETE ROWS`); err != nil {
 		return 0, err
 	}
 	err = conn.Raw(func(driver any) error {
@@ -126,16 +130,20 @@ func (s *Store) copyEvents(ctx context.Context, events []Event) (int, error) {
 	if err := rows.Err(); err != nil {
 		return 0, err
 	}
-	counts := counter{}
+	counts, causes := counter{}, causes{}
 	added := len(fresh)
 	for i := range events {
 		e := &events[i]
 		if k := (key{e.Tenant, e.EnforcerID, e.BootID, e.Sequence}); fresh[k] {
 			counts.add(e)
+			causes.add(e)
 			delete(fresh, k) // the same event twice in one batch counts once
 		}
 	}
 	if err := counts.write(ctx, tx, "$1,$2,$3,$4,$5,$6,$7"); err != nil {
+		return 0, err
+	}
+	if err := causes.write(ctx, tx, s.dialect); err != nil {
 		return 0, err
 	}
 	return added, tx.Commit()

@@ -96,7 +96,7 @@ func (x *Tx) AddProfile(ctx context.Context, t tenant.ID, d ProfileDelta) (added
 		have[k] = true
 	}
 	p := d.Profile
-	p.Tenant, p.LastNew = t, p.FirstSeen
+	p.Tenant, p.LastNew = t, 0
 	p.Starts = 0
 	if fresh {
 		p.Starts = 1
