@@ -5,7 +5,6 @@ package microenforcer_test
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -31,31 +30,14 @@ var users = []user{
 	{name: "root becomes 1000 without SYS_PTRACE", as: []string{"/tmp/attack", "without", sysPtrace}, app: []string{"/tmp/attack", "drop-to", "1000"}},
 }
 
-// rootOnly are the attacks that the kernel refuses to others, so that they do
-// not work in audit mode either.
-var rootOnly = map[string]bool{"raw socket": true, "namespace": true, "mount": true, "bpf": true, "setuid": true, "denied user": true}
-
-// apart are the controls that would name the attacks of others first: they
-// are tried in a run of their own.
-var apart = map[string]bool{"interpreters": true, "users": true}
-
 // Everybody's attacks are stopped in enforce mode and reported in audit mode,
 // one after the other in one run.
 func TestAttacksOfEverybody(t *testing.T) {
 	c := newCell(t)
 	for _, u := range users {
 		t.Run(u.name, func(t *testing.T) {
-			var together, alone []attackCase
-			for _, tt := range attackCases {
-				switch {
-				case tt.control == "processLimit": // it would hold for every attack before its own
-				case tt.control == "privilegeChange" && u.app != nil: // who may not change who he is cannot become 1000
-				case apart[tt.control]:
-					alone = append(alone, tt)
-				default:
-					together = append(together, tt)
-				}
-			}
+			// Who may not change who he is cannot become 1000.
+			together, alone := groups(func(tt attackCase) bool { return tt.control == "privilegeChange" && u.app != nil })
 			for _, mode := range []string{"audit", "enforce"} {
 				everyAttack(t, c, u, together, mode)
 				everyAttack(t, c, u, alone, mode)
@@ -66,34 +48,16 @@ func TestAttacksOfEverybody(t *testing.T) {
 
 func everyAttack(t *testing.T, c *cell, u user, cases []attackCase, mode string) {
 	t.Helper()
-	controls, command := "", append(append([]string{}, u.app...), "/tmp/attack", "each")
-	// A mount hides /tmp from what follows.
-	isMount := func(tt attackCase) bool { return tt.name == "mount" }
-	order := slices.DeleteFunc(slices.Clone(cases), isMount)
-	if i := slices.IndexFunc(cases, isMount); i >= 0 {
-		order = append(order, cases[i])
-	}
-	for i, tt := range order {
-		peer := cellPeer
-		if tt.control == "reverseShell" {
-			peer = cellOther // its connection is not to be denied
-		}
-		tt = tt.at(peer, mode)
-		order[i] = tt
-		// The rule of the tcp case, without its protocol, holds for udp too.
-		if !strings.HasPrefix(tt.name, "outbound udp") && !strings.Contains(controls, tt.controls) {
-			controls += strings.Replace(tt.controls, ", ports: [80], protocols: [tcp]", "", 1)
-		}
-		command = append(append(command, tt.attack...), ";")
-	}
+	controls, command, order := compose(cases, mode, cellPeer, cellOther)
+	command = append(append([]string{}, u.app...), command...)
 	writePolicy(t, filepath.Join(c.dir, "p.yaml"), controls)
 	os.Remove(filepath.Join(c.dir, "dropped")) // another user's
 	c.mask = u.as
 	r := c.run(t, []string{"--policy", "/tmp/p.yaml", "--manifest", "/tmp/manifest"}, command...)
 	c.mask = nil
-	parts := strings.Split("\n"+r.out, "\nattack ")[1:]
-	if len(parts) < len(order) {
-		t.Errorf("%s: only %d attacks\n%s", mode, len(parts), r.brief())
+	parts := r.said(len(order))
+	if parts == nil {
+		t.Errorf("%s: not every attack was tried\n%s", mode, r.brief())
 		return
 	}
 	want := eventpb.Verdict_VERDICT_AUDIT
@@ -101,7 +65,7 @@ func everyAttack(t *testing.T, c *cell, u user, cases []attackCase, mode string)
 		want = eventpb.Verdict_VERDICT_DENY
 	}
 	for i, tt := range order {
-		_, said, _ := strings.Cut(parts[i], "\n")
+		said := parts[i]
 		if tt.control == "reverseShell" {
 			said = r.out // its peer heard it
 		}

@@ -2,6 +2,7 @@ package enforcer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -154,6 +155,9 @@ func reduce(st *ControlStatus, available bool, needs []policy.Need, s Support) {
 			return
 		}
 		names = tracedFacilities(st.Control)
+	}
+	if traceless(st, s) {
+		names = slices.DeleteFunc(names, func(n probe.Name) bool { return n == probe.Ptrace })
 	}
 	for _, name := range names {
 		for _, f := range s.Report.Facilities {

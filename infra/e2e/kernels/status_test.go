@@ -91,7 +91,7 @@ func (q question) step() step {
 }
 
 var (
-	closed    = map[string]string{"ptrace_seize": notYou, "proc_mem": noAccess, "process_vm_readv": notYou, "pidfd_getfd": notYou, "other_uid": noAccess}
+	closed    = map[string]string{"ptrace_seize": notYou, "proc_mem": noAccess, "process_vm_readv": notYou, "pidfd_getfd": notYou, "other_uid": noAccess, "seccomp_trace": notYou}
 	questions = []question{
 		{asker: asRoot, scope: -1, rung: "A2"},
 		{asker: asCapless, scope: -1, rung: "A2"},

@@ -99,6 +99,11 @@ func (s *Supervisor) dispatch(c *Call) (r Response) {
 	if rt.socket {
 		s.sockets.Store(true)
 	}
+	if s.traceless.Load() {
+		if r, denied := s.gate(c); denied {
+			return r
+		}
+	}
 	return rt.handle(s, c)
 }
 

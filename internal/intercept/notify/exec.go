@@ -59,6 +59,9 @@ func (s *Supervisor) exec(c *Call, dirfd int, path, argv, envp uint64, flags int
 		if errors.Is(err, syscall.ESRCH) {
 			return fail(syscall.EINTR)
 		}
+		if s.cannotTrace(c, a) {
+			return s.execTraceless(c, a)
+		}
 		if !a.Unverified {
 			a.Unverified = true
 			if r, denied := answerOf(s.cfg.Judge.Exec(&a.Exec)); denied {
@@ -129,6 +132,9 @@ func (s *Supervisor) askExec(c *Call, a *attempt, dirfd int, path, argv, envp ui
 // interrupted comes twice, and another thread of ours may still hold the
 // caller for the first: that passes.
 func (s *Supervisor) seizeForExec(c *Call) (err error) {
+	if s.cfg.noTrace {
+		return syscall.EPERM
+	}
 	for range 100 {
 		err = c.Privileged(func() error { return linux.Seize(c.TID(), linux.TraceExec|linux.TraceExitKill) })
 		if err == nil {

@@ -92,7 +92,7 @@ func (s *Supervisor) connectOwned(c *Call, k *sock, addr []byte) (r Response) {
 	}()
 	fd, phase := s.net.state(k)
 	if fd < 0 {
-		return s.connectSettled(c, k, phase, addr)
+		return s.connectSettled(c, k, phase, addr, sum)
 	}
 	if peer, ok := k.kind.destination(addr, true); ok {
 		a := action.Connect{Protocol: k.kind.protocol(), Peer: peer, Datagram: !k.kind.stream()}
@@ -132,6 +132,8 @@ func (s *Supervisor) connectOwned(c *Call, k *sock, addr []byte) (r Response) {
 		s.settle(k, addr, connected)
 		return value(0)
 	case syscall.EALREADY:
+	case syscall.EISCONN:
+		return s.connectedBefore(c, sum)
 	default:
 		return fail(e)
 	}
@@ -143,7 +145,7 @@ func (s *Supervisor) connectOwned(c *Call, k *sock, addr []byte) (r Response) {
 }
 
 // connectSettled answers for a socket that is connected or listening.
-func (s *Supervisor) connectSettled(c *Call, k *sock, p phase, addr []byte) Response {
+func (s *Supervisor) connectSettled(c *Call, k *sock, p phase, addr []byte, sum uint64) Response {
 	if family(addr) == linux.AFUnspec {
 		// It dissolves the connection, after which only Landlock keeps it from
 		// connecting anywhere: the kernel reads the address again.
@@ -155,6 +157,22 @@ func (s *Supervisor) connectSettled(c *Call, k *sock, p phase, addr []byte) Resp
 	if p == settled {
 		s.net.setPhase(k, connected)
 		return value(0)
+	}
+	return s.connectedBefore(c, sum)
+}
+
+// connectedBefore answers for a socket that has its connection. Without
+// WAIT_KILLABLE this may be the same call made again, while the thread that
+// waited in its place is about to note that it succeeded.
+func (s *Supervisor) connectedBefore(c *Call, sum uint64) Response {
+	if !s.killable {
+		c.Slow()
+		for range 20 {
+			if r, ok := c.again(sum); ok {
+				return r
+			}
+			time.Sleep(250 * time.Microsecond)
+		}
 	}
 	return fail(syscall.EISCONN)
 }

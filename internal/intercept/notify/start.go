@@ -137,6 +137,11 @@ func (s *Supervisor) handshake(sock int) error {
 	syscall.CloseOnExec(fds[0])
 	s.listener = fds[0]
 	_ = linux.SetListenerFlags(s.listener, linux.SyncWakeUp)
+	// Sockets are made here and handed in. Nobody has this number; a kernel
+	// without ADDFD (before 5.9) does not get as far as looking for it.
+	if _, e := linux.InstallFD(s.listener, &linux.AddFD{ID: ^uint64(0), SrcFD: uint32(sock)}); e == syscall.EINVAL || e == syscall.ENOTTY {
+		return &StartError{Step: StepFilter, Errno: e}
+	}
 	s.start()
 	n, _, err = recvmsg(sock, b[:], nil)
 	if err != nil {

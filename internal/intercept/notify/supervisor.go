@@ -41,6 +41,7 @@ type Config struct {
 
 	noGate     bool // tests: do as if there were no Landlock
 	noKillable bool // tests: do as if there were no WAIT_KILLABLE_RECV
+	noTrace    bool // tests: do as if nobody could be traced
 	noBorrow   bool // tests: leave to the kernel what callers are borrowed for
 }
 
@@ -62,8 +63,11 @@ type Supervisor struct {
 	net      netState
 	files    fileState
 	unheard  unheard
-	roots    atomic.Bool // a task may have another root than ours
-	begun    atomic.Bool // the helper has become the command
+	images   seenImages
+	// traceless: nobody can be traced (rung A3); the first exec decides.
+	traceless atomic.Bool
+	roots     atomic.Bool // a task may have another root than ours
+	begun     atomic.Bool // the helper has become the command
 	// What the tree was ever let do, so that questions which cannot have an
 	// interesting answer yet are not asked.
 	identities atomic.Bool // change its ids
