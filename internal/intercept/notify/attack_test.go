@@ -53,10 +53,17 @@ func helperAttack() {
 		raw("process_vm_writev", unix.SYS_PROCESS_VM_WRITEV, t, uintptr(unsafe.Pointer(&iov)), 1, uintptr(unsafe.Pointer(&iov)), 1)
 	}
 	lim := [2]uint64{0, 0}
-	raw("prlimit64", unix.SYS_PRLIMIT64, uintptr(sup), 7, uintptr(unsafe.Pointer(&lim)), 0)
 	raw("pidfd_open", unix.SYS_PIDFD_OPEN, uintptr(sup), 0)
-	raw("sched_setaffinity", unix.SYS_SCHED_SETAFFINITY, uintptr(sup), 8, uintptr(unsafe.Pointer(&lim)))
-	raw("setpriority", syscall.SYS_SETPRIORITY, 0, uintptr(sup), 19)
+	for _, tid := range tids { // limits and scheduling of a process, by any of its threads
+		t, p := uintptr(tid), uintptr(unsafe.Pointer(&lim))
+		raw("prlimit64", unix.SYS_PRLIMIT64, t, 7, p, 0)
+		raw("sched_setaffinity", unix.SYS_SCHED_SETAFFINITY, t, 8, p)
+		raw("sched_setscheduler", unix.SYS_SCHED_SETSCHEDULER, t, 5, p)
+		raw("sched_setparam", unix.SYS_SCHED_SETPARAM, t, p)
+		raw("setpriority", syscall.SYS_SETPRIORITY, 0, t, 19)
+		raw("ioprio_set", unix.SYS_IOPRIO_SET, 1, t, 3<<13)
+		ownedBy(tid)
+	}
 	if fd, err := syscall.Open(fmt.Sprintf("/proc/%d", sup), syscall.O_DIRECTORY, 0); err == nil {
 		// A /proc/PID descriptor serves as a pidfd for signals only.
 		for sig := uintptr(1); sig <= 64; sig++ {
@@ -74,6 +81,61 @@ func helperAttack() {
 	}
 	time.Sleep(time.Millisecond)
 	fmt.Println("done")
+}
+
+// ownedBy has a pipe send SIGKILL and others to a process when it is written
+// to. Whether that worked shows in the process.
+func ownedBy(pid int) {
+	var p [2]int
+	if syscall.Pipe(p[:]) != nil {
+		return
+	}
+	for _, sig := range []uintptr{9, 19} { // the others have handlers
+		_, _, _ = syscall.RawSyscall(syscall.SYS_FCNTL, uintptr(p[0]), unix.F_SETOWN, uintptr(pid))
+		_, _, _ = syscall.RawSyscall(syscall.SYS_FCNTL, uintptr(p[0]), unix.F_SETSIG, sig)
+		_, _, _ = syscall.RawSyscall(syscall.SYS_FCNTL, uintptr(p[0]), syscall.F_SETFL, syscall.O_ASYNC|syscall.O_NONBLOCK)
+		_, _ = syscall.Write(p[1], []byte("x"))
+		var b [8]byte
+		_, _ = syscall.Read(p[0], b[:])
+	}
+	syscall.Close(p[0])
+	syscall.Close(p[1])
+}
+
+// helperEverybody signals everybody. It runs in a pid namespace of its own.
+func helperEverybody() {
+	sup, _ := strconv.Atoi(os.Getenv("SUP"))
+	group, _ := strconv.Atoi(os.Getenv("SUPGROUP"))
+	raw := func(nr uintptr, a, b, c, d uintptr) syscall.Errno {
+		_, _, e := syscall.RawSyscall6(nr, a, b, c, d, 0, 0)
+		return e
+	}
+	child := func() *os.Process {
+		p, err := os.StartProcess("/proc/self/exe", []string{"x"}, &os.ProcAttr{Env: append(os.Environ(), "LIMPET_TEST_HELPER=wait")})
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		return p
+	}
+	everybody := ^uintptr(0) // -1
+	c := child()
+	fmt.Println("kill(-1):", raw(syscall.SYS_KILL, everybody, 9, 0, 0))
+	st, _ := c.Wait()
+	fmt.Println("child:", st)
+	fmt.Println("setpgid:", raw(syscall.SYS_SETPGID, 0, uintptr(group), 0, 0))
+	fmt.Println("kill(-group):", raw(syscall.SYS_KILL, uintptr(-group), 9, 0, 0))
+	fmt.Println("F_SETSIG:", raw(syscall.SYS_FCNTL, 1, unix.F_SETSIG, 9, 0))
+	c = child()
+	if fd, err := syscall.Open(fmt.Sprintf("/proc/%d", c.Pid), syscall.O_DIRECTORY, 0); err == nil {
+		fmt.Println("descriptor:", raw(unix.SYS_PIDFD_SEND_SIGNAL, uintptr(fd), 15, 0, 0))
+	}
+	st, _ = c.Wait()
+	fmt.Println("child:", st)
+	if fd, err := syscall.Open(fmt.Sprintf("/proc/%d", sup), syscall.O_DIRECTORY, 0); err == nil {
+		fmt.Println("supervisor:", raw(unix.SYS_PIDFD_SEND_SIGNAL, uintptr(fd), 9, 0, 0))
+	}
+	fmt.Println("not a process:", raw(unix.SYS_PIDFD_SEND_SIGNAL, 1, 15, 0, 0))
 }
 
 // privileged says that CAP_SYS_PTRACE is in the effective set.

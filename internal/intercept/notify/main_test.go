@@ -30,10 +30,10 @@ func TestMain(m *testing.M) {
 var helpers = map[string]func(){
 	"hello":  func() { fmt.Println("hello") },
 	"drop":   helperDrop,
-	"attack": helperAttack,
-	"sleep":  func() { time.Sleep(time.Minute) },
-	"calls":  helperCalls,
-	"exec":   func() { helperExec(os.Getenv("HOW"), os.Getenv("TARGET")) },
+	"attack": helperAttack, "everybody": helperEverybody, "wait": func() { time.Sleep(20 * time.Second) },
+	"sleep": func() { time.Sleep(time.Minute) },
+	"calls": helperCalls,
+	"exec":  func() { helperExec(os.Getenv("HOW"), os.Getenv("TARGET")) },
 }
 
 // helperExec becomes target in one of many ways, or prints the errno.

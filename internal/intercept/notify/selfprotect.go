@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/limpet-security/limpet/internal/kernel/linux"
 	"github.com/limpet-security/limpet/internal/kernel/procfs"
+	"github.com/limpet-security/limpet/internal/kernel/seccomp/rules"
 )
 
 // Calls that name a process: the filter notifies those of targetCalls only
@@ -24,13 +26,23 @@ func selfFamily() []entry {
 		"sched_setscheduler", "sched_setparam", "sched_setattr", "migrate_pages", "move_pages", "setpgid",
 	} {
 		out = append(out, entry{n, func(s *Supervisor, c *Call) Response {
-			if n == "rt_sigqueueinfo" && !s.ours(int(int32(c.Args[0]))) {
+			if !s.ours(int(int32(c.Args[targetArg(n)]))) && n != "setpgid" {
 				return cont()
 			}
 			return s.tamper(c, n, "aimed at the enforcer")
 		}})
 	}
 	return out
+}
+
+// targetArg says which argument of a call names a process or thread.
+func targetArg(name string) int {
+	for _, t := range rules.TargetRules {
+		if t.Syscall == name {
+			return int(t.Arg)
+		}
+	}
+	return 0
 }
 
 // ours says whether a pid or thread id belongs to a protected process.
@@ -57,10 +69,16 @@ func handleKill(s *Supervisor, c *Call) Response {
 	if s.routes[c.NR].name == "tgkill" {
 		name, sig = "tgkill", c.Args[2]
 	}
-	if uint32(sig) == 0 || !s.ours(int(int32(c.Args[0]))) {
+	target := int(int32(c.Args[0]))
+	switch {
+	case uint32(sig) == 0:
 		return cont()
+	case s.ours(target):
+		return s.tamper(c, name, fmt.Sprintf("signal %d", int32(sig)))
+	case name == "kill" && s.open && target <= 0:
+		return s.killMany(c, target, syscall.Signal(int32(sig)))
 	}
-	return s.tamper(c, name, fmt.Sprintf("signal %d", int32(sig)))
+	return cont()
 }
 
 func handleTkill(s *Supervisor, c *Call) Response {
@@ -82,8 +100,12 @@ func handlePidfdSignal(s *Supervisor, c *Call) Response {
 		return s.tamper(c, "pidfd_send_signal", fmt.Sprintf("signal %d", int32(c.Args[1])))
 	}
 	// pidfd_open refuses one of ours, so only a directory /proc/PID could be
-	// swapped in between this verdict and the call: Landlock stops that where
-	// it confines signals, and PID 1 is immune to the signals that matter.
+	// swapped in between this verdict and the call. Landlock stops that where it
+	// confines signals, and PID 1 is immune to the signals that matter; elsewhere
+	// the call is made here, on the process that was judged.
+	if s.open {
+		return s.signalFor(c, pid)
+	}
 	return cont()
 }
 

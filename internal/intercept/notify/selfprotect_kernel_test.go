@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,6 +21,42 @@ func TestSupervisorWithstandsItsTree(t *testing.T) {
 	}
 	if len(j.tampers) < 64 {
 		t.Errorf("only %d attempts were reported", len(j.tampers))
+	}
+}
+
+// Where Landlock confines nothing and the supervisor is not PID 1, the filter
+// and the handlers alone keep it alive, whatever the call.
+func TestSupervisorWithstandsWithoutScope(t *testing.T) {
+	withoutScope = true
+	defer func() { withoutScope = false }()
+	TestSupervisorWithstandsItsTree(t)
+}
+
+// Signals to everybody reach everybody but the supervisor. In a namespace of
+// its own, whose PID 1 is a shell: what is here may kill all that it sees.
+func TestSignalsToEverybody(t *testing.T) {
+	if os.Getenv("LIMPET_TEST_EVERYBODY") == "" {
+		cmd := exec.Command("unshare", "-p", "-f", "--kill-child", "--mount-proc", "sh", "-c", `setsid "$@"; exit $?`, "sh", self(t), "-test.run=^TestSignalsToEverybody$")
+		cmd.Env = append(os.Environ(), "LIMPET_TEST_EVERYBODY=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	if os.Getpid() == 1 || os.Getppid() != 1 {
+		t.Fatal("this must run below PID 1 of a namespace of its own")
+	}
+	withoutScope = true
+	defer func() { withoutScope = false }()
+	j := &judge{}
+	want := "kill(-1): errno 0\nchild: signal: killed\nsetpgid: operation not permitted\nkill(-group): operation not permitted\nF_SETSIG: operation not permitted\n" +
+		"descriptor: errno 0\nchild: signal: terminated\nsupervisor: operation not permitted\nnot a process: bad file descriptor\n"
+	out, st := supervised(t, j, []string{"LIMPET_TEST_HELPER=everybody", "SUP=" + strconv.Itoa(os.Getpid()), "SUPGROUP=" + strconv.Itoa(syscall.Getpgrp())}, self(t))
+	if out != want || st.ExitStatus() != 0 {
+		t.Errorf("got %q, %v", out, st)
+	}
+	if len(j.tampers) < 3 {
+		t.Errorf("reported: %q", j.tampers)
 	}
 }
 

@@ -52,8 +52,8 @@ func start(ctx context.Context, cfg Config, cmd Command, table *[maxSyscall]rout
 	}
 	filter, err := seccomp.Program(seccomp.Start{
 		Protect:    append([]int{os.Getpid()}, cfg.Protect...),
-		AllSignals: linux.LandlockVersion() < landlock.SignalABI,
-		Arms:       cfg.Arms,
+		AllSignals: cfg.noScope || linux.LandlockVersion() < landlock.SignalABI, Group: syscall.Getpgrp(),
+		Arms: cfg.Arms,
 	})
 	if err != nil {
 		return nil, err
@@ -75,7 +75,8 @@ func start(ctx context.Context, cfg Config, cmd Command, table *[maxSyscall]rout
 	if !cfg.noKillable {
 		o.Flags |= linux.FilterKillable
 	}
-	o.Scope = true
+	o.Scope = !cfg.noScope
+	s.open = s.self != 1 && (cfg.noScope || linux.LandlockVersion() < landlock.SignalABI)
 	s.net.crowd = maxKept
 	s.net.gated = linux.LandlockVersion() >= 4 && !cfg.noGate
 	o.Gate = s.net.gated

@@ -98,6 +98,9 @@ type death struct {
 // withoutKillable runs tests as on Linux 5.10.
 var withoutKillable, withoutTrace bool
 
+// withoutScope does as if Landlock could not confine signals.
+var withoutScope bool
+
 // withoutGate does as if the kernel had no Landlock.
 var withoutGate bool
 
@@ -170,7 +173,7 @@ func trySupervised(t testing.TB, j intercept.Judge, env []string, argv ...string
 		table[nr] = route{name: e.syscall, handle: e.handle}
 	}
 	s, err := start(context.Background(), Config{
-		Judge: j, Arms: armsOfTest(), Own: ownOfTest, Names: testNames, Relay: testRelay, noKillable: withoutKillable, noTrace: withoutTrace, noGate: withoutGate, noBorrow: withoutBorrow,
+		Judge: j, Arms: armsOfTest(), Own: ownOfTest, Names: testNames, Relay: testRelay, noKillable: withoutKillable, noScope: withoutScope, noTrace: withoutTrace, noGate: withoutGate, noBorrow: withoutBorrow,
 		Logger: slog.New(slog.NewTextHandler(os.NewFile(uintptr(old2), "stderr"), &slog.HandlerOptions{Level: level})),
 		Reaped: func(pid int, st syscall.WaitStatus) { ended <- death{pid, st} },
 		Fault: func(n string, v any) {

@@ -40,6 +40,7 @@ type Config struct {
 	Fault func(syscallName string, v any)
 
 	noGate     bool // tests: do as if there were no Landlock
+	noScope    bool // tests: do as if Landlock could not confine signals
 	noKillable bool // tests: do as if there were no WAIT_KILLABLE_RECV
 	noTrace    bool // tests: do as if nobody could be traced
 	noBorrow   bool // tests: leave to the kernel what callers are borrowed for
@@ -59,6 +60,7 @@ type Supervisor struct {
 	power    power
 	mark     *stage.Mark // on the tree
 	room     room
+	open     bool // to signals of the tree, but for what the filter stops
 	injected injections
 	net      netState
 	files    fileState

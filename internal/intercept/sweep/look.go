@@ -127,11 +127,10 @@ func (s *Sweeper) sameContainer(pid int) bool {
 // what else is in it and not below us came from outside: PID 1; the child of
 // an init in our own container (docker run --init); or one who entered a pid
 // namespace whose first process belongs to another container (pidMode: task,
-// shareProcessNamespace). It says whether the namespace is our container's own,
-// and gives the processes above us.
-func (s *Sweeper) inContainer() (here, private bool, above []int) {
+// shareProcessNamespace). It gives the processes above us.
+func (s *Sweeper) inContainer() (here bool, above []int) {
 	if s.self == 1 {
-		return true, true, nil
+		return true, nil
 	}
 	parent := 0
 	for pid := s.self; len(above) < maxClimb; {
@@ -147,10 +146,9 @@ func (s *Sweeper) inContainer() (here, private bool, above []int) {
 	}
 	switch parent {
 	case 0:
-		return !s.sameContainer(1), false, above
+		return !s.sameContainer(1), above
 	case 1:
-		here = s.sameContainer(1)
-		return here, here, above
+		return s.sameContainer(1), above
 	}
-	return false, false, above
+	return false, above
 }

@@ -122,12 +122,12 @@ func (s *Sweeper) foreign(p *process, stat *procfs.Stat, now time.Time, climbed 
 		return ours
 	case !s.here:
 		return elsewhere
-	case parent != nil && parent.place == outside, s.private:
+	case parent != nil && parent.place == outside:
 	case parent != nil && parent.place == elsewhere && p.ppid != 1:
 		return elsewhere
 	case !s.sameContainer(p.pid):
-		if p.ppid == 0 && now.Sub(s.began) > maxMaking {
-			// It may be on its way into our container.
+		if p.ppid == 0 && linux.BootTicks()-p.start < uint64(maxMaking/(10*time.Millisecond)) {
+			// It is new, and may be on its way into our container.
 			s.passing = append(s.passing, passer{p, now})
 		}
 		return elsewhere

@@ -73,9 +73,7 @@ type Sweeper struct {
 	table *procfs.Table
 	alarm *linux.Alarm
 
-	began    time.Time
 	here     bool  // we are the first process of a container
-	private  bool  // nobody else's processes are in the pid namespace
 	above    []int // processes above us
 	wants    Wants
 	known    map[int]*process
@@ -102,7 +100,7 @@ func New(cfg Config) (*Sweeper, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Sweeper{cfg: cfg, self: os.Getpid(), known: make(map[int]*process), began: time.Now()}
+	s := &Sweeper{cfg: cfg, self: os.Getpid(), known: make(map[int]*process)}
 	var err error
 	if s.table, err = procfs.OpenTable(); err != nil {
 		return nil, err
@@ -118,7 +116,7 @@ func New(cfg Config) (*Sweeper, error) {
 	s.cg, _ = procfs.Cgroups(s.self)
 	s.mnt = mountNamespace("self")
 	s.exe, _ = programAt("/proc/self/exe")
-	s.here, s.private, s.above = s.inContainer()
+	s.here, s.above = s.inContainer()
 	return s, nil
 }
 

@@ -53,8 +53,8 @@ func Start(ctx context.Context, cfg Config, cmd Command) (*Tracer, error) {
 	}
 	filter, err := seccomp.Traced(seccomp.Start{
 		Protect:    append([]int{os.Getpid()}, cfg.Protect...),
-		AllSignals: linux.LandlockVersion() < landlock.SignalABI,
-		Arms:       cfg.Arms,
+		AllSignals: linux.LandlockVersion() < landlock.SignalABI, Group: syscall.Getpgrp(),
+		Arms: cfg.Arms,
 	}, t.page.guard(), h.Leaves())
 	if err != nil {
 		return nil, err

@@ -140,3 +140,14 @@ func BootTicks() uint64 {
 	const perSecond = 100 // USER_HZ, on every architecture that we run on
 	return uint64(t.Sec)*perSecond + uint64(t.Nsec)/(1e9/perSecond)
 }
+
+// DropEffective makes a capability ineffective in the calling thread, until
+// its ids change again.
+func DropEffective(cap int) {
+	h := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var d [2]unix.CapUserData
+	if unix.Capget(&h, &d[0]) == nil {
+		d[cap/32].Effective &^= 1 << (cap % 32)
+		_ = unix.Capset(&h, &d[0])
+	}
+}

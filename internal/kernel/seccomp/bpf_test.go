@@ -96,6 +96,9 @@ var machines = []struct {
 func want(numbers map[string]int, d *data, protect []int) uint32 {
 	for _, t := range rules.TargetRules {
 		if nr, ok := numbers[t.Syscall]; ok && uint32(nr) == d.nr {
+			if t.Any && len(protect) > 0 && uint32(d.args[t.Arg]) != 0 {
+				return notify
+			}
 			for _, p := range protect {
 				if uint32(d.args[t.Arg]) == uint32(p) {
 					return notify
@@ -212,15 +215,26 @@ func TestAllSignals(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		prog := append(signals(m.numbers, m.arch), base...)
+		prog := append(signals(m.numbers, m.arch, 4321), base...)
 		for nr := uint32(0); nr < 600; nr++ {
-			d := data{nr: nr, arch: m.arch, args: [6]uint64{5}}
+			d := data{nr: nr, arch: m.arch}
 			w := want(m.numbers, &d, nil)
 			if int(nr) == m.numbers["kill"] || int(nr) == m.numbers["rt_sigqueueinfo"] {
 				w = notify
 			}
 			if got, err := run(prog, &d); err != nil || got != w {
 				t.Fatalf("%s, call %d: got %#x, want %#x, %v", m.name, nr, got, w, err)
+			}
+		}
+		fcntl := map[string]uint32{"amd64": 72, "arm64": 25}[m.name]
+		for args, w := range map[[3]uint64]uint32{{3, 10, 9}: retEPERM, {3, 10, 19}: retEPERM, {3, 10, 29}: allow, {3, 8, 9}: allow, {3, 1<<32 | 10, 1<<32 | 9}: retEPERM} {
+			if got, _ := run(prog, &data{nr: fcntl, arch: m.arch, args: [6]uint64{args[0], args[1], args[2]}}); got != w {
+				t.Errorf("%s: fcntl %v gets %#x, want %#x", m.name, args, got, w)
+			}
+		}
+		for group, w := range map[uint64]uint32{0: allow, 1: allow, 4321: notify, 1<<32 | 4321: notify} {
+			if got, _ := run(prog, &data{nr: uint32(m.numbers["setpgid"]), arch: m.arch, args: [6]uint64{0, group}}); got != w {
+				t.Errorf("%s: setpgid to %#x gets %#x, want %#x", m.name, group, got, w)
 			}
 		}
 		if got, _ := run(prog, &data{nr: uint32(m.numbers["kill"]), arch: 1}); got != errno|uint32(rules.ForeignErrno) {

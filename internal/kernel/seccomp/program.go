@@ -42,6 +42,7 @@ type Start struct {
 	// process by any of its thread ids, which are not known beforehand: where
 	// nothing else confines signals.
 	AllSignals bool
+	Group      int // our process group, with AllSignals: nobody else may join it
 	Arms       Arms
 }
 
@@ -53,7 +54,7 @@ func Program(s Start) ([]linux.SockFilter, error) {
 	}
 	head := listed(s.Arms.Calls, auditArch)
 	if s.AllSignals {
-		head = append(head, signals(numbers(), auditArch)...)
+		head = append(head, signals(numbers(), auditArch, s.Group)...)
 	}
 	if !s.Arms.Forks {
 		head = append(head, forks(numbers(), auditArch)...)
@@ -131,14 +132,50 @@ const (
 	retAllow  = 0x7fff0000
 )
 
-// signals notifies the calls that signal a process by any thread id.
-func signals(nrs map[string]int, arch uint32) []linux.SockFilter {
+// Numbers that the tables do not name.
+const (
+	setSig      = 10 // F_SETSIG
+	sigKill     = 9
+	sigStop     = 19
+	retEPERM    = 0x00050001
+	archAMD64   = 0xc000003e
+	fcntlAMD64  = 72
+	fcntlOthers = 25
+)
+
+// signals is in front where nothing confines signals. It notifies the calls
+// that signal a process by any thread id, and those that join our process
+// group, and refuses a descriptor that would kill or stop its owner, who can be
+// anybody.
+func signals(nrs map[string]int, arch uint32, group int) []linux.SockFilter {
+	if group == 0 {
+		group = -1 // led by a process outside our pid namespace: nobody here can name it
+	}
+	fcntl := uint32(fcntlOthers)
+	if arch == archAMD64 {
+		fcntl = fcntlAMD64
+	}
 	return []linux.SockFilter{
 		{Code: ldAbs, K: offArch},
-		{Code: jmpJEQ, JF: 4, K: arch},
+		{Code: jmpJEQ, JF: 17, K: arch}, // to the end
 		{Code: ldAbs, K: offNR},
-		{Code: jmpJEQ, JT: 1, K: uint32(nrs["kill"])},
-		{Code: jmpJEQ, JF: 1, K: uint32(nrs["rt_sigqueueinfo"])},
+		{Code: jmpJEQ, JT: 14, K: uint32(nrs["kill"])}, // to notify
+		{Code: jmpJEQ, JT: 13, K: uint32(nrs["rt_sigqueueinfo"])},
+		{Code: jmpJEQ, JT: 2, K: fcntl},
+		{Code: jmpJEQ, JT: 8, K: uint32(nrs["setpgid"])},
+		{Code: jmpJA, K: 11},
+		// fcntl
+		{Code: ldAbs, K: offArgs + 8},
+		{Code: jmpJEQ, JT: 0, JF: 9, K: setSig},
+		{Code: ldAbs, K: offArgs + 16},
+		{Code: jmpJEQ, JT: 2, K: sigKill},
+		{Code: jmpJEQ, JT: 1, K: sigStop},
+		{Code: jmpJA, K: 5},
+		{Code: ret, K: retEPERM},
+		// setpgid
+		{Code: ldAbs, K: offArgs + 8},
+		{Code: jmpJEQ, JT: 1, K: uint32(group)},
+		{Code: jmpJA, K: 1},
 		{Code: ret, K: retNotify},
 	}
 }
@@ -149,6 +186,13 @@ func signals(nrs map[string]int, arch uint32) []linux.SockFilter {
 //	ld  args[i] (low half; pids are int)
 //	jeq pid... -> ret notify
 //	ja  end
+//
+// and for those that also take thread ids:
+//
+//	jeq nr, next, skip
+//	ld  args[i]
+//	jeq 0 -> end
+//	ret notify
 //
 // It leaves the architecture test to the program behind it: a foreign call
 // whose number happens to match is notified or refused, never allowed.
@@ -170,6 +214,15 @@ func targets(nrs map[string]int, arch uint32, protect []int) []linux.SockFilter 
 	for _, t := range rules.TargetRules {
 		nr, ok := nrs[t.Syscall]
 		if !ok {
+			continue
+		}
+		if t.Any {
+			ins(jmpJEQ, 0, 4, uint32(nr))
+			ins(ldAbs, 0, 0, offArgs+8*uint32(t.Arg))
+			ins(jmpJEQ, 0, 1, 0)
+			exits = append(exits, len(out))
+			ins(jmpJA, 0, 0, 0)
+			ins(ret, 0, 0, retNotify)
 			continue
 		}
 		ins(jmpJEQ, 0, n+3, uint32(nr))

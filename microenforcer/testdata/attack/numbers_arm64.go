@@ -3,3 +3,4 @@ package main
 const memfdCreate = 279
 const bpfCall = 280
 const renameat2Call = 276
+const prlimitCall = 261

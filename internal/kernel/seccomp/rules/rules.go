@@ -185,24 +185,27 @@ var general = []Rule{
 }
 
 // TargetRules are the calls whose argument Arg names a process: they are
-// notified when it is one of the supervisor's pids, and allowed otherwise.
+// notified when it is one of the supervisor's pids, and allowed otherwise. Those
+// with Any also take thread ids, which are not known when the filter is loaded:
+// they are notified whenever they do not name the caller by 0.
 var TargetRules = []struct {
 	Syscall string
 	Arg     uint
+	Any     bool
 }{
-	{"kill", 0},
-	{"tgkill", 0},
-	{"rt_sigqueueinfo", 0},
-	{"rt_tgsigqueueinfo", 0},
-	{"prlimit64", 0},
-	{"pidfd_open", 0},
-	{"setpriority", 1},
-	{"ioprio_set", 1},
-	{"sched_setaffinity", 0},
-	{"sched_setscheduler", 0},
-	{"sched_setparam", 0},
-	{"sched_setattr", 0},
-	{"migrate_pages", 0},
-	{"move_pages", 0},
-	{"setpgid", 0},
+	{"kill", 0, false},
+	{"tgkill", 0, false},
+	{"rt_sigqueueinfo", 0, false},
+	{"rt_tgsigqueueinfo", 0, false},
+	{"prlimit64", 0, true},
+	{"pidfd_open", 0, false},
+	{"setpriority", 1, true},
+	{"ioprio_set", 1, true},
+	{"sched_setaffinity", 0, true},
+	{"sched_setscheduler", 0, true},
+	{"sched_setparam", 0, true},
+	{"sched_setattr", 0, true},
+	{"migrate_pages", 0, true},
+	{"move_pages", 0, true},
+	{"setpgid", 0, false},
 }
