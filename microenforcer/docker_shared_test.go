@@ -42,7 +42,7 @@ func TestDockerSharedPids(t *testing.T) {
 				if out := must(t, "top", c, "-eo", "pid,args"); strings.Count(out, "sleep 30") < 4 {
 					t.Errorf("the workload of %s: %s", c, out)
 				}
-				r := logged(t, c)
+				r := eventsSoFar(t, c)
 				if len(r.of("execSessions")) != 0 || len(r.of("deniedExecutables")) != 1 || strings.Contains(r.out, "other-ran\n") && !strings.Contains(r.out, "errno") && strings.Contains(r.out, "\nother-ran\n") {
 					t.Errorf("before anybody came: %s", r.brief())
 				}
@@ -55,7 +55,7 @@ func TestDockerSharedPids(t *testing.T) {
 				t.Errorf("session in the second: code %d, %s", code, out)
 			}
 			awaitEvents(t, b, "execSessions", 1)
-			if r := logged(t, a); len(r.of("execSessions")) != 0 {
+			if r := eventsSoFar(t, a); len(r.of("execSessions")) != 0 {
 				t.Errorf("the first reports what came into the second: %s", r.brief())
 			}
 			if out, code := enter(t, a, "", "/tmp/attack", "sleep", "5s"); code != 137 {
@@ -102,7 +102,7 @@ func TestDockerNotFirst(t *testing.T) {
 			if got := code(t, c); got != "137" || time.Since(began) > 20*time.Second {
 				t.Errorf("stopped with %s after %v", got, time.Since(began))
 			}
-			r := logged(t, c)
+			r := eventsSoFar(t, c)
 			if strings.Contains(r.out, "\nother-ran\n") || !strings.Contains(r.out, "The policy stopped the workload") || len(r.of("deniedExecutables")) == 0 {
 				t.Error(r.brief())
 			}
