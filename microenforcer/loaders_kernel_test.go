@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/limpet-security/limpet/internal/event/eventpb"
 	"github.com/limpet-security/limpet/internal/kernel/seccomp"
 )
 
@@ -161,6 +162,66 @@ func TestCapabilities(t *testing.T) {
 		}
 		if e := events[0]; e.Process == nil || e.Process.Pid == 0 || e.Object == nil || e.Reason == "" || e.Policy != "e2e" || e.GetCall().GetDetail() == "" {
 			t.Errorf("incomplete event: %v", e)
+		}
+	}
+}
+
+// A false credential of the environment that a program is told is noticed,
+// and reading the environment alone is not.
+func TestDecoys(t *testing.T) {
+	c := newCell(t)
+	for _, mode := range []string{"audit", "enforce"} {
+		writePolicy(t, filepath.Join(c.dir, "p.yaml"), "    honeypots: {mode: "+mode+", envKeys: [BACKUP_AWS_ACCESS_KEY_ID, OLD_TOKEN, PATH]}\n")
+		r := c.run(t, []string{"--policy", "/tmp/p.yaml"}, "/usr/bin/sh", "-c",
+			"/tmp/attack env >/dev/null; echo key ${#OLD_TOKEN} $BACKUP_AWS_ACCESS_KEY_ID; /tmp/attack echo used $OLD_TOKEN; /tmp/attack echo id=$BACKUP_AWS_ACCESS_KEY_ID; /tmp/attack echo fine $PATH")
+		events := r.of("honeypots")
+		if len(events) != 2 || events[0].Rule != "envKeys[1]" || events[1].Rule != "envKeys[0]" || r.has("used ") != (mode == "audit") || !r.has("fine /") || !r.has("key 40 AKIA") {
+			t.Fatalf("%s: %s", mode, r.brief())
+		}
+		for _, e := range events {
+			if e.Attributes["decoy"] == "" || !strings.Contains(e.Reason, e.Attributes["decoy"]) || e.Technique == "" || e.Process == nil || e.Object == nil {
+				t.Errorf("incomplete event: %v", e)
+			}
+		}
+	}
+}
+
+// A thread that swaps the descriptor while another maps it wins, at most, a
+// mapping of which the process then dies.
+func TestMapRace(t *testing.T) {
+	c, _ := newLoaderCell(t)
+	good, err := os.ReadFile(filepath.Join(c.dir, "maps"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	evil := slices.Clone(good)
+	evil[15] = 0xee // padding of the ELF header
+	if err := os.WriteFile(filepath.Join(c.dir, "work", "evil"), evil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	rounds := "2000"
+	for _, tt := range []struct {
+		mode, controls string
+	}{{"control", "    fileless: {mode: audit}\n"}, {"enforce", "    drift: {mode: enforce}\n"}} {
+		writePolicy(t, filepath.Join(c.dir, "p.yaml"), tt.controls)
+		survived, killed := 0, 0
+		for range 10 {
+			r := c.run(t, []string{"--policy", "/tmp/p.yaml", "--manifest", "/tmp/manifest"}, "/tmp/attack", "child", "/tmp/maps", "race", "/tmp/maps", "/tmp/work/evil", rounds)
+			switch {
+			case r.has("won 1"):
+				survived++
+			case r.has("signal: killed"):
+				killed++
+				if !slices.ContainsFunc(r.of("drift"), func(e *eventpb.Event) bool { return e.Killed && e.Attributes["late"] == "true" }) {
+					t.Errorf("killed without its event: %s", r.brief())
+				}
+			case !r.has("won 0"):
+				t.Fatal(r.brief())
+			}
+		}
+		t.Logf("%s: won %d, killed %d of 10", tt.mode, survived, killed)
+		if tt.mode == "control" && survived == 0 || tt.mode == "enforce" && survived > 0 {
+			t.Errorf("%s: the attacker got away with it %d times", tt.mode, survived)
 		}
 	}
 }

@@ -102,6 +102,7 @@ type micro struct {
 	out      *outlets
 	note     error                  // why the embedded bundle was not used
 	arms     seccomp.Arms           // of the filter, as they were at the start
+	decoys   []enforcer.Decoy       // false credentials in the application's environment
 	dropped  enforcer.CapabilitySet // what the policy took away at the start
 	lost     atomic.Uint64          // what the workload then had not
 
@@ -182,7 +183,7 @@ func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
 	m.relay = relay.New(relay.Config{Judge: m.loop, Logger: m.cfg.Logger})
 	defer m.relay.Close()
 	err = m.start(sup, notify.Command{
-		Path: path, Args: m.cfg.Command, Env: env,
+		Path: path, Args: m.cfg.Command, Env: m.placeDecoys(env),
 		DropCaps: m.dropCaps(), Forked: func(pid int) {
 			m.pid.Store(int64(pid))
 			sup.Adopt(pid)

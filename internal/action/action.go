@@ -62,6 +62,7 @@ type Exec struct {
 	SocketPeer    netip.AddrPort // peer of the first of them
 	Unverified    bool           // the object that will really run could not be looked at
 	Refs          []Ref          // what arguments and environment name beside it, if the judge wants them
+	Decoy         string         // variable whose false credential stands in the arguments; filled in by the judge
 	IDs           *IDs           // who runs it, if the judge wants it; nil: not known
 }
 

@@ -56,6 +56,7 @@ type Loop struct {
 	folders folders
 	libs    libraries
 	calls   calls
+	decoys  atomic.Pointer[[]Decoy]
 	events  coalescer
 	names   nameLog
 	// integrity watches files that were opened for writing.
@@ -268,6 +269,7 @@ func (l *Loop) Tamper(t *action.Tamper) {
 func (l *Loop) identify(p *Policies, e *action.Exec) {
 	// What an earlier question about this exec found may be about another file.
 	e.Origin, e.Digest, e.InterpOrigin = action.OriginUnknown, workload.Digest{}, action.OriginUnknown
+	l.bitten(e)
 	n := p.Engine.Needs()
 	if !n.Digest && (l.cfg.Manifest == nil || !n.Origin) && !l.observer.on.Load() {
 		return

@@ -149,6 +149,9 @@ func fillExec(l *Loop, ev *eventpb.Event, d verdict.Decision, e *action.Exec) {
 		note("peer", e.SocketPeer.String())
 		note("socket_fds", fdList(e.SocketFDs))
 	}
+	if e.Decoy != "" && d.Control == policy.Honeypots {
+		note("decoy", e.Decoy)
+	}
 	if e.IDs != nil && d.Control == policy.Users {
 		note("ids", tellIDs(e.IDs))
 	}

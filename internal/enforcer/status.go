@@ -40,6 +40,7 @@ type Support struct {
 	Manifest bool             // a drift manifest is there
 	Arms     seccomp.Arms     // of the filter of this start
 	Dropped  CapabilitySet    // what this start tried to take from the workload
+	Decoys   []Decoy          // what this start placed in the environment
 	Lost     CapabilitySet    // what the workload was then found not to have
 	Visit    *Visit           // nil: not known
 	Unknown  []bundle.Unknown // what the bundle in force says that this version does not know
@@ -82,6 +83,14 @@ func Status(e *verdict.Engine, s Support) (rung string, out []ControlStatus) {
 			visited(&st, e, s)
 			if why := unheard(c.Control, e.Needs().NameNeeds, s); why != "" && st.State != Unavailable {
 				st.State, st.Reason = Unavailable, "restart required: "+why
+			}
+			if c.Control == policy.Honeypots && st.State != Unavailable && st.State != Off {
+				if why := unplaced(e, s.Decoys); why != "" {
+					if st.Reason != "" {
+						why = st.Reason + "; " + why
+					}
+					st.Reason = why
+				}
 			}
 			if c.Control == policy.Capabilities && st.State == Enforced {
 				if why := keptCaps(e, s); why != "" {

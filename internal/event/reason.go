@@ -49,6 +49,10 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 			return fmt.Sprintf("What %s would really run could not be looked at, so it cannot be told from a program that was not part of the image (drift).", who)
 		}
 		return fmt.Sprintf("%s was not part of the image (drift).", object)
+	case policy.Honeypots:
+		if decoy := e.GetAttributes()["decoy"]; decoy != "" {
+			return fmt.Sprintf("%s gave %s the false credential of the variable %s, which nobody has a reason to use.", who, object, Text(decoy, 100))
+		}
 	case policy.Syscalls:
 		if rule == "not-listed" {
 			return fmt.Sprintf("%s made the system call %s, which is not on the list of allowed ones.", who, call(e.GetCall()))

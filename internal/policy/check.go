@@ -260,6 +260,11 @@ func sameSet[T comparable](a, b []T) bool {
 func (d *decoder) checkOthers(c *Controls) {
 	if k := c.Honeypots; k != nil {
 		d.needed(Honeypots, k.Setting, "nothing is given; add paths, ports or envKeys", len(k.Paths), len(k.Ports), len(k.EnvKeys))
+		for i, key := range k.EnvKeys {
+			if !validVariable(key) {
+				d.failAt(fmt.Sprintf("spec.controls.honeypots.envKeys[%d]", i), "%s is no name of a variable: letters, digits and _, at most 64", clip(key))
+			}
+		}
 	}
 	if k := c.Capabilities; k != nil {
 		d.needed(Capabilities, k.Setting, "nothing is dropped; add drop", len(k.Drop))

@@ -25,7 +25,7 @@ type HoneypotControl struct {
 	Setting
 	Paths   []Glob   `json:"paths,omitempty" max:"1000" doc:"Files to place and watch."`
 	Ports   []Ports  `json:"ports,omitempty" max:"100" soon:"true" doc:"Local ports to listen on and watch."`
-	EnvKeys []string `json:"envKeys,omitempty" max:"100" soon:"true" doc:"Environment variables to place with a false credential."`
+	EnvKeys []string `json:"envKeys,omitempty" max:"100" doc:"Environment variables to place with a false credential, which nobody has a reason to hand to a program. Choose names that the application does not read; one that it has already is left as it is."`
 }
 
 // CallControl stops a family of system calls (injection, mounts,

@@ -117,6 +117,7 @@ func (c *compiler) compile(p *policy.RuntimePolicy) {
 	c.anonymous(&p.Spec.Controls)
 	c.clock(&p.Spec.Controls)
 	c.listedCalls(&p.Spec.Controls)
+	c.decoys(&p.Spec.Controls)
 	c.capabilities(&p.Spec.Controls)
 	c.network(&p.Spec.Controls)
 	c.nameResolution(&p.Spec.Controls)

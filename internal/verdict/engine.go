@@ -38,6 +38,7 @@ type Engine struct {
 	needs      Needs
 	known      []*nameSet // interpreters beyond the built-in ones
 	dropped    []dropped  // capabilities
+	envKeys    []string   // variables with false credentials
 }
 
 const privilegeKinds = int(action.PrivClock) + 1

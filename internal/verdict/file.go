@@ -84,8 +84,8 @@ func (c *compiler) honeypots(k *policy.HoneypotControl) {
 	if src == nil {
 		return
 	}
-	if len(k.Ports)+len(k.EnvKeys) > 0 {
-		c.note(src, "only paths are watched yet, neither ports nor envKeys")
+	if len(k.Ports) > 0 {
+		c.note(src, "ports are not watched yet")
 	}
 	if len(k.Paths) == 0 {
 		return
