@@ -241,3 +241,42 @@ func TestVolumes(t *testing.T) {
 		t.Error(r.brief())
 	}
 }
+
+// A log may grow, and nothing else.
+func TestLogs(t *testing.T) {
+	c := newCell(t)
+	for _, tt := range []struct{ attack, worked, denied string }{
+		{"open w /tmp/vault/log", "worked open", "errno 1 "},
+		{"open t /tmp/vault/log", "worked open", "errno 1 "},
+		{"open a /tmp/vault/log", "worked open", ""},
+		{"open r /tmp/vault/log", "read first", ""},
+		{"open c /tmp/vault/log", "worked open", "errno 1 "},
+		{"truncate /tmp/vault/log", "worked truncate", "errno 1 "},
+		{"unlink /tmp/vault/log", "worked unlink", "errno 1 "},
+		{"rename /tmp/vault/log /tmp/gone", "worked rename", "errno 1 "},
+		{"rename /tmp/evil /tmp/vault/log", "worked rename", "errno 1 "},
+		{"link /tmp/vault/log /tmp/vault/log2", "worked link", "errno 1 "},
+		{"cut nothing /tmp/vault/log", "worked cut", ""},
+		{"cut ftruncate /tmp/vault/log", "worked cut", "errno 1 "},
+		{"cut fcntl /tmp/vault/log", "worked cut", "errno 1 "},
+		{"cut punch /tmp/vault/log", "worked cut", "errno 1 "},
+		{"chmod /tmp/vault/log", "worked chmod", ""},
+	} {
+		for _, mode := range []string{"audit", "enforce"} {
+			r := runFiles(t, c, strings.ReplaceAll(logged, "MODE", mode), tt.attack, mode == "enforce")
+			ok := r.has(tt.worked)
+			if mode == "enforce" && tt.denied != "" {
+				ok = r.has(tt.denied) && !r.has(tt.worked)
+			}
+			ev := r.of("systemTampering")
+			if !ok || (len(ev) > 0) != (tt.denied != "") {
+				t.Errorf("%s, %s: %s", tt.attack, mode, r.brief())
+			}
+			for _, e := range ev {
+				if e.Rule != "logPaths[0]" || e.GetFile().GetPath() != "/tmp/vault/log" {
+					t.Errorf("%s: %v", tt.attack, e)
+				}
+			}
+		}
+	}
+}

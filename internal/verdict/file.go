@@ -64,7 +64,7 @@ func (c *compiler) files(k *policy.Controls) {
 		c.honeypots(k.Honeypots)
 	}
 	if k.SystemTampering != nil && len(k.SystemTampering.LogPaths) > 0 {
-		if src := c.source(policy.SystemTampering, k.SystemTampering.Setting); src != nil {
+		if src := c.shared(policy.SystemTampering, k.SystemTampering.Setting); src != nil {
 			l := &logs{paths: c.paths(k.SystemTampering.LogPaths), ids: ruleIDs("logPaths", len(k.SystemTampering.LogPaths)),
 				allowed: c.paths(k.SystemTampering.AllowedProcesses)}
 			c.addFile(src, logAccess, l.match)
@@ -106,6 +106,19 @@ func (e *Engine) Baits() []policy.Glob { return e.baits }
 
 func (c *compiler) addFile(src *source, access action.FileAccess, match func(*action.FileOp) policy.RuleID) {
 	c.e.file = append(c.e.file, fileCheck{check[action.FileOp]{src, match}, access})
+}
+
+// shared is the source of a control that has a part elsewhere.
+func (c *compiler) shared(id policy.ControlID, s policy.Setting) *source {
+	for _, src := range c.e.sources {
+		if src.control == id && src.policy == c.p.Metadata.Name {
+			if src.mode == policy.Off {
+				return nil
+			}
+			return src
+		}
+	}
+	return c.source(id, s)
 }
 
 // fileList is a compiled policy.FileControl.
