@@ -16,7 +16,7 @@ import (
 // asked about.
 func fileFamily() []entry {
 	out := []entry{
-		{"open", handleOpen}, {"openat", handleOpenat}, {"creat", handleCreat}, {"openat2", handleOpenat2},
+		{"open", handleOpen}, {"openat", handleOpenat}, {"creat", handleCreat}, {"openat2", handleOpenat2}, {"umask", handleUmask},
 		{"unlink", names(func(u *fileUser, a args) Response { return u.remove(linux.AtFDCWD, a[0], 0) })},
 		{"rmdir", names(func(u *fileUser, a args) Response { return u.remove(linux.AtFDCWD, a[0], linux.AtRemoveDir) })},
 		{"unlinkat", names(func(u *fileUser, a args) Response { return u.remove(a.fd(0), a[1], int(uint32(a[2]))) })},

@@ -255,13 +255,13 @@ func (o *opening) existing(obj, dir *fileObject) Response {
 	}
 	fd := -1
 	e := o.as(!obj.proc, func() (err error) {
-		fd, err = linux.OpenMode(linux.AtFDCWD, linux.FDPath(obj.fd), how|linux.ONoCTTY, 0)
+		fd, err = linux.Reopen(obj.fd, how|linux.ONoCTTY, 0)
 		return err
 	})
 	if refused(e) && obj.proc && o.itself(procPID(obj.path)) {
 		// Into its own files in /proc a process may always look.
 		err := o.s.power.as(o.tid, func() (err error) {
-			fd, err = linux.OpenMode(linux.AtFDCWD, linux.FDPath(obj.fd), how|linux.ONoCTTY, 0)
+			fd, err = linux.Reopen(obj.fd, how|linux.ONoCTTY, 0)
 			return err
 		})
 		e = linux.ErrnoOf(err)
@@ -334,7 +334,7 @@ func (o *opening) nameless(dir *fileObject) Response {
 	o.c.Slow()
 	fd := -1
 	e = o.as(true, func() (err error) {
-		fd, err = linux.OpenMode(linux.AtFDCWD, linux.FDPath(dir.fd), int(o.how.Flags&^syscall.O_NOFOLLOW), mode)
+		fd, err = linux.Reopen(dir.fd, int(o.how.Flags&^syscall.O_NOFOLLOW), mode)
 		return err
 	})
 	if e != 0 {
@@ -425,7 +425,7 @@ func (o *opening) create() Response {
 		if magic >= 0 {
 			obj = &fileObject{fd: magic}
 			out := Response{}
-			if e = obj.look(); e == 0 {
+			if e = obj.look(&o.s.files, ""); e == 0 {
 				e = o.inside(obj)
 			}
 			if e != 0 {

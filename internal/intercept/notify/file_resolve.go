@@ -29,15 +29,21 @@ func (o *fileObject) kind() uint32 { return o.st.Mode & syscall.S_IFMT }
 
 func (o *fileObject) file() action.File { return fileOf(&o.st) }
 
-// look fills in what the descriptor shows.
-func (o *fileObject) look() syscall.Errno {
+// look fills in what the descriptor shows. path is the object's, if that is
+// known.
+func (o *fileObject) look(f *fileState, path string) syscall.Errno {
 	if err := linux.Fstat(o.fd, &o.st); err != nil {
 		return linux.ErrnoOf(err)
 	}
+	f.where(o)
 	if o.st.Nlink == 0 {
 		return 0
 	}
-	name, err := linux.ReadlinkAt(linux.AtFDCWD, linux.FDPath(o.fd))
+	if path != "" {
+		o.path = path
+		return 0
+	}
+	name, err := linux.PathOf(o.fd)
 	if err == syscall.ENAMETOOLONG {
 		return syscall.ENAMETOOLONG
 	}
@@ -47,12 +53,25 @@ func (o *fileObject) look() syscall.Errno {
 	if strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "/memfd:") {
 		o.path = name
 	}
-	// Files in procfs have no size.
-	if o.st.Size == 0 || o.kind() != syscall.S_IFREG {
-		m, err := linux.FsMagic(o.fd)
-		o.proc = err == nil && m == linux.ProcMagic
-	}
 	return 0
+}
+
+// where says whether an object lies in a proc file system. Files there have
+// no size.
+func (f *fileState) where(o *fileObject) {
+	if o.st.Size != 0 && o.kind() == syscall.S_IFREG {
+		return
+	}
+	if _, plain := f.plain.Load(o.st.Dev); plain {
+		return
+	}
+	m, err := linux.FsMagic(o.fd)
+	o.proc = err == nil && m == linux.ProcMagic
+	if err == nil && !o.proc && !f.mounts {
+		// A device number means another file system only after something was
+		// unmounted and something else mounted.
+		f.plain.Store(o.st.Dev, struct{}{})
+	}
 }
 
 // base opens where a relative name begins; -1 and no error for an absolute
@@ -103,6 +122,14 @@ func (u *fileUser) object(dirfd int, path string, nofollow bool, resolve uint64)
 				defer linux.Close(from)
 			}
 		}
+		if resolve == 0 && plainly(path) {
+			// Most names have no symbolic link in them: then the path is known.
+			if o, e := u.try(from, path, flags, linux.ResolveNoSymlinks); e == 0 {
+				return u.allowedInside(o)
+			} else if e != syscall.ELOOP && e != syscall.ENOSYS {
+				return nil, e
+			}
+		}
 		o, e := u.try(from, path, flags, linux.ResolveNoMagicLinks|resolve)
 		if e == 0 && !o.proc {
 			return o, 0
@@ -117,7 +144,7 @@ func (u *fileUser) object(dirfd int, path string, nofollow bool, resolve uint64)
 			o, again := u.try(from, path, flags, linux.ResolveNoSymlinks)
 			switch {
 			case again == 0:
-				return o, u.inside(o)
+				return u.allowedInside(o)
 			case again == e && e != syscall.ELOOP && e != syscall.ENOSYS:
 				return nil, e
 			}
@@ -129,7 +156,7 @@ func (u *fileUser) object(dirfd int, path string, nofollow bool, resolve uint64)
 		return nil, e
 	}
 	o := &fileObject{fd: fd}
-	if e = o.look(); e == 0 {
+	if e = o.look(&u.s.files, ""); e == 0 {
 		e = u.inside(o)
 	}
 	if e != 0 {
@@ -139,8 +166,44 @@ func (u *fileUser) object(dirfd int, path string, nofollow bool, resolve uint64)
 	return o, 0
 }
 
+// allowedInside gives o unless it is closed to the caller.
+func (u *fileUser) allowedInside(o *fileObject) (*fileObject, syscall.Errno) {
+	if e := u.inside(o); e != 0 {
+		o.close()
+		return nil, e
+	}
+	return o, 0
+}
+
+// plainly says that a name is the canonical path of what it leads to, if no
+// symbolic link is on the way.
+func plainly(path string) bool {
+	if len(path) < 2 || path[0] != '/' {
+		return false
+	}
+	for i := 0; i+1 < len(path); i++ {
+		if path[i] != '/' {
+			continue
+		}
+		switch path[i+1] {
+		case '/':
+			return false
+		case '.':
+			rest := path[i+2:]
+			if rest == "" || rest[0] == '/' || rest == "." || len(rest) > 1 && rest[0] == '.' && rest[1] == '/' {
+				return false
+			}
+		}
+	}
+	return path[len(path)-1] != '/'
+}
+
 // try lets the kernel resolve a name.
 func (u *fileUser) try(from int, path string, flags int, resolve uint64) (*fileObject, syscall.Errno) {
+	known := ""
+	if resolve == linux.ResolveNoSymlinks && plainly(path) {
+		known = path
+	}
 	o := &fileObject{fd: -1}
 	e := u.as(true, func() (err error) {
 		o.fd, err = linux.OpenAt2(from, path, flags, resolve)
@@ -149,7 +212,7 @@ func (u *fileUser) try(from int, path string, flags int, resolve uint64) (*fileO
 	if e != 0 {
 		return nil, e
 	}
-	if e := o.look(); e != 0 {
+	if e := o.look(&u.s.files, known); e != 0 {
 		o.close()
 		return nil, e
 	}
@@ -198,18 +261,18 @@ func (u *fileUser) parentFrom(base int, path string) (dir *fileObject, last stri
 		if from < 0 {
 			from = linux.AtFDCWD
 		}
-		fd := -1
-		e := u.as(true, func() (err error) {
-			fd, err = linux.OpenAt2(from, head, linux.OPath|linux.ODirectory, linux.ResolveNoMagicLinks)
-			return err
-		})
-		if e == 0 {
-			o := &fileObject{fd: fd}
-			if e := o.look(); e != 0 || !o.proc {
-				return o, last, e
+		clean := strings.TrimRight(head, "/")
+		if clean != "" && plainly(clean) {
+			if o, e := u.try(from, clean, linux.OPath|linux.ODirectory, linux.ResolveNoSymlinks); e == 0 {
+				return o, last, 0
 			}
-			o.close()
-		} else if e == syscall.ENAMETOOLONG {
+		}
+		o, e := u.try(from, head, linux.OPath|linux.ODirectory, linux.ResolveNoMagicLinks)
+		if e == 0 && !o.proc {
+			return o, last, 0
+		}
+		o.close()
+		if e == syscall.ENAMETOOLONG {
 			return nil, "", e
 		}
 	}
@@ -219,7 +282,7 @@ func (u *fileUser) parentFrom(base int, path string) (dir *fileObject, last stri
 		return nil, "", e
 	}
 	o := &fileObject{fd: fd}
-	if e := o.look(); e != 0 {
+	if e := o.look(&u.s.files, ""); e != 0 {
 		o.close()
 		return nil, "", e
 	}
@@ -245,7 +308,7 @@ func (u *fileUser) below(dir *fileObject, last string) (*fileObject, syscall.Err
 		return nil, e
 	}
 	o := &fileObject{fd: fd}
-	if e := o.look(); e != 0 {
+	if e := o.look(&u.s.files, ""); e != 0 {
 		o.close()
 		return nil, e
 	}
@@ -274,7 +337,7 @@ func (u *fileUser) descriptor(fd int) (*fileObject, syscall.Errno) {
 		return nil, e
 	}
 	o := &fileObject{fd: at}
-	if e := o.look(); e != 0 {
+	if e := o.look(&u.s.files, ""); e != 0 {
 		o.close()
 		return nil, e
 	}

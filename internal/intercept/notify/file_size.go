@@ -129,7 +129,7 @@ func (u *fileUser) resize(fd int, detail string, special syscall.Errno, access f
 		// With our own rights: the caller's descriptor was opened with those
 		// it had then.
 		u.drop()
-		open, err := linux.OpenMode(linux.AtFDCWD, linux.FDPath(o.fd), syscall.O_WRONLY, 0)
+		open, err := linux.Reopen(o.fd, syscall.O_WRONLY, 0)
 		if err != nil {
 			return err
 		}
@@ -168,7 +168,7 @@ func (u *fileUser) setFlags(a args) Response {
 		return r
 	}
 	return u.carry(true, func() error {
-		fd, err := linux.OpenMode(linux.AtFDCWD, linux.FDPath(o.fd), syscall.O_RDONLY|syscall.O_NONBLOCK, 0)
+		fd, err := linux.Reopen(o.fd, syscall.O_RDONLY|syscall.O_NONBLOCK, 0)
 		if err != nil {
 			return err
 		}

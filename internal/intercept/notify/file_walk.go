@@ -165,7 +165,7 @@ func (u *fileUser) follow(dir, link int, name string, st *linux.Stat) (target st
 // the kernel with the caller's rights; into itself a caller may always look,
 // and into the enforcer never, although this thread belongs to it.
 func (u *fileUser) jump(dir, link int, name string) (target string, fd int, e syscall.Errno) {
-	where, err := linux.ReadlinkAt(linux.AtFDCWD, linux.FDPath(dir))
+	where, err := linux.PathOf(dir)
 	if err != nil {
 		return "", -1, syscall.EACCES
 	}

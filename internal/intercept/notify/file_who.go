@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/limpet-security/limpet/internal/intercept"
@@ -13,10 +14,14 @@ import (
 
 // fileState is what the file family keeps.
 type fileState struct {
-	judge intercept.FileJudge // nil: files are not looked at
-	own   ownFiles
-	us    linux.Creds // ours
-	child fileCreds   // of the first process
+	judge   intercept.FileJudge // nil: files are not looked at
+	own     ownFiles
+	us      linux.Creds // ours
+	child   fileCreds   // of the first process
+	plain   sync.Map    // devices that are no proc file system
+	mounts  bool        // somebody could mount: nothing is remembered of devices
+	umasked atomic.Bool
+	umask   uint32 // of everybody while umasked is not set
 	sticky
 	blocked blocked
 }
@@ -47,7 +52,10 @@ func (f *fileState) begin(s *Supervisor, cmd *Command) (umask int) {
 	}
 	f.child = f.against(f.child.Creds)
 	f.own.set(s.cfg.Own)
-	return umaskOnce()
+	umask = umaskOnce()
+	f.umask = uint32(umask)
+	f.mounts = linux.HasCapability(linux.CapSysAdmin)
+	return umask
 }
 
 func (f *fileState) against(c linux.Creds) fileCreds {
@@ -149,12 +157,21 @@ func (u *fileUser) as(near bool, fn func() error) syscall.Errno {
 // mode applies the caller's umask to a mode for what is made in dir: the
 // kernel leaves it out where the directory has a default ACL.
 func (u *fileUser) mode(dir int, mode uint32) (uint32, syscall.Errno) {
-	_, umask, err := procfs.ReadCreds(u.tid)
-	if err != nil {
-		return 0, syscall.EACCES
+	umask := u.s.files.umask
+	if u.s.files.umasked.Load() {
+		var err error
+		if _, umask, err = procfs.ReadCreds(u.tid); err != nil {
+			return 0, syscall.EACCES
+		}
 	}
 	if n, err := linux.GetXattrSize(linux.FDPath(dir), "system.posix_acl_default"); err == nil && n > 0 {
 		return mode, 0
 	}
 	return mode &^ umask, 0
+}
+
+// handleUmask notes that not everybody has the umask of the start any more.
+func handleUmask(s *Supervisor, _ *Call) Response {
+	s.files.umasked.Store(true) // before it is so
+	return cont()
 }

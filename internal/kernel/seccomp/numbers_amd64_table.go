@@ -125,6 +125,7 @@ var numbers_amd64 = map[string]int{
 	"tgkill":             234,
 	"tkill":              200,
 	"truncate":           76,
+	"umask":              95,
 	"umount2":            166,
 	"unlink":             87,
 	"unlinkat":           263,

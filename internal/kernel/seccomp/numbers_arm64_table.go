@@ -110,6 +110,7 @@ var numbers_arm64 = map[string]int{
 	"tgkill":             131,
 	"tkill":              130,
 	"truncate":           45,
+	"umask":              166,
 	"umount2":            39,
 	"unlinkat":           35,
 	"unshare":            97,

@@ -28,7 +28,7 @@ func writing(syscall string, arg uint) []Rule {
 var Files = func() []Rule {
 	out := append(writing("open", 1), writing("openat", 2)...)
 	for _, name := range []string{
-		"creat", "openat2", "truncate",
+		"creat", "openat2", "truncate", "umask",
 		"rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "unlink", "unlinkat",
 		"mkdir", "mkdirat", "rmdir", "mknod", "mknodat",
 		"chmod", "fchmod", "fchmodat", "chown", "lchown", "fchown", "fchownat",
