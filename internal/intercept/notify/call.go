@@ -68,8 +68,7 @@ func (c *Call) Valid() bool { return c.s.lent || linux.IDValid(c.s.listener, c.I
 
 // Slow hands the listener to another thread. Call it before blocking.
 func (c *Call) Slow() {
-	if c.w != nil && c.w.leads {
-		c.w.leads = false
+	if c.w != nil && c.w.leads.CompareAndSwap(true, false) {
 		c.s.abdicate()
 	}
 }

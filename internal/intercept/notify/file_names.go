@@ -51,6 +51,7 @@ func names(do func(*fileUser, args) Response) handler {
 		if care == intercept.Ignored {
 			return cont()
 		}
+		c.Brief()
 		u, err := s.fileUser(c)
 		if err != nil {
 			return s.unlessWatched(care, syscall.EACCES)
@@ -92,7 +93,7 @@ func (u *fileUser) ask(ops ...*action.FileOp) (r Response, denied bool) {
 // tells the judge of its success.
 func (u *fileUser) carry(near bool, do func() error, ops ...*action.FileOp) Response {
 	if u.care == intercept.Decided {
-		u.c.Slow()
+		u.c.Brief()
 		if e := u.as(near, do); e != 0 {
 			return fail(e)
 		}

@@ -166,6 +166,7 @@ func (s *Supervisor) openFile(c *Call, dirfd int, at uint64, how linux.OpenHow, 
 	if !c.Valid() {
 		return fail(syscall.EINTR)
 	}
+	c.Brief()
 	u, err := s.fileUser(c)
 	if err != nil {
 		return s.unlessWatched(care, syscall.EACCES)
@@ -250,9 +251,7 @@ func (o *opening) existing(obj, dir *fileObject) Response {
 	if kind != syscall.S_IFREG && kind != syscall.S_IFDIR {
 		return o.special(obj, how)
 	}
-	if flags&(syscall.O_TRUNC) != 0 {
-		o.c.Slow()
-	}
+	o.c.Brief()
 	fd := -1
 	e := o.as(!obj.proc, func() (err error) {
 		fd, err = linux.Reopen(obj.fd, how|linux.ONoCTTY, 0)
@@ -331,7 +330,7 @@ func (o *opening) nameless(dir *fileObject) Response {
 	if e != 0 {
 		return fail(e)
 	}
-	o.c.Slow()
+	o.c.Brief()
 	fd := -1
 	e = o.as(true, func() (err error) {
 		fd, err = linux.Reopen(dir.fd, int(o.how.Flags&^syscall.O_NOFOLLOW), mode)
@@ -460,7 +459,7 @@ func (o *opening) make(dir *fileObject, last string) (r Response, again bool) {
 		o.done()
 		return cont(), false
 	}
-	o.c.Slow()
+	o.c.Brief()
 	mode, e := o.mode(dir.fd, uint32(o.how.Mode))
 	if e != 0 {
 		return fail(e), false

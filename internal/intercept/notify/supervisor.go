@@ -64,6 +64,7 @@ type Supervisor struct {
 	injected injections
 	net      netState
 	files    fileState
+	brief    brief
 	unheard  unheard
 	images   seenImages
 	// traceless: nobody can be traced (rung A3); the first exec decides.
@@ -99,7 +100,7 @@ const (
 
 type worker struct {
 	tid   int
-	leads bool
+	leads atomic.Bool
 	call  *Call
 }
 
@@ -177,7 +178,8 @@ func (s *Supervisor) work() {
 	}()
 	for !s.closed.Load() && s.lead.waiting.Load() < maxIdle {
 		s.lead.lock(&s.closed)
-		w.leads = true
+		w.leads.Store(true)
+		s.brief.leader.Store(w)
 		if s.closed.Load() {
 			s.lead.unlock()
 			return
@@ -201,6 +203,7 @@ func (s *Supervisor) receive(w *worker) {
 			w.call = c
 		}
 		c.reset(w)
+		s.brief.since.Store(0)
 		switch e := linux.Recv(s.listener, &c.Notification); e {
 		case 0:
 		case syscall.EINTR:
@@ -234,7 +237,7 @@ func (s *Supervisor) receive(w *worker) {
 			s.send(c, r)
 			c.mem.close()
 		}
-		if !w.leads {
+		if !w.leads.Load() {
 			return
 		}
 	}
