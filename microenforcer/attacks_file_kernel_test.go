@@ -280,3 +280,19 @@ func TestLogs(t *testing.T) {
 		}
 	}
 }
+
+// Everybody's attacks on files are stopped in enforce mode and reported in
+// audit mode.
+func TestFileAttacksOfEverybody(t *testing.T) {
+	c := newCell(t)
+	for _, name := range []string{"denied write", "read-only file"} {
+		rootOnly[name] = true // the files are root's
+	}
+	for _, u := range users {
+		t.Run(u.name, func(t *testing.T) {
+			for _, mode := range []string{"audit", "enforce"} {
+				everyAttack(t, c, u, fileAttackCases, mode)
+			}
+		})
+	}
+}
