@@ -469,3 +469,49 @@ for p in ports:
 		}
 	})
 }
+
+// A name that moves: what it had counts until its time is over and no longer;
+// then it is asked again before somebody who connects is answered.
+func TestNamesMove(t *testing.T) {
+	if !enterWorld(t) {
+		return
+	}
+	z, other, j := enterNames(t, "")
+	now := time.Now()
+	j.needs.Hosts = []string{"good.test"}
+	r := resolve.New(resolve.Config{Judge: j, Now: func() time.Time { return now }})
+	defer r.Close()
+	old, fresh := netip.MustParseAddr("10.9.0.1"), netip.MustParseAddr("10.9.0.3")
+	prepare := func(addr netip.Addr) {
+		t.Helper()
+		if ready := r.Prepare(&action.Connect{Peer: netip.AddrPortFrom(addr, 80)}); ready != nil {
+			<-ready
+		}
+	}
+	want := func(addr netip.Addr, names string) {
+		t.Helper()
+		if got := strings.Join(r.Names(addr), " "); got != names {
+			t.Errorf("%s is %q, want %q", addr, got, names)
+		}
+	}
+	want(old, "")
+	prepare(old)
+	want(old, "good.test")
+	z.mu.Lock()
+	z.a["good.test"] = []string{"10.9.0.3"}
+	z.mu.Unlock()
+	prepare(old)
+	want(old, "good.test") // its time is not over
+	now = now.Add(2 * time.Minute)
+	want(old, "")
+	prepare(old)
+	want(old, "")
+	want(fresh, "good.test")
+	if n := len(other.take()); n != 0 {
+		t.Errorf("%d questions went to a server that is not the workload's", n)
+	}
+	// What another server says is not learned.
+	if !r.Own(netip.MustParseAddrPort("10.9.0.1:53")) || r.Own(netip.MustParseAddrPort("10.9.0.2:53")) || r.Own(netip.MustParseAddrPort("10.9.0.1:54")) {
+		t.Error("whose name servers are these?")
+	}
+}

@@ -22,10 +22,15 @@ const (
 
 // Types that the parser of this package must know by number.
 const (
-	typeNULL = 10
-	typeOPT  = 41
-	typeIXFR = 251
-	typeAXFR = 252
+	typeA     = 1
+	typeCNAME = 5
+	typeNULL  = 10
+	typeAAAA  = 28
+	typeSVCB  = 64
+	typeHTTPS = 65
+	typeOPT   = 41
+	typeIXFR  = 251
+	typeAXFR  = 252
 )
 
 // question is what a process asks.
@@ -102,7 +107,7 @@ func parseQuestion(b []byte) (q question, err error) {
 
 // plainName is a name as policies write it.
 func plainName(n dnsmessage.Name) string {
-	return strings.ToLower(strings.TrimSuffix(n.String(), "."))
+	return lower(strings.TrimSuffix(n.String(), "."))
 }
 
 // forward writes the question anew, under id.
@@ -184,69 +189,50 @@ func (q *question) answers(b []byte, id uint16) bool {
 }
 
 // read looks for what concerns the question in an answer that answers it. A
-// record that cannot be read makes the whole unreadable.
+// record that is not what its type says makes the whole unreadable.
 func (q *question) read(b []byte) (f found, err error) {
-	var p dnsmessage.Parser
-	h, err := p.Start(b)
-	if err != nil {
-		return f, err
+	records, n, ok := walk(b)
+	if !ok {
+		return f, errMalformed
 	}
-	f.rcode, f.truncated = h.RCode, h.Truncated
-	if err := p.SkipAllQuestions(); err != nil {
-		return f, err
-	}
+	f.rcode, f.truncated = dnsmessage.RCode(b[3]&15), b[2]&2 != 0
 	type link struct {
 		from, to string
 		ttl      uint32
 	}
-	type record struct {
+	type given struct {
 		owner string
 		addr  netip.Addr
 		ttl   uint32
 	}
 	var links []link
-	var records []record
-	for n := 0; ; n++ {
-		h, err := p.AnswerHeader()
-		if err == dnsmessage.ErrSectionDone {
-			break
+	var addresses []given
+	for i := range records[:n] {
+		r := &records[i]
+		if r.class != uint16(dnsmessage.ClassINET) {
+			continue
 		}
-		if err != nil {
-			return f, err
-		}
-		if n == maxRecords {
-			return f, errMalformed
-		}
-		owner := plainName(h.Name)
-		add := func(a netip.Addr) { records = append(records, record{owner, a.Unmap(), h.TTL}) }
-		switch {
-		case h.Class != dnsmessage.ClassINET:
-			err = p.SkipAnswer()
-		case h.Type == dnsmessage.TypeA:
-			var r dnsmessage.AResource
-			if r, err = p.AResource(); err == nil {
-				add(netip.AddrFrom4(r.A))
+		switch r.typ {
+		case typeA, typeAAAA:
+			a, ok := r.address(b)
+			if !ok {
+				return f, errMalformed
 			}
-		case h.Type == dnsmessage.TypeAAAA:
-			var r dnsmessage.AAAAResource
-			if r, err = p.AAAAResource(); err == nil {
-				add(netip.AddrFrom16(r.AAAA))
+			addresses = append(addresses, given{r.owner, a, r.ttl})
+		case typeCNAME:
+			to, ok := r.target(b)
+			if !ok {
+				return f, errMalformed
 			}
-		case h.Type == dnsmessage.TypeCNAME:
-			var r dnsmessage.CNAMEResource
-			if r, err = p.CNAMEResource(); err == nil {
-				links = append(links, link{owner, plainName(r.CNAME), h.TTL})
+			links = append(links, link{r.owner, to, r.ttl})
+		case typeSVCB, typeHTTPS:
+			hints, ok := r.hints(b)
+			if !ok {
+				return f, errMalformed
 			}
-		case h.Type == dnsmessage.TypeHTTPS:
-			var r dnsmessage.HTTPSResource
-			if r, err = p.HTTPSResource(); err == nil {
-				hints(&r.SVCBResource, add)
+			for _, a := range hints {
+				addresses = append(addresses, given{r.owner, a, r.ttl})
 			}
-		default:
-			err = p.SkipAnswer()
-		}
-		if err != nil {
-			return f, err
 		}
 	}
 	known := []string{q.name}
@@ -260,7 +246,7 @@ func (q *question) read(b []byte) (f found, err error) {
 			}
 		}
 	}
-	for _, r := range records {
+	for _, r := range addresses {
 		if slices.Contains(known, r.owner) {
 			f.addresses = append(f.addresses, r.addr)
 			least = min(least, r.ttl)
@@ -273,62 +259,14 @@ func (q *question) read(b []byte) (f found, err error) {
 	return f, nil
 }
 
-// hints gives the addresses in the parameters of an HTTPS record: programs may
-// connect to them without asking further.
-func hints(r *dnsmessage.SVCBResource, add func(netip.Addr)) {
-	if v, ok := r.GetParam(dnsmessage.SVCParamIPv4Hint); ok {
-		for ; len(v) >= 4; v = v[4:] {
-			add(netip.AddrFrom4([4]byte(v[:4])))
-		}
-	}
-	if v, ok := r.GetParam(dnsmessage.SVCParamIPv6Hint); ok {
-		for ; len(v) >= 16; v = v[16:] {
-			add(netip.AddrFrom16([16]byte(v[:16])))
-		}
-	}
-}
-
 // lifetimes finds where the TTLs of an answer's records stand, but for OPT's,
 // which is none. ok false: the message cannot be walked.
 func lifetimes(b []byte) (at []int, ok bool) {
-	if len(b) < headerSize {
-		return nil, false
-	}
-	count := func(i int) int { return int(b[i])<<8 | int(b[i+1]) }
-	off := headerSize
-	skip := func() bool {
-		for off < len(b) {
-			switch n := int(b[off]); {
-			case n == 0:
-				off++
-				return true
-			case n >= 0xc0:
-				off += 2
-				return off <= len(b)
-			case n > 63:
-				return false
-			default:
-				off += 1 + n
-			}
-		}
-		return false
-	}
-	for range count(4) {
-		if !skip() || off+4 > len(b) {
-			return nil, false
-		}
-		off += 4
-	}
-	for range count(6) + count(8) + count(10) {
-		if !skip() || off+10 > len(b) || len(at) > maxRecords {
-			return nil, false
-		}
-		if count(off) != typeOPT {
-			at = append(at, off+4)
-		}
-		if off += 10 + count(off+8); off > len(b) {
-			return nil, false
+	records, _, ok := walk(b)
+	for _, r := range records {
+		if r.typ != typeOPT {
+			at = append(at, r.at)
 		}
 	}
-	return at, true
+	return at, ok
 }
