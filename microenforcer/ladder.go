@@ -7,9 +7,11 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/limpet-security/limpet/internal/enforcer"
 	"github.com/limpet-security/limpet/internal/intercept/notify"
 	"github.com/limpet-security/limpet/internal/intercept/sweep"
 	"github.com/limpet-security/limpet/internal/intercept/tracer"
+	"github.com/limpet-security/limpet/internal/intercept/watcher"
 	"github.com/limpet-security/limpet/microenforcer/supervise"
 )
 
@@ -52,13 +54,27 @@ func (m *micro) start(sup *supervise.Supervisor, cmd notify.Command) error {
 		return err
 	}
 	t, terr := tracer.Start(context.Background(), cfg, cmd)
-	if terr != nil {
-		if errors.As(terr, &step) && step.Step == tracer.StepTrace {
-			return fmt.Errorf("%w; and no task can be traced: %w", err, terr)
-		}
+	if terr == nil {
+		m.traced.by.Store(t)
+		m.engine, m.rung = t, "B"
+		return nil
+	}
+	if !errors.As(terr, &step) || step.Step != tracer.StepTrace && step.Step != notify.StepFilter {
 		return terr
 	}
-	m.traced.by.Store(t)
-	m.engine, m.rung = t, "B"
+	if weaker("C", m.cfg.MinimumRung) {
+		return fmt.Errorf("%w; and no task can be traced: %w", err, terr)
+	}
+	m.low.Refused = enforcer.Refusable(m.loop.Policies().Engine)
+	var calls []string
+	for _, kind := range m.low.Refused {
+		calls = append(calls, notify.Calls(kind)...)
+	}
+	w, werr := watcher.Start(context.Background(), cfg, cmd, calls)
+	if werr != nil {
+		return werr
+	}
+	m.cfg.Logger.Warn("neither a seccomp listener nor ptrace can be had: programs are watched, not held", "listener", err, "ptrace", terr)
+	m.engine, m.rung, m.low.Filter = w, "C", w.Filter()
 	return nil
 }

@@ -110,6 +110,7 @@ type micro struct {
 	relay   *relay.Relay      // looks at the first words of connections
 	engine  engine
 	rung    string       // of the engine, when it is another than package notify's
+	low     enforcer.Low // of rung C
 	traced  *traced      // the tracees of this process, if the engine is a tracer
 	pid     atomic.Int64 // of the application, once it exists
 	support *support

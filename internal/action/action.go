@@ -60,6 +60,7 @@ type Exec struct {
 	Fileless      bool           // memfd, deleted file, or a tmpfs without the image's mount such as /dev/shm
 	SocketFDs     uint8          // bit i set: descriptor i (0..2) is a connected INET or INET6 socket
 	SocketPeer    netip.AddrPort // peer of the first of them
+	Late          bool           // it has been running for a while: nobody could stop it at its exec
 	Unverified    bool           // the object that will really run could not be looked at
 	Refs          []Ref          // what arguments and environment name beside it, if the judge wants them
 	Decoy         string         // variable whose false credential stands in the arguments; filled in by the judge

@@ -161,6 +161,9 @@ func fillExec(l *Loop, ev *eventpb.Event, d verdict.Decision, e *action.Exec) {
 	if e.Unverified {
 		note("unverified", "true")
 	}
+	if e.Late {
+		note("late", "true") // it ran for a moment before it was seen
+	}
 }
 
 // execKey tells execs apart by object and by what was asked of it: two

@@ -37,6 +37,7 @@ type Support struct {
 	Report   probe.Report
 	Known    bool             // the probe has ended well
 	Engine   string           // the rung of the engine that runs, if it is not package notify's: B or C
+	Low      Low              // what rung C could do
 	Manifest bool             // a drift manifest is there
 	Arms     seccomp.Arms     // of the filter of this start
 	Dropped  CapabilitySet    // what this start tried to take from the workload
@@ -109,6 +110,7 @@ func Status(e *verdict.Engine, s Support) (rung string, out []ControlStatus) {
 				st.Reason = why
 			}
 			unarmedFiles(&st, e, s.Arms)
+			unnamed(&st, e, s.rung())
 		}
 		out = append(out, st)
 	}
@@ -156,6 +158,10 @@ func reduce(st *ControlStatus, available bool, needs []policy.Need, s Support) {
 			unavailable("there is no drift manifest: wrap the image, or give one with --manifest", 0)
 			return
 		}
+	}
+	if s.rung() == "C" {
+		watched(st, s)
+		return
 	}
 	names := facilitiesOf(st.Control)
 	if s.rung() == "B" {

@@ -1,11 +1,17 @@
 package notify
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"syscall"
 
+	"github.com/limpet-security/limpet/internal/action"
+	"github.com/limpet-security/limpet/internal/intercept"
+	"github.com/limpet-security/limpet/internal/kernel/landlock"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
+	"github.com/limpet-security/limpet/internal/kernel/procfs"
 	"github.com/limpet-security/limpet/internal/kernel/seccomp"
 )
 
@@ -66,6 +72,7 @@ func Lend(cfg Config, tasks func() int) (*Handlers, error) {
 	}
 	s := &Supervisor{self: os.Getpid(), cfg: cfg, routes: table, done: make(chan struct{}), listener: -1, lent: true}
 	s.count.exact = tasks
+	s.open = s.self != 1 && linux.LandlockVersion() < landlock.SignalABI
 	s.power.measure()
 	s.sockets.Store(standardSockets())
 	h.s, h.call.s, h.umask = s, s, umaskOnce()
@@ -181,6 +188,78 @@ func (h *Handlers) ExecStarted(x *Attempt, pid int) bool {
 	return h.s.verified(&h.call, x.a, pid)
 }
 
+// Seen judges a program that was found running; false: end it. Where it cannot
+// be looked at because it is gone, nothing is to be done.
+func (h *Handlers) Seen(pid int) (ok bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			h.s.fault("a look at a program", v)
+			ok = true // it has been running: ending it would gain nothing
+		}
+	}()
+	h.s.tasks.drop(pid)
+	h.s.sockets.Store(true) // nobody told of any
+	a := h.s.attempt(h.take(&Stopped{TID: pid}))
+	defer a.close()
+	a.tid, a.tgid, a.Late = pid, pid, true
+	var st linux.Stat
+	err := h.s.power.as(pid, func() error {
+		return linux.StatAt(linux.AtFDCWD, procfs.Path(pid, "exe"), &st, 0)
+	})
+	switch {
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ESRCH):
+		return true
+	case err != nil:
+		a.Unverified = true
+	default:
+		a.relook(fileOf(&st))
+	}
+	args, cut, err := procfs.Cmdline(pid, action.MaxArgs, action.MaxArgBytes)
+	known := err == nil && len(args) > 0
+	if known {
+		a.Args, a.ArgsTruncated = args, cut
+	}
+	if a.wants.Refs {
+		a.referAgain(args, cut, known)
+	}
+	a.ids()
+	a.sockets()
+	return h.s.cfg.Judge.ExecStarted(&a.Exec) == intercept.Allow
+}
+
+// AwaitStart waits until the helper at the other end of a socket has become the
+// command, which closes it, or says what failed.
+func AwaitStart(sock int) error {
+	var b [16]byte
+	for {
+		n, err := syscall.Read(sock, b[:])
+		switch {
+		case err == syscall.EINTR:
+			continue
+		case err != nil:
+			return fmt.Errorf("cannot hear from the child helper: %w", err)
+		case n == 0:
+			return nil
+		}
+		return helperError(b[:n])
+	}
+}
+
+// Calls names the calls that are judged as one kind of privilege.
+func Calls(k action.PrivilegeKind) []string {
+	switch k {
+	case action.PrivNamespace:
+		return []string{"unshare", "setns", "clone"}
+	case action.PrivMount:
+		return mountCalls
+	case action.PrivKernel:
+		return kernelCalls
+	case action.PrivTrace:
+		return []string{"ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "pidfd_getfd", "kcmp"}
+	}
+	return nil
+}
+
 // Tampered reports an attempt against the engine, which has refused it.
 func (h *Handlers) Tampered(t *Stopped, name, detail string) {
 	h.s.tamper(h.take(t), name, detail)
@@ -209,3 +288,6 @@ func (h *Handlers) Privileged(pid int, fn func() error) error { return h.s.Privi
 
 // CanKill says that this process may end those of every user.
 func (h *Handlers) CanKill() bool { return h.s.CanKill() }
+
+// Tasks is the number of processes and threads of the workload.
+func (h *Handlers) Tasks() int { return h.s.Tasks() }

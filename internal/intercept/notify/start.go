@@ -179,9 +179,6 @@ func (e *StartError) Unwrap() error { return e.Errno }
 // had here.
 var StepFilter = stage.Steps[stage.StepFilter]
 
-// HelperError reads what the helper said when it could not become the command.
-func HelperError(b []byte) error { return helperError(b) }
-
 func helperError(b []byte) error {
 	if len(b) < 2 {
 		return errors.New("cannot start: the child helper ended early")

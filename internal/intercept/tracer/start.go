@@ -3,7 +3,6 @@ package tracer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"runtime"
@@ -81,7 +80,7 @@ func Start(ctx context.Context, cfg Config, cmd Command) (*Tracer, error) {
 		Umask: h.Umask(), Traced: true,
 	})
 	if err == nil {
-		err = started(int(helper.Sock.Fd()))
+		err = notify.AwaitStart(int(helper.Sock.Fd()))
 	}
 	if err != nil {
 		_ = syscall.Kill(helper.PID, syscall.SIGKILL)
@@ -89,24 +88,6 @@ func Start(ctx context.Context, cfg Config, cmd Command) (*Tracer, error) {
 		return nil, err
 	}
 	return t, nil
-}
-
-// started waits until the helper's end of the socket is closed by the exec, or
-// it says what failed.
-func started(sock int) error {
-	var b [16]byte
-	for {
-		n, err := syscall.Read(sock, b[:])
-		switch {
-		case err == syscall.EINTR:
-			continue
-		case err != nil:
-			return fmt.Errorf("cannot hear from the child helper: %w", err)
-		case n == 0:
-			return nil
-		}
-		return notify.HelperError(b[:n])
-	}
 }
 
 // run is the tracer's thread from birth to end.

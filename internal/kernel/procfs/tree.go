@@ -11,14 +11,27 @@ const MaxProcesses = 1 << 17
 // TreeTasks counts the tasks (threads) of all processes below root, root
 // itself not counted. Processes that come or go meanwhile may be missed.
 func TreeTasks(root int) int {
+	total := 0
+	walkTree(root, func(_, threads int) { total += threads })
+	return total
+}
+
+// Tree lists the processes below root, dead ones left out. Processes that come
+// or go meanwhile may be missed.
+func Tree(root int) (pids []int) {
+	walkTree(root, func(pid, _ int) { pids = append(pids, pid) })
+	return pids
+}
+
+func walkTree(root int, visit func(pid, threads int)) {
 	d, err := os.Open("/proc")
 	if err != nil {
-		return 0
+		return
 	}
 	defer d.Close()
 	names, err := d.Readdirnames(MaxProcesses)
 	if err != nil {
-		return 0
+		return
 	}
 	type node struct{ parent, threads int }
 	tree := make(map[int]node)
@@ -44,11 +57,9 @@ func TreeTasks(root int) int {
 		below[pid] = v
 		return v
 	}
-	total := 0
 	for pid, n := range tree {
 		if pid != root && under(pid, 0) {
-			total += n.threads
+			visit(pid, n.threads)
 		}
 	}
-	return total
 }
