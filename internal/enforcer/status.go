@@ -110,7 +110,7 @@ func Status(e *verdict.Engine, s Support) (rung string, out []ControlStatus) {
 				st.Reason = why
 			}
 			unarmedFiles(&st, e, s.Arms)
-			unnamed(&st, e, s.rung())
+			unnamed(&st, e, s.engine())
 		}
 		out = append(out, st)
 	}
@@ -159,12 +159,12 @@ func reduce(st *ControlStatus, available bool, needs []policy.Need, s Support) {
 			return
 		}
 	}
-	if s.rung() == "C" {
+	if s.engine() == "C" {
 		watched(st, s)
 		return
 	}
 	names := facilitiesOf(st.Control)
-	if s.rung() == "B" {
+	if s.engine() == "B" {
 		if !traced[st.Control] {
 			unavailable("the ptrace engine does not have this control", 0)
 			return
@@ -190,10 +190,10 @@ func reduce(st *ControlStatus, available bool, needs []policy.Need, s Support) {
 		unavailable("restart required: "+why, 0)
 		return
 	}
-	if s.rung() != "B" {
+	if s.engine() != "B" {
 		ungated(st, s.Report)
 	}
-	limits(st, s.rung())
+	limits(st, s.engine())
 	hide(st, s.Report)
 }
 

@@ -24,6 +24,19 @@ func (s Support) rung() string {
 	return s.Report.Rung()
 }
 
+// engine is B or C where that engine runs, or would; else "".
+func (s Support) engine() string {
+	switch {
+	case s.Engine != "":
+		return s.Engine
+	case s.Report.Has(probe.Listener):
+		return ""
+	case s.Report.Rung() == "B":
+		return "B"
+	}
+	return "C"
+}
+
 // traced are the controls that the ptrace engine has. What is not here is
 // unavailable there, whatever the kernel gives.
 var traced = map[policy.ControlID]bool{
@@ -31,7 +44,7 @@ var traced = map[policy.ControlID]bool{
 	policy.Fileless: true, policy.PackageManagers: true, policy.ReverseShell: true, policy.SetuidBinaries: true,
 	policy.ProcessLimit: true, policy.Outbound: true, policy.Metadata: true, policy.SocketFamilies: true,
 	policy.Namespaces: true, policy.Mounts: true, policy.KernelInterfaces: true, policy.Injection: true,
-	policy.PrivilegeChange: true, policy.Volumes: true, policy.Interpreters: true, policy.Users: true,
+	policy.PrivilegeChange: true, policy.Volumes: true, policy.Interpreters: true, policy.Users: true, policy.Syscalls: true,
 }
 
 // tracedFacilities names what a control stands on under the ptrace engine.

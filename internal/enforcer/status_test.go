@@ -17,7 +17,7 @@ import (
 func everything() probe.Report {
 	var r probe.Report
 	for _, n := range []probe.Name{probe.NoNewPrivs, probe.Listener, probe.Continue, probe.AddFD, probe.AddFDSend, probe.WaitKillable,
-		probe.SyncWakeUp, probe.Ptrace, probe.ProcMem, probe.LandlockSig} {
+		probe.SyncWakeUp, probe.Ptrace, probe.ProcMem, probe.LandlockSig, probe.TraceFilter, probe.ReadOnlyPage} {
 		r.Facilities = append(r.Facilities, probe.Facility{Name: n, OK: true})
 	}
 	return r
@@ -63,7 +63,15 @@ func TestStatusFollowsTheKernel(t *testing.T) {
 		{"no addfd", Support{Report: without(everything(), probe.AddFD, syscall.EINVAL), Known: true, Manifest: true},
 			map[policy.ControlID]State{"deniedExecutables": Enforced, "outbound": Unavailable}},
 		{"no listener", Support{Report: without(everything(), probe.Listener, syscall.EBUSY), Known: true, Manifest: true},
-			map[policy.ControlID]State{"deniedExecutables": Unavailable, "outbound": Unavailable, "selfProtection": Unavailable}},
+			map[policy.ControlID]State{"deniedExecutables": Enforced, "outbound": Audited, "selfProtection": Enforced, "dns": Unavailable}},
+		{"no listener, no page", Support{Report: without(without(everything(), probe.Listener, syscall.EBUSY), probe.ReadOnlyPage, syscall.ENOSYS), Known: true, Manifest: true},
+			map[policy.ControlID]State{"deniedExecutables": Enforced, "outbound": Unavailable}},
+		{"no listener, no ptrace", Support{Report: without(without(everything(), probe.Listener, syscall.EBUSY), probe.Ptrace, syscall.EPERM), Known: true, Manifest: true},
+			map[policy.ControlID]State{"deniedExecutables": Audited, "outbound": Unavailable, "mounts": Unavailable, "namespaces": Enforced, "selfProtection": Enforced}},
+		{"rung C without a filter", Support{Report: without(without(everything(), probe.Listener, syscall.EBUSY), probe.Ptrace, syscall.EPERM), Known: true, Engine: "C", Low: Low{Filter: syscall.EPERM}},
+			map[policy.ControlID]State{"deniedExecutables": Audited, "namespaces": Unavailable, "selfProtection": Unavailable}},
+		{"rung C, made stricter since", Support{Report: without(without(everything(), probe.Listener, syscall.EBUSY), probe.Ptrace, syscall.EPERM), Known: true, Engine: "C"},
+			map[policy.ControlID]State{"namespaces": Unavailable, "selfProtection": Enforced}},
 		{"not probed", Support{}, map[policy.ControlID]State{"deniedExecutables": Unavailable, "fileless": Off}},
 		{"Docker's profile", Support{Report: hidden, Known: true, Manifest: true},
 			map[policy.ControlID]State{"mounts": Unavailable, "namespaces": Enforced, "outbound": Audited}},

@@ -108,7 +108,7 @@ func (h *Handlers) take(t *Stopped) *Call {
 
 // Knows says whether there is a handler for a call.
 func (h *Handlers) Knows(nr int) bool {
-	return nr >= 0 && nr < maxSyscall && h.s.routes[nr].handle != nil
+	return nr >= 0 && nr < maxSyscall && h.s.routes[nr].handle != nil || h.s.cfg.Arms.Calls.Has(nr)
 }
 
 // Leaves names the calls of the table that are not governed here.
@@ -154,6 +154,11 @@ func (x *Attempt) Close() {
 func (h *Handlers) Exec(t *Stopped, at bool) (x *Attempt, r Response) {
 	c := h.take(t)
 	defer c.mem.close()
+	if h.s.begun.Load() && h.s.cfg.Judge.Listed(t.NR) {
+		if r := scalar(h.s.cfg.Judge.Call(&action.Call{Proc: c.Process()}, t.NR)); !r.Continue {
+			return nil, r
+		}
+	}
 	a := h.s.attempt(c)
 	defer func() {
 		if v := recover(); v != nil {
@@ -185,7 +190,9 @@ func (h *Handlers) ExecStarted(x *Attempt, pid int) bool {
 	}
 	defer x.Close()
 	h.s.tasks.drop(pid)
-	return h.s.verified(&h.call, x.a, pid)
+	ok := h.s.verified(&h.call, x.a, pid)
+	h.s.begun.Store(true) // the helper has become the command, or is no more
+	return ok
 }
 
 // Seen judges a program that was found running; false: end it. Where it cannot

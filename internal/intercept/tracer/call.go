@@ -47,7 +47,7 @@ func (t *Tracer) call(k *task) {
 			return
 		}
 		k.attempt = x
-	case nr == syscall.SYS_SHMAT:
+	case nr == syscall.SYS_SHMAT && t.page.mem != nil && int(int32(args[0])) == t.page.id:
 		t.handlers.Tampered(&stop, "shmat", "the page of judged memory")
 		t.skip(k, &r, notify.Response{Errno: syscall.EINVAL})
 		return
