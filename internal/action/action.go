@@ -59,6 +59,7 @@ type Exec struct {
 	InterpOrigin  Origin         // filled in by the judge
 	Fileless      bool           // memfd, deleted file, or a tmpfs without the image's mount such as /dev/shm
 	SocketFDs     uint8          // bit i set: descriptor i (0..2) is a connected INET or INET6 socket
+	AcceptedFDs   uint8          // those of SocketFDs whose connection the far end started
 	SocketPeer    netip.AddrPort // peer of the first of them
 	Late          bool           // it has been running for a while: nobody could stop it at its exec
 	Unverified    bool           // the object that will really run could not be looked at
@@ -101,6 +102,7 @@ type Connect struct {
 	Unix     string         // path, or "@name" for an abstract socket
 	Datagram bool
 	Names    []string // host names that the workload's own name servers gave this address; lower case
+	Scan     Scan     // filled in by the judge
 	Resolver bool     // Peer is one of the workload's own name servers, and its questions are judged (Query)
 }
 

@@ -17,6 +17,7 @@ func ArmsOf(e *verdict.Engine) seccomp.Arms {
 		Reads:    n.Files.Reads != verdict.Allow,
 		Logs:     n.Logs,
 		Calls:    callsOfPolicy(e),
+		Accepts:  e.Needs().Accept,
 	}
 }
 
@@ -26,6 +27,8 @@ func unarmed(c policy.ControlID, a seccomp.Arms) string {
 	switch {
 	case c == policy.AnonymousExecutable && !a.AnonExec:
 		return "it was off when the workload started, so executable memory is not asked about"
+	case c == policy.Inbound && !a.Accepts:
+		return "inbound connections were not judged when the workload started"
 	}
 	return ""
 }

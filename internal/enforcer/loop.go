@@ -53,6 +53,8 @@ type Loop struct {
 	links   links // further names of files
 	users   users
 	lineage *lineage
+	scans   scans
+	self    int // our own process
 	folders folders
 	libs    libraries
 	calls   calls
@@ -96,6 +98,7 @@ func New(cfg Config, p Policies) (*Loop, error) {
 		digests: drift.NewDigests(maxDigests),
 		users:   users{path: cfg.Passwd, now: cfg.Now},
 		lineage: newLineage(cfg.Proc, os.Getpid()),
+		self:    os.Getpid(),
 	}
 	l.events = coalescer{window: cfg.Window, open: make(map[key]*pending), out: cfg.Recorder.Record}
 	l.observer.now = cfg.Now
@@ -208,6 +211,7 @@ func (l *Loop) Socket(s *action.Socket) (a intercept.Answer) {
 func (l *Loop) Connect(c *action.Connect) (a intercept.Answer) {
 	defer l.caught("connect", syscall.EPERM, &a)
 	p := l.current.Load()
+	l.scan(p, c)
 	d := p.Engine.Connect(c)
 	if d.Verdict != verdict.Deny {
 		l.observer.connect(c)

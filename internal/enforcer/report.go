@@ -145,7 +145,7 @@ func fillExec(l *Loop, ev *eventpb.Event, d verdict.Decision, e *action.Exec) {
 		}
 		ev.Attributes[k] = v
 	}
-	if e.SocketFDs != 0 && d.Control == policy.ReverseShell {
+	if e.SocketFDs != 0 && (d.Control == policy.ReverseShell || d.Control == policy.BindShell) {
 		note("peer", e.SocketPeer.String())
 		note("socket_fds", fdList(e.SocketFDs))
 	}
@@ -199,11 +199,12 @@ func (l *Loop) reportConnect(p *Policies, d verdict.Decision, c *action.Connect,
 		address = c.Peer.Addr().String()
 	}
 	l.report(found{p: p, d: d, a: a, kind: eventpb.Kind_KIND_NETWORK, proc: c.Proc,
-		object: proto + " " + address + " " + strconv.Itoa(int(c.Peer.Port())),
+		object: connectObject(d, c, proto+" "+address+" "+strconv.Itoa(int(c.Peer.Port()))),
 		fill: func(ev *eventpb.Event) {
 			ev.Object = &eventpb.Event_Network{Network: &eventpb.NetworkObject{
 				Protocol: proto, Address: address, Port: uint32(c.Peer.Port()), Direction: "outbound",
 			}}
+			ev.Attributes = scanned(d, c)
 		}})
 }
 

@@ -200,7 +200,7 @@ func reduce(st *ControlStatus, available bool, needs []policy.Need, s Support) {
 // ungated tells of the ways past outbound rules that are open without ptrace
 // (package notify, net_pass.go).
 func ungated(st *ControlStatus, r probe.Report) {
-	if (st.Control != policy.Outbound && st.Control != policy.Metadata) || st.State != Enforced || r.Has(probe.Ptrace) {
+	if (st.Control != policy.Outbound && st.Control != policy.Metadata && st.Control != policy.Reputation) || st.State != Enforced || r.Has(probe.Ptrace) {
 		return
 	}
 	why := "without ptrace a process with several threads that holds a UDP or raw socket can race to send a datagram through it unjudged"
@@ -255,7 +255,7 @@ func callsOf(c policy.ControlID) []string {
 		return []string{"settimeofday", "clock_settime"}
 	case policy.SocketFamilies:
 		return []string{"socket"}
-	case policy.Outbound, policy.Metadata, policy.DNS:
+	case policy.Outbound, policy.Metadata, policy.DNS, policy.PortScan, policy.Reputation:
 		return []string{"connect", "sendto", "sendmsg"}
 	}
 	return nil
@@ -268,10 +268,10 @@ func facilitiesOf(c policy.ControlID) []probe.Name {
 	case policy.ExecSessions:
 		return nil // it needs /proc (visited)
 	case policy.AllowedExecutables, policy.DeniedExecutables, policy.Drift, policy.Fileless, policy.PackageManagers,
-		policy.ReverseShell, policy.SetuidBinaries, policy.Interpreters, policy.Preload, policy.Users, policy.AnonymousExecutable:
+		policy.ReverseShell, policy.BindShell, policy.SetuidBinaries, policy.Interpreters, policy.Preload, policy.Users, policy.AnonymousExecutable:
 		// The second look at the exec stop is what makes these hold.
 		return append(scalar, probe.ProcMem, probe.Ptrace)
-	case policy.Outbound, policy.Metadata, policy.DNS, policy.FileRead, policy.FileWrite, policy.ReadOnlyFiles, policy.FileIntegrity:
+	case policy.Outbound, policy.Metadata, policy.DNS, policy.PortScan, policy.Reputation, policy.Bind, policy.LowPorts, policy.Inbound, policy.FileRead, policy.FileWrite, policy.ReadOnlyFiles, policy.FileIntegrity:
 		return append(scalar, probe.ProcMem, probe.AddFD)
 	case policy.Volumes:
 		return nil // /proc/self/mountinfo

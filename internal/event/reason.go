@@ -97,7 +97,8 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 		}
 		return s + ", as a reverse shell is."
 	case policy.BindShell:
-		return fmt.Sprintf("%s offered a shell on a listening port.", who)
+		return fmt.Sprintf("%s was started with a connection that %s opened as its %s, as a bind shell is.", object,
+			orElse(Text(e.GetAttributes()["peer"], 100), "somebody"), strings.ReplaceAll(orElse(rule, "standard input"), "+", ", "))
 	case policy.ExecSessions:
 		return session(e, rule, object)
 	case policy.ProcessLimit:
@@ -114,6 +115,8 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 		return fmt.Sprintf("%s tried to connect to %s, which rule %s denies.", who, peer(e.GetNetwork()), orElse(rule, "of the policy"))
 	case policy.Miners:
 		return minerSentence(e, rule, who, object)
+	case policy.Bind, policy.LowPorts, policy.Inbound, policy.PortScan, policy.Reputation:
+		return reached(e, control, rule, who)
 	case policy.DNS:
 		return nameSentence(e, rule, who)
 	case policy.SocketFamilies:

@@ -120,6 +120,7 @@ func (c *compiler) compile(p *policy.RuntimePolicy) {
 	c.decoys(&p.Spec.Controls)
 	c.capabilities(&p.Spec.Controls)
 	c.network(&p.Spec.Controls)
+	c.listening(&p.Spec.Controls)
 	c.nameResolution(&p.Spec.Controls)
 	c.cryptoMiners(&p.Spec.Controls)
 	c.privileges(&p.Spec.Controls)

@@ -18,6 +18,8 @@ type Engine struct {
 	connect   []check[action.Connect]
 	query     []check[action.Query]
 	talk      []check[action.Talk]
+	bind      []check[action.Bind]
+	accept    []check[action.Accept]
 	fork      []check[action.Fork]
 	session   []check[action.Session]
 	crowd     []check[action.Crowd]
@@ -58,6 +60,8 @@ func (e *Engine) seal() {
 	sortChecks(e.connect)
 	sortChecks(e.query)
 	sortChecks(e.talk)
+	sortChecks(e.bind)
+	sortChecks(e.accept)
 	sortChecks(e.fork)
 	sortChecks(e.session)
 	sortChecks(e.crowd)
@@ -73,6 +77,7 @@ func (e *Engine) seal() {
 	e.needs.Exec = len(e.exec) > 0
 	e.needs.Socket = len(e.socket) > 0
 	e.needs.Connect = len(e.connect) > 0
+	e.needs.Bind, e.needs.Accept = len(e.bind) > 0, len(e.accept) > 0
 	e.needs.Fork = len(e.fork) > 0
 	e.needs.Session = len(e.session) > 0
 	for i := range e.privilege {
@@ -200,9 +205,19 @@ type Needs struct {
 	Privilege  [privilegeKinds]bool // by action.PrivilegeKind
 
 	NameNeeds
+	NetworkNeeds
 
 	Files FileNeed // the strongest verdict about files
 	Logs  bool     // descriptors that may only append must stay so
+}
+
+// NetworkNeeds are those of the controls of what others can reach.
+type NetworkNeeds struct {
+	Bind       bool          // some control judges what is bound
+	Accept     bool          // some control judges inbound connections
+	ScanWindow time.Duration // for how long Connect.Scan counts; 0: it need not be filled in
+	ScanPorts  int           // the highest limits: more need not be counted
+	ScanHosts  int
 }
 
 // Needs gives what the engine looks at.

@@ -90,6 +90,14 @@ func (c *compiler) executables(k *policy.Controls) {
 			c.addExec(src, s.match)
 		}
 	}
+	if k.BindShell != nil {
+		if src := c.source(policy.BindShell, k.BindShell.Setting); src != nil {
+			c.e.needs.SocketFDs = true
+			s := &shells{ShellControl: k.BindShell, programs: c.paths(k.BindShell.AllowedProcesses), accepted: true,
+				parents: c.paths(k.BindShell.AllowedParents), peers: c.addrs(k.BindShell.AllowedPeers)}
+			c.addExec(src, s.match)
+		}
+	}
 }
 
 // Bits of st_mode (inode(7)).
@@ -186,6 +194,7 @@ type shells struct {
 	*policy.ShellControl
 	programs, parents *pathSet
 	peers             addrSet
+	accepted          bool // only connections that others started
 }
 
 // shellRules names the rule by the mask of descriptors that are sockets.
@@ -193,6 +202,9 @@ var shellRules = [8]policy.RuleID{"", "stdin", "stdout", "stdin+stdout", "stderr
 
 func (s *shells) match(a *action.Exec) policy.RuleID {
 	mask := a.SocketFDs & 7
+	if s.accepted {
+		mask &= a.AcceptedFDs
+	}
 	if mask == 0 || s.programs.has(a.Path) || a.Proc != nil && s.parents.has(a.Proc.Exe) {
 		return ""
 	}

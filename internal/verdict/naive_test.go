@@ -299,16 +299,20 @@ func naiveExec(ps []*policy.RuntimePolicy, w *Workload, a *action.Exec) Decision
 				add(policy.SetuidBinaries, k.Setting, "setgid")
 			}
 		}
-		if k := c.ReverseShell; k != nil && a.SocketFDs != 0 {
+		for id, mask := range map[policy.ControlID]uint8{policy.ReverseShell: a.SocketFDs, policy.BindShell: a.SocketFDs & a.AcceptedFDs} {
+			k := map[policy.ControlID]*policy.ShellControl{policy.ReverseShell: c.ReverseShell, policy.BindShell: c.BindShell}[id]
+			if k == nil || mask == 0 {
+				continue
+			}
 			peer := naivePeer(a.SocketPeer)
 			if !anyGlob(k.AllowedProcesses, a.Path) && !anyGlob(k.AllowedParents, a.Proc.Exe) && !anyAddr(k.AllowedPeers, peer) && !(k.AllowLoopback && peer.IsLoopback()) {
 				var fds []string
 				for i, name := range []string{"stdin", "stdout", "stderr"} {
-					if a.SocketFDs&(1<<i) != 0 {
+					if mask&(1<<i) != 0 {
 						fds = append(fds, name)
 					}
 				}
-				add(policy.ReverseShell, k.Setting, strings.Join(fds, "+"))
+				add(id, k.Setting, strings.Join(fds, "+"))
 			}
 		}
 	}

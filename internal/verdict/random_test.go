@@ -156,6 +156,7 @@ func (r random) policy(name string) *policy.RuntimePolicy {
 		}),
 	}
 	p.Spec.Controls.DNS = maybe(r, r.dns)
+	r.listening(&p.Spec.Controls)
 	for range r.IntN(3) {
 		x := policy.Exception{Controls: some(r, 2, policy.Drift, policy.Outbound, policy.Mounts, policy.AllowedExecutables, policy.DNS), Processes: r.globs(1), Users: r.users(), Paths: r.globs(1),
 			Digests: r.digests(), CIDRs: r.cidrs(), Ports: r.ports(), Syscalls: r.calls()}
@@ -196,7 +197,7 @@ func (r random) peer() netip.AddrPort {
 
 func (r random) exec() *action.Exec {
 	a := &action.Exec{Proc: r.proc(), Path: pick(r, paths...), Requested: pick(r, paths...), Origin: action.Origin(r.IntN(6)), Script: r.IntN(3) == 0,
-		Fileless: r.IntN(5) == 0, SocketFDs: uint8(pick(r, 0, 0, 0, 1, 3, 7, 4)), SocketPeer: r.peer(), Unverified: r.IntN(12) == 0, Args: []string{pick(r, "a", "zz")}}
+		Fileless: r.IntN(5) == 0, SocketFDs: uint8(pick(r, 0, 0, 0, 1, 3, 7, 4)), AcceptedFDs: uint8(r.IntN(8)), SocketPeer: r.peer(), Unverified: r.IntN(12) == 0, Args: []string{pick(r, "a", "zz")}}
 	if r.IntN(4) > 0 {
 		a.Digest = digest(byte(1 + r.IntN(4)))
 	}
@@ -213,7 +214,7 @@ func (r random) exec() *action.Exec {
 }
 
 func (r random) connect() *action.Connect {
-	a := &action.Connect{Proc: r.proc(), Protocol: action.Protocol(r.IntN(5))}
+	a := &action.Connect{Proc: r.proc(), Protocol: action.Protocol(r.IntN(5)), Scan: action.Scan{Ports: pick(r, 0, 1, 3, 25, 31), Hosts: pick(r, 0, 2, 4, 60)}}
 	if a.Protocol == action.ProtoUnix {
 		a.Unix = pick(r, "/run/x.sock", "/run/y/z.sock", "@bus", "@other", "")
 	} else {
@@ -273,7 +274,7 @@ func compare(t *testing.T, r random, counts map[Verdict]int) {
 	for i := range 50 {
 		var a any
 		var got, again, want Decision
-		switch i % 7 {
+		switch i % 9 {
 		case 0:
 			x := r.exec()
 			a, got, again, want = x, e.Exec(x), shuffled.Exec(x), naiveExec(ps, &w, x)
@@ -295,6 +296,12 @@ func compare(t *testing.T, r random, counts map[Verdict]int) {
 		case 6:
 			x := &action.Crowd{Proc: r.proc(), Tasks: r.IntN(8), Depth: r.IntN(5)}
 			a, got, again, want = x, e.Crowd(x), shuffled.Crowd(x), naiveCrowd(ps, &w, x)
+		case 7:
+			x := r.bind()
+			a, got, again, want = x, e.Bind(x), shuffled.Bind(x), naiveBind(ps, &w, x)
+		case 8:
+			x := r.accept()
+			a, got, again, want = x, e.Accept(x), shuffled.Accept(x), naiveAccept(ps, &w, x)
 		}
 		counts[got.Verdict]++
 		if got != want || again != got {

@@ -522,6 +522,8 @@ type NetworkObject struct {
 	Domain         int32                  `protobuf:"varint,5,opt,name=domain,proto3" json:"domain,omitempty"`
 	Type           int32                  `protobuf:"varint,6,opt,name=type,proto3" json:"type,omitempty"`
 	SocketProtocol int32                  `protobuf:"varint,7,opt,name=socket_protocol,json=socketProtocol,proto3" json:"socket_protocol,omitempty"`
+	LocalAddress   string                 `protobuf:"bytes,20,opt,name=local_address,json=localAddress,proto3" json:"local_address,omitempty"` // what is bound, or was connected to
+	LocalPort      uint32                 `protobuf:"varint,21,opt,name=local_port,json=localPort,proto3" json:"local_port,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -601,6 +603,20 @@ func (x *NetworkObject) GetType() int32 {
 func (x *NetworkObject) GetSocketProtocol() int32 {
 	if x != nil {
 		return x.SocketProtocol
+	}
+	return 0
+}
+
+func (x *NetworkObject) GetLocalAddress() string {
+	if x != nil {
+		return x.LocalAddress
+	}
+	return ""
+}
+
+func (x *NetworkObject) GetLocalPort() uint32 {
+	if x != nil {
+		return x.LocalPort
 	}
 	return 0
 }
@@ -1249,7 +1265,7 @@ const file_internal_event_event_proto_rawDesc = "" +
 	"\rdigest_before\x18\x16 \x01(\tR\fdigestBefore\x12!\n" +
 	"\fdigest_after\x18\x17 \x01(\tR\vdigestAfter\x12\x16\n" +
 	"\x06detail\x18\x18 \x01(\tR\x06detail\x12\x18\n" +
-	"\asyscall\x18\x19 \x01(\tR\asyscall\"\xcc\x01\n" +
+	"\asyscall\x18\x19 \x01(\tR\asyscall\"\x90\x02\n" +
 	"\rNetworkObject\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\tR\bprotocol\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x12\n" +
@@ -1257,7 +1273,10 @@ const file_internal_event_event_proto_rawDesc = "" +
 	"\tdirection\x18\x04 \x01(\tR\tdirection\x12\x16\n" +
 	"\x06domain\x18\x05 \x01(\x05R\x06domain\x12\x12\n" +
 	"\x04type\x18\x06 \x01(\x05R\x04type\x12'\n" +
-	"\x0fsocket_protocol\x18\a \x01(\x05R\x0esocketProtocol\">\n" +
+	"\x0fsocket_protocol\x18\a \x01(\x05R\x0esocketProtocol\x12#\n" +
+	"\rlocal_address\x18\x14 \x01(\tR\flocalAddress\x12\x1d\n" +
+	"\n" +
+	"local_port\x18\x15 \x01(\rR\tlocalPort\">\n" +
 	"\n" +
 	"CallObject\x12\x18\n" +
 	"\asyscall\x18\x01 \x01(\tR\asyscall\x12\x16\n" +

@@ -33,6 +33,7 @@ func families() [][]entry {
 		clockFamily(),
 		selfFamily(),
 		netFamily(),
+		acceptFamily(),
 		fileFamily(),
 		dnsFamily(),
 	}

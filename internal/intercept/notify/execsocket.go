@@ -15,7 +15,7 @@ import (
 // sockets finds out which of the standard descriptors are connected INET
 // sockets: the mark of a reverse shell.
 func (a *attempt) sockets() {
-	a.SocketFDs, a.SocketPeer = 0, netip.AddrPort{}
+	a.SocketFDs, a.AcceptedFDs, a.SocketPeer = 0, 0, netip.AddrPort{}
 	if !a.s.sockets.Load() {
 		return
 	}
@@ -49,6 +49,9 @@ func (a *attempt) sockets() {
 			}
 			if peer, ok := peerOf(b, ino); ok {
 				a.SocketFDs |= 1 << i
+				if n, err := strconv.ParseUint(ino, 10, 64); err == nil && !a.s.net.made(n) {
+					a.AcceptedFDs |= 1 << i // what the tree connected, we made
+				}
 				if !a.SocketPeer.IsValid() {
 					a.SocketPeer = peer
 				}

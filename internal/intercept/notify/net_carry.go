@@ -13,7 +13,7 @@ import (
 )
 
 // carryWhole has a carrier make the caller's own call.
-func (s *Supervisor) carryWhole(b *borrowed, connecting, control bool) {
+func (s *Supervisor) carryWhole(b *borrowed, as use, control bool) {
 	k, err := b.carrier()
 	if err != nil {
 		if !errors.Is(err, errGone) {
@@ -24,7 +24,7 @@ func (s *Supervisor) carryWhole(b *borrowed, connecting, control bool) {
 	}
 	fd := int(int32(b.args[0]))
 	var v int64
-	fit := s.fitness(k.tid, fd, connecting)
+	fit := s.fitness(k.tid, fd, as)
 	if fit == fits {
 		run := k.run
 		if k.mayBlock(fd) {
@@ -67,9 +67,9 @@ const (
 // fitness looks at descriptor fd of a task. Sends over TCP go where the
 // connection leads; connecting a TCP socket is the kernel's to refuse where
 // the tree is gated.
-func (s *Supervisor) fitness(tid, fd int, connecting bool) fitness {
+func (s *Supervisor) fitness(tid, fd int, as use) fitness {
 	inode, e := s.socketInode(tid, fd)
-	if e != 0 || s.net.dangerous(inode, connecting) {
+	if e != 0 || s.net.dangerous(inode, as) {
 		return changed
 	}
 	switch proto := s.protocolOf(tid, fd); {
@@ -77,7 +77,7 @@ func (s *Supervisor) fitness(tid, fd int, connecting bool) fitness {
 		return changed
 	case !internet(proto):
 		return fits
-	case strings.HasPrefix(proto, "TCP") && (!connecting || s.net.gated):
+	case strings.HasPrefix(proto, "TCP") && (as == sending || as == connecting && s.net.gated):
 		return fits
 	}
 	return unfit

@@ -152,7 +152,7 @@ func (s *Supervisor) connectSettled(c *Call, k *sock, p phase, addr []byte, sum 
 		if !s.net.gated && s.judgesPeers() {
 			return s.dissolve(c)
 		}
-		return s.passOn(c, true)
+		return s.passOn(c, connecting)
 	}
 	if p == settled {
 		s.net.setPhase(k, connected)
@@ -296,7 +296,7 @@ func (s *Supervisor) foreignConnect(c *Call, inode uint64, addr []byte) Response
 			return r
 		}
 	}
-	return s.passOn(c, true)
+	return s.passOn(c, connecting)
 }
 
 // adopt takes a duplicate of an INET socket that we did not make, where

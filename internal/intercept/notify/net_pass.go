@@ -18,16 +18,24 @@ import (
 //   - nobody else can change the caller's descriptor table.
 //
 // Otherwise the call is carried out where it cannot matter (net_carry.go).
-// connecting: it is not a send.
-func (s *Supervisor) passOn(c *Call, connecting bool) Response {
+func (s *Supervisor) passOn(c *Call, as use) Response {
 	switch {
-	case s.net.departWith(c, connecting):
+	case as != binding && s.net.departWith(c, as == connecting):
 		return done()
-	case !s.judgesPeers(), c.alone(), s.cfg.noBorrow:
+	case as != binding && !s.judgesPeers(), c.alone(), s.cfg.noBorrow:
 		return cont()
 	}
-	return s.carry(c, connecting)
+	return s.carry(c, as)
 }
+
+// use is what a call does with its descriptor.
+type use uint8
+
+const (
+	sending    use = iota
+	connecting     // anything that can make a socket lead elsewhere
+	binding        // bind and listen, where somebody judges these
+)
 
 // judgesPeers says whether anybody cares where connections lead.
 func (s *Supervisor) judgesPeers() bool {
@@ -45,12 +53,12 @@ func (s *Supervisor) judgesPeers() bool {
 //     copy, after a look at what the number names there (carrier.go);
 //
 // Where that cannot be done the call is contested.
-func (s *Supervisor) carry(c *Call, connecting bool) Response {
+func (s *Supervisor) carry(c *Call, as use) Response {
 	c.Slow()
 	if s.net.isStubborn(c.Process()) {
 		return s.contested(c)
 	}
-	as, h := s.rewriteOf(c)
+	other, h := s.rewriteOf(c)
 	if !c.Valid() {
 		return fail(syscall.EINTR)
 	}
@@ -62,10 +70,10 @@ func (s *Supervisor) carry(c *Call, connecting bool) Response {
 		return done()
 	}
 	s.net.carried.Add(1)
-	if as.nr != 0 && (!as.quiet || b.mask&pipeSignal == 0) {
-		s.rewrite(b, as)
+	if other.nr != 0 && (!other.quiet || b.mask&pipeSignal == 0) {
+		s.rewrite(b, other)
 	} else {
-		s.carryWhole(b, connecting, h.control)
+		s.carryWhole(b, as, h.control)
 	}
 	return done()
 }

@@ -147,7 +147,13 @@ func TestNetworkRaces(t *testing.T) {
 				replace, withoutGate = controlRun, true
 			}
 			defer func() { replace, withoutGate, withoutBorrow = nil, false, false }()
-			if through, _ := run(min(20_000, 4*raceRounds(t))); through == 0 {
+			through := int64(0)
+			for range 10 { // on a busy machine it may need some more
+				if through, _ = run(min(20_000, 4*raceRounds(t))); through > 0 {
+					break
+				}
+			}
+			if through == 0 {
 				t.Error("the attack does not work even against CONTINUE: this test proves nothing")
 			}
 		})

@@ -70,11 +70,11 @@ func (s *Supervisor) sendTarget(c *Call, flags int) (k *sock, r Response, own bo
 		}
 		return nil, fail(syscall.EOPNOTSUPP), false
 	case k == nil:
-		return nil, s.passOn(c, false), false
+		return nil, s.passOn(c, sending), false
 	case k.kind.stream():
 		// The address has no effect; data goes where connect led.
 		s.net.put(k)
-		return nil, s.passOn(c, false), false
+		return nil, s.passOn(c, sending), false
 	}
 	if fd, _ := s.net.state(k); fd < 0 {
 		s.net.put(k)

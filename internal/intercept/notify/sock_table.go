@@ -71,13 +71,14 @@ type sock struct {
 	op sync.Mutex // serialises changes of O_NONBLOCK around a connect
 
 	// Guarded by netState.mu.
-	fd     int // our duplicate, -1 once let go
-	users  int // operations under way: the duplicate stays open
-	gone   bool
-	drop   bool // close the duplicate when users is 0
-	asks   bool // pointed at an endpoint of package resolve
-	phase  phase
-	misses int // sweeps in a row that did not find it
+	fd      int // our duplicate, -1 once let go
+	users   int // operations under way: the duplicate stays open
+	gone    bool
+	drop    bool // close the duplicate when users is 0
+	asks    bool // pointed at an endpoint of package resolve
+	phase   phase
+	listens bool // its listen has succeeded
+	misses  int  // sweeps in a row that did not find it
 }
 
 // phase is how far a socket came; without a duplicate it tells what connect
@@ -215,15 +216,20 @@ func (n *netState) roamsNow(inode uint64) bool {
 	return k != nil && k.roams || n.ghost.has(inode)
 }
 
-// dangerous is roamsNow for a connect, or else for a send.
-func (n *netState) dangerous(inode uint64, connecting bool) bool {
+// dangerous says whether a socket must not be used so unjudged.
+func (n *netState) dangerous(inode uint64, as use) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if k := n.socks[inode]; k != nil && !connecting && k.kind.tcp() {
-		return false
-	}
 	k := n.socks[inode]
-	return k != nil && k.roams || n.ghost.has(inode)
+	switch {
+	case n.ghost.has(inode):
+		return true
+	case k == nil:
+		return false
+	case as == binding:
+		return true
+	}
+	return k.roams && (as == connecting || !k.kind.tcp())
 }
 
 // isGhost says whether a socket was swept that may still be alive.
@@ -276,4 +282,11 @@ func (n *netState) installed(k *sock, num int) {
 	k.num = num
 	k.users--
 	n.closeIfIdle(k)
+}
+
+// made says whether we made a socket (and remember it).
+func (n *netState) made(inode uint64) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.socks[inode] != nil || n.ghost.has(inode)
 }

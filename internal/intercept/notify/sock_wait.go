@@ -32,6 +32,12 @@ type waiter struct {
 // tick is how long a signal to a blocked caller may go unseen.
 const tick = 20 * time.Millisecond
 
+// Beyond longWait ticks a signal may go unseen longShare times as long.
+const (
+	longWait  = 50
+	longShare = 8
+)
+
 // maxWaits bounds the operations under way; beyond it callers get ENOBUFS.
 const maxWaits = 16384
 
@@ -43,6 +49,7 @@ type waitOp struct {
 	call   *Call // nil: nobody waits
 	until  time.Time
 	events uint32 // 0: EpollOut
+	looks  int    // how often was looked after the caller
 	noted  int    // ticks in a row with a pending signal
 	// retry tries again without blocking. more: not yet.
 	retry  func() (r Response, more bool)
@@ -220,6 +227,10 @@ func (s *Supervisor) lookAround(w *waiter, now time.Time) {
 		case !op.until.IsZero() && now.After(op.until):
 			s.end(w, op, op.late)
 		default:
+			// One that waits for long (accept) is looked after less often.
+			if op.looks++; op.looks > longWait && op.looks%longShare != 0 {
+				continue
+			}
 			own, shared := pendingSignals(op.call.TID())
 			if own || shared {
 				op.noted++

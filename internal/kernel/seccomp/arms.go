@@ -28,4 +28,7 @@ type Arms struct {
 	AnonExec bool
 	// Calls are those that the policy lists by itself.
 	Calls CallSet
+	// Accepts notifies accept and accept4, so that an inbound connection is
+	// judged before the application knows of it.
+	Accepts bool
 }

@@ -64,6 +64,9 @@ func Program(s Start) ([]linux.SockFilter, error) {
 		head = append(head, receives(auditArch)...)
 	}
 	head = append(head, maps(numbers(), auditArch, s.Arms)...)
+	if s.Arms.Accepts {
+		head = append(head, accepts(auditArch)...)
+	}
 	head = append(head, targets(numbers(), auditArch, s.Protect)...)
 	return append(head, base...), nil
 }

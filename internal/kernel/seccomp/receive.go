@@ -12,6 +12,8 @@ var armed = map[string]int{
 	"recvfrom":    syscall.SYS_RECVFROM,
 	"recvmsg":     syscall.SYS_RECVMSG,
 	"getpeername": syscall.SYS_GETPEERNAME,
+	"accept":      syscall.SYS_ACCEPT,
+	"accept4":     syscall.SYS_ACCEPT4,
 }
 
 // receives notifies the calls that tell a program who sent something:

@@ -1,0 +1,47 @@
+package event
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/limpet-security/limpet/internal/event/eventpb"
+	"github.com/limpet-security/limpet/internal/policy"
+)
+
+// reached tells of what others can reach, or were tried to be reached.
+func reached(e *eventpb.Event, control policy.ControlID, rule, who string) string {
+	n := e.GetNetwork()
+	local := "an address"
+	if a := n.GetLocalAddress(); a != "" {
+		local = Text(a, 64)
+		if p := n.GetLocalPort(); p != 0 {
+			local += " port " + strconv.Itoa(int(p))
+		}
+	}
+	switch control {
+	case policy.Bind:
+		switch rule {
+		case "not-listed":
+			return fmt.Sprintf("%s tried to offer a service on %s, which is not among the allowed ports.", who, local)
+		case "addresses":
+			return fmt.Sprintf("%s tried to bind %s, which is not among the allowed addresses.", who, local)
+		}
+		return fmt.Sprintf("%s tried to bind %s, which rule %s denies.", who, local, orElse(rule, "of the policy"))
+	case policy.LowPorts:
+		return fmt.Sprintf("%s tried to bind %s, a low port.", who, local)
+	case policy.Inbound:
+		if rule == "not-listed" {
+			return fmt.Sprintf("%s connected to %s of %s; no rule allows this peer.", peer(n), local, who)
+		}
+		return fmt.Sprintf("%s connected to %s of %s; rule %s denies this peer.", peer(n), local, who, orElse(rule, "of the policy"))
+	case policy.PortScan:
+		what := orElse(Text(e.GetAttributes()["ports"], 16), "many") + " ports of one host"
+		if rule == "maxHosts" {
+			what = orElse(Text(e.GetAttributes()["hosts"], 16), "many") + " hosts"
+		}
+		return fmt.Sprintf("%s tried %s within a short time, the last of them %s, as a port scan does.", who, what, peer(n))
+	case policy.Reputation:
+		return fmt.Sprintf("%s tried to connect to %s, an address known for attacks.", who, peer(n))
+	}
+	return ""
+}
