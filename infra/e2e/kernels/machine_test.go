@@ -26,12 +26,13 @@ type machine struct {
 	qemu    string
 	flags   []string
 	console string
+	yama    int // ptrace_scope for the tests
 }
 
 var machines = []machine{
-	{name: "amd64-5.10", arch: "amd64", gcc: "gcc", qemu: "qemu-system-x86_64", flags: []string{"-cpu", "max"}, console: "ttyS0"},
-	{name: "amd64-6.1", arch: "amd64", gcc: "gcc", qemu: "qemu-system-x86_64", flags: []string{"-cpu", "max"}, console: "ttyS0"},
-	{name: "arm64-6.1", arch: "arm64", gcc: "aarch64-linux-gnu-gcc", qemu: "qemu-system-aarch64", flags: []string{"-machine", "virt", "-cpu", "cortex-a57"}, console: "ttyAMA0"},
+	{name: "amd64-5.10", arch: "amd64", gcc: "gcc", qemu: "qemu-system-x86_64", flags: []string{"-cpu", "max"}, console: "ttyS0", yama: 0},
+	{name: "amd64-6.1", arch: "amd64", gcc: "gcc", qemu: "qemu-system-x86_64", flags: []string{"-cpu", "max"}, console: "ttyS0", yama: 1},
+	{name: "arm64-6.1", arch: "arm64", gcc: "aarch64-linux-gnu-gcc", qemu: "qemu-system-aarch64", flags: []string{"-machine", "virt", "-cpu", "cortex-a57"}, console: "ttyAMA0", yama: 1},
 }
 
 // root is the folder of the checkout, seen from this package.

@@ -75,7 +75,7 @@ var (
 // question is one status, asked under a Yama scope.
 type question struct {
 	asker
-	scope int // -1: as the kernel has it
+	scope int
 	rung  string
 	extra map[string]string // facilities that this scope takes away
 	// Controls that are then unavailable.
@@ -83,19 +83,16 @@ type question struct {
 }
 
 func (q question) step() step {
-	command := q.as + "/t/microenforcer status --json --policy /t/all.yaml 2>/dev/null"
-	if q.scope >= 0 {
-		command = fmt.Sprintf("echo %d >/proc/sys/kernel/yama/ptrace_scope || exit 99; %s", q.scope, command)
-	}
+	command := fmt.Sprintf("echo %d >/proc/sys/kernel/yama/ptrace_scope || exit 99; %s/t/microenforcer status --json --policy /t/all.yaml 2>/dev/null", q.scope, q.as)
 	return step{fmt.Sprintf("status of %s, Yama %d", q.name, q.scope), command}
 }
 
 var (
 	closed    = map[string]string{"ptrace_seize": notYou, "proc_mem": noAccess, "process_vm_readv": notYou, "pidfd_getfd": notYou, "other_uid": noAccess, "seccomp_trace": notYou}
 	questions = []question{
-		{asker: asRoot, scope: -1, rung: "A2"},
-		{asker: asCapless, scope: -1, rung: "A2"},
-		{asker: asUser, scope: -1, rung: "A2"},
+		{asker: asRoot, scope: 0, rung: "A2"},
+		{asker: asCapless, scope: 0, rung: "A2"},
+		{asker: asUser, scope: 0, rung: "A2"},
 		{asker: asRoot, scope: 1, rung: "A2"},
 		{asker: asCapless, scope: 1, rung: "A2"},
 		{asker: asUser, scope: 1, rung: "A2"},
@@ -103,9 +100,7 @@ var (
 		{asker: asRoot, scope: 2, rung: "A2"},
 		{asker: asCapless, scope: 2, rung: "A3", extra: closed, exec: true, network: true},
 		{asker: asUser, scope: 2, rung: "A3", extra: closed, exec: true, network: true},
-	}
-	// Nobody attaches any more. The kernel never takes this back.
-	lastQuestions = []question{
+		// Nobody attaches any more. The kernel never takes this back: it comes last.
 		{asker: asRoot, scope: 3, rung: "A3", extra: closed, exec: true, network: true},
 	}
 )

@@ -34,6 +34,7 @@ var helpers = map[string]func(){
 	"sleep": func() { time.Sleep(time.Minute) },
 	"calls": helperCalls,
 	"exec":  func() { helperExec(os.Getenv("HOW"), os.Getenv("TARGET")) },
+	"busy":  helperBusy,
 }
 
 // helperExec becomes target in one of many ways, or prints the errno.

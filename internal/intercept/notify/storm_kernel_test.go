@@ -3,6 +3,7 @@
 package notify
 
 import (
+	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -12,12 +13,21 @@ import (
 	"github.com/limpet-security/limpet/internal/intercept"
 )
 
+// kernelsOfTest says whether to do as if there were no WAIT_KILLABLE: as it is,
+// and, where the kernel is this machine's, both.
+func kernelsOfTest() []bool {
+	if testing.Short() {
+		return []bool{false}
+	}
+	return []bool{false, true}
+}
+
 // 5,000 spawns, up to 200 at once: every one is verified, none hangs.
 func TestSpawnStorm(t *testing.T) {
 	dir := scratch(t)
 	spawn := compile(t, dir, "spawn")
 	good := compile(t, dir, "good")
-	for _, old := range []bool{false, true} {
+	for _, old := range kernelsOfTest() {
 		withoutKillable = old
 		j := &judge{}
 		want := 5000
@@ -68,7 +78,7 @@ func TestSignals(t *testing.T) {
 	dir := scratch(t)
 	signals := compile(t, dir, "signals")
 	good := compile(t, dir, "good")
-	for _, old := range []bool{false, true} {
+	for _, old := range kernelsOfTest() {
 		withoutKillable = old
 		out, st := supervised(t, &judge{}, nil, signals, "2", good)
 		withoutKillable = false
@@ -85,9 +95,13 @@ func TestExecBesideThreads(t *testing.T) {
 	threads := compile(t, dir, "threads")
 	good := compile(t, dir, "good")
 	evil := compile(t, dir, "evil")
-	for _, old := range []bool{false, true} {
+	for _, old := range kernelsOfTest() {
 		withoutKillable = old
-		for range 5 {
+		rounds := 5
+		if testing.Short() {
+			rounds = 1
+		}
+		for range rounds {
 			j := &judge{execStarted: func(e *action.Exec) intercept.Answer {
 				if e.Path == evil {
 					return intercept.Answer{Errno: syscall.EACCES}
@@ -109,12 +123,36 @@ func TestExecBesideThreads(t *testing.T) {
 // takes from us after we have carried it out is not carried out twice.
 func TestSignalsOnSockets(t *testing.T) {
 	p := compile(t, scratch(t), "netsignals")
-	for _, old := range []bool{false, true} {
+	for _, old := range kernelsOfTest() {
 		withoutKillable = old
 		out, st := supervised(t, &judge{}, nil, p, "2")
 		withoutKillable = false
 		t.Log(strings.TrimSpace(out))
 		if !strings.Contains(out, "0 bad, 0 leaked\n") || st.ExitStatus() != 0 {
+			t.Errorf("without killable %v: got %q, %v", old, out, st)
+		}
+	}
+}
+
+// C3: a busy Go program, which interrupts itself all the time, does not hang
+// and sees no call fail; also where any signal interrupts a notification.
+func TestSignalsOfGo(t *testing.T) {
+	limit := "3s"
+	if os.Getenv("LIMPET_SOAK") != "" {
+		limit = "50s" // supervised ends what takes longer than a minute
+	}
+	for _, old := range kernelsOfTest() {
+		withoutKillable = old
+		out, st := supervised(t, &judge{}, []string{"LIMPET_TEST_HELPER=busy", "BUSY=" + limit}, self(t))
+		withoutKillable = false
+		t.Log(strings.TrimSpace(out))
+		var lines []string
+		for line := range strings.Lines(out) {
+			if !strings.HasPrefix(line, "connections ") {
+				lines = append(lines, line)
+			}
+		}
+		if strings.Join(lines, "") != "ended\n" || st.ExitStatus() != 0 {
 			t.Errorf("without killable %v: got %q, %v", old, out, st)
 		}
 	}
