@@ -16,6 +16,7 @@ type asks struct {
 	mu    sync.Mutex
 	next  map[string]time.Time // when a name may be asked again
 	under map[string]chan struct{}
+	room  chan struct{} // lookups under way
 }
 
 // Bounds of looking up.
@@ -45,6 +46,7 @@ func (r *Resolver) Prepare(a *action.Connect) <-chan struct{} {
 	r.asks.mu.Lock()
 	if r.asks.next == nil {
 		r.asks.next, r.asks.under = make(map[string]time.Time), make(map[string]chan struct{})
+		r.asks.room = make(chan struct{}, maxUnder)
 	}
 	for _, n := range names {
 		if ch := r.asks.under[n]; ch != nil {
@@ -53,7 +55,7 @@ func (r *Resolver) Prepare(a *action.Connect) <-chan struct{} {
 		}
 		next, known := r.asks.next[n]
 		matters = matters || !known
-		if now.Before(next) || len(r.asks.under) >= maxUnder || r.ctx.Err() != nil {
+		if now.Before(next) || len(r.asks.under) >= maxAsks || r.ctx.Err() != nil {
 			continue
 		}
 		if len(r.asks.next) >= maxAsks {
@@ -71,6 +73,12 @@ func (r *Resolver) Prepare(a *action.Connect) <-chan struct{} {
 				close(ch)
 			}()
 			defer r.caught()
+			select {
+			case r.asks.room <- struct{}{}:
+				defer func() { <-r.asks.room }()
+			case <-r.ctx.Done():
+				return
+			}
 			r.lookUp(n)
 		})
 	}

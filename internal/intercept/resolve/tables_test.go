@@ -142,6 +142,16 @@ func TestTunnels(t *testing.T) {
 		{"reverse lookups", func(i int) (string, uint16, time.Duration) {
 			return fmt.Sprintf("%d.%d.2.10.in-addr.arpa", i%250, i/250), 12, time.Millisecond
 		}, 5000, false},
+		{"services of a large cluster", func(i int) (string, uint16, time.Duration) {
+			return fmt.Sprintf("backend-of-orders-%d.team-%d.svc.cluster.local", i%300, i%7), 1, 150 * time.Millisecond
+		}, 2000, false},
+		{"addresses of a cloud", func(i int) (string, uint16, time.Duration) {
+			return fmt.Sprintf("ip-10-%d-%d-17.eu-central-1.compute.internal", i%200, 255-i%200), 1, 200 * time.Millisecond
+		}, 1000, false},
+		{"data with hyphens, in a flood", func(i int) (string, uint16, time.Duration) {
+			s := blob(20)
+			return s[:8] + "-" + s[8:16] + "-" + s[16:24] + "-" + s[24:] + ".evil.test", 1, 50 * time.Millisecond
+		}, 1200, true},
 		{"load balancers", func(i int) (string, uint16, time.Duration) {
 			return fmt.Sprintf("internal-web-%08x.eu-west-1.elb.amazonaws.com", i%20), 1, 100 * time.Millisecond
 		}, 600, false},

@@ -16,7 +16,8 @@ import (
 // kept for a window of a minute, per domain that somebody can register.
 //
 // What else looks like that: reverse lookups (left out), block lists (short
-// labels), virus scanners that ask for digests of files (they do look like it;
+// labels), the services of a large cluster and a cloud's names for addresses
+// (words and hyphens: only a flood of them counts), virus scanners that ask for digests of files (they do look like it;
 // a policy can except the process).
 type tunnels struct {
 	mu sync.Mutex
@@ -30,7 +31,8 @@ type domain struct {
 	why     string
 	names   map[uint64]struct{} // hashes of different prefixes
 	bytes   int                 // of them
-	coded   int                 // of them that look like encoded data
+	coded   int                 // of them that are long and look like encoded data
+	dense   int                 // of them that look like encoded data without any hyphens
 	odd     int                 // of types that carry much: NULL, TXT, private ones
 }
 
@@ -39,12 +41,14 @@ const (
 	tunnelWindow = time.Minute
 	tunnelHold   = 10 * time.Minute // after the last question that looked like it
 	maxDomains   = 1024
-	maxPrefixes  = 2048 // of one domain; more are not told apart
-	longPrefix   = 100  // bytes below the domain in one name that looks encoded
-	longNames    = 3    // of those: one can be a certificate's fingerprint
+	maxPrefixes  = 512 // of one domain; more are not looked at
+	longPrefix   = 100 // bytes below the domain in one name that looks encoded
+	longNames    = 3   // of those: one can be a certificate's fingerprint
 	manyBytes    = 4096
 	manyNames    = 60
-	meanPrefix   = 20 // bytes a name, with manyNames
+	meanPrefix   = 20       // bytes a name, with manyNames
+	floodBytes   = 16 << 10 // whatever the names look like
+	floodNames   = 400
 	manyOdd      = 20
 	manyNull     = 3
 )
@@ -113,12 +117,16 @@ func (d *domain) count(prefix string, typ uint16) {
 	if _, dup := d.names[h]; dup {
 		return
 	}
-	if len(d.names) < maxPrefixes {
-		d.names[h] = struct{}{}
+	if len(d.names) >= maxPrefixes {
+		return // enough is known, and one more cannot be told from one again
 	}
+	d.names[h] = struct{}{}
 	d.bytes += len(prefix)
 	if len(prefix) >= longPrefix && encoded(prefix) {
 		d.coded++
+	}
+	if len(prefix) >= meanPrefix && strings.Count(prefix, "-")*20 <= len(prefix) && encoded(prefix) {
+		d.dense++
 	}
 	switch {
 	case typ == typeNULL, typ == 65399, typ >= 65280 && typ < 65535:
@@ -135,7 +143,8 @@ func (d *domain) judge() string {
 		return fmt.Sprintf("%d names of more than %d bytes that look like encoded data within a minute", d.coded, longPrefix)
 	case d.odd >= manyOdd:
 		return fmt.Sprintf("many different names asked for TXT, NULL or private records within a minute (%d)", n)
-	case d.bytes >= manyBytes && n >= manyNames && d.bytes/n >= meanPrefix:
+	case d.bytes >= manyBytes && n >= manyNames && d.bytes/n >= meanPrefix && d.dense*5 >= n*4,
+		d.bytes >= floodBytes && n >= floodNames && d.bytes/n >= meanPrefix:
 		return fmt.Sprintf("%d different names with %d bytes in all within a minute", n, d.bytes)
 	}
 	return ""
