@@ -3,8 +3,11 @@
 package microenforcer_test
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -127,6 +130,93 @@ func TestDockerKillAttempts(t *testing.T) {
 			}
 			if len(r.of("selfProtection")) == 0 {
 				t.Errorf("no event tells of it: %s", r.brief())
+			}
+		})
+	}
+}
+
+// S5: when the enforcer is killed from outside the container, nothing is
+// executed and nothing connects afterwards, and soon nothing is left that could
+// open a file.
+func TestDockerEnforcerKilled(t *testing.T) {
+	buildImages(t)
+	p := writePolicy(t, filepath.Join(t.TempDir(), "p.yaml"), quietPolicy+"    outbound: {mode: enforce, deny: [{cidrs: [192.0.2.1/32]}]}\n")
+	pause := unique(t)
+	must(t, "run", "-d", "--name", pause, "--network", "none", scratchImage, "/tmp/attack", "sleep", "300s")
+	for name, flags := range map[string][]string{"PID 1": nil, "docker init": {"--init"}, "shared": {"--pid=container:" + pause}, "uid 1000": {"--init", "--user", "1000"}} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			os.Chmod(dir, 0o777)
+			// It leaves the enforcer's process tree and its session first.
+			c := detached(t, append([]string{"-v", dir + ":/out"}, flags...), p, "sh", "-c", "(/tmp/attack persist /out/done &) ; sleep 300")
+			time.Sleep(700 * time.Millisecond)
+			pid := enforcerOf(t, c)
+			killed := time.Now()
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(3 * time.Second)
+			b, err := os.ReadFile(filepath.Join(dir, "done"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			before, after, last := map[string]int{}, map[string]int{}, map[string]time.Duration{}
+			for line := range strings.Lines(string(b)) {
+				var what string
+				var ns int64
+				fmt.Sscan(line, &what, &ns)
+				if d := time.Unix(0, ns).Sub(killed); d > 0 {
+					last[what] = d
+					after[what]++
+				} else {
+					before[what]++
+				}
+			}
+			t.Logf("%s: worked before %v; last after the kill %v", name, before, last)
+			for _, what := range []string{"exec", "socket", "connect", "open"} {
+				if before[what] == 0 {
+					t.Errorf("%s never worked", what)
+				}
+				// One may have been let through before, and take its time on a busy
+				// machine.
+				if most := 2 * time.Second; last[what] > most || what != "open" && after[what] > 1 {
+					t.Errorf("%s worked %d times, last %v after the enforcer's end", what, after[what], last[what])
+				}
+			}
+			if out, err := docker(t, "top", c, "-eo", "pid,args"); err == nil && strings.Contains(out, "persist") {
+				t.Errorf("the workload runs on: %s", out)
+			}
+		})
+	}
+}
+
+// enforcerOf gives the enforcer's pid as this machine numbers it.
+func enforcerOf(t *testing.T, c string) int {
+	t.Helper()
+	for line := range strings.Lines(must(t, "top", c, "-eo", "pid,args")) {
+		var pid int
+		if strings.Contains(line, "microenforcer run") && !strings.Contains(line, "init --") {
+			fmt.Sscan(line, &pid)
+			return pid
+		}
+	}
+	t.Fatal("no enforcer")
+	return 0
+}
+
+// S8, where an init stands above the enforcer, and where it is not PID 1: the
+// token is nowhere to be read.
+func TestDockerSecretsStayHidden(t *testing.T) {
+	buildImages(t)
+	p := writePolicy(t, filepath.Join(t.TempDir(), "p.yaml"), quietPolicy)
+	pause := unique(t)
+	must(t, "run", "-d", "--name", pause, "--network", "none", scratchImage, "/tmp/attack", "sleep", "300s")
+	for name, flags := range map[string][]string{"PID 1": nil, "docker init": {"--init"}, "shared": {"--pid=container:" + pause}, "uid 1000": {"--init", "--user", "1000"}, "SYS_PTRACE": {"--init", "--cap-add", "SYS_PTRACE"}} {
+		t.Run(name, func(t *testing.T) {
+			flags = append(flags, "-e", "LIMPET_JOIN_TOKEN=hunter2-env", "-e", "LIMPET_GATEWAY=")
+			r := container(t, busyImage, shape{flags: flags}, p, []string{"--token", "hunter2-argv"}, "/tmp/attack", "steal-token", "2retnuh")
+			if !r.has("nothing found") || r.has("found in") {
+				t.Error(r.brief())
 			}
 		})
 	}

@@ -56,6 +56,11 @@ func Run(cfg Config) (code int, err error) {
 		// Without /proc there is no environ to read either.
 		cfg.Logger.Warn("the enforcer's variables could not be wiped", "error", err)
 	}
+	if len(ours) > 0 || cfg.Token != "" {
+		if err := guard.WipeInit(cfg.Token); err != nil {
+			cfg.Logger.Warn("the init process keeps the enforcer's variables", "error", err)
+		}
+	}
 	code, err = protect(&cfg, ours, appEnv)
 	if own := (ownError{}); errors.As(err, &own) && cfg.Priority == Availability && !cfg.HealthCheck {
 		return unprotected(&cfg, appEnv, err)

@@ -98,27 +98,33 @@ var errNoAddress = errors.New("cannot find the process's initial memory: /proc/s
 // /proc/self/stat hold (counted from 0): the arguments or the environment as
 // the kernel put them onto the first stack, and as /proc shows them.
 func initial(first, last int) ([]byte, error) {
-	b, err := os.ReadFile("/proc/self/stat")
+	from, to, err := initialOf("/proc/self/stat", first, last)
 	if err != nil {
-		return nil, fmt.Errorf("cannot find the process's initial memory: %w", err)
-	}
-	f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
-	// f[0] is the state, field 2.
-	if len(f) < last-1 {
-		return nil, errors.New("cannot find the process's initial memory: /proc/self/stat is short")
-	}
-	from, err1 := strconv.ParseUint(string(f[first-2]), 10, 64)
-	to, err2 := strconv.ParseUint(string(f[last-2]), 10, 64)
-	if from == 0 && to == 0 {
-		return nil, errNoAddress
-	}
-	const maxInitial = 8 << 20 // the kernel allows a quarter of the stack limit
-	if err := errors.Join(err1, err2); err != nil || from == 0 || to < from || to-from > maxInitial {
-		return nil, fmt.Errorf("cannot find the process's initial memory: %d to %d: %w", from, to, errors.Join(err, syscall.EFAULT))
+		return nil, err
 	}
 	// Not Go memory: the first thread's stack, mapped for the life of the process.
 	p := *(*unsafe.Pointer)(unsafe.Pointer(&from))
 	return unsafe.Slice((*byte)(p), int(to-from)), nil
+}
+
+// initialOf gives the two addresses out of the stat file of a process.
+func initialOf(stat string, first, last int) (from, to uint64, err error) {
+	b, err := os.ReadFile(stat)
+	if err != nil {
+		return 0, 0, fmt.Errorf("cannot find the process's initial memory: %w", err)
+	}
+	f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
+	// f[0] is the state, field 2.
+	if len(f) < last-1 {
+		return 0, 0, fmt.Errorf("cannot find the process's initial memory: %s is short", stat)
+	}
+	from, err1 := strconv.ParseUint(string(f[first-2]), 10, 64)
+	to, err2 := strconv.ParseUint(string(f[last-2]), 10, 64)
+	const maxInitial = 8 << 20 // the kernel allows a quarter of the stack limit
+	if err := errors.Join(err1, err2); err != nil || from == 0 || to < from || to-from > maxInitial {
+		return 0, 0, fmt.Errorf("cannot find the process's initial memory: %d to %d: %w", from, to, errors.Join(err, syscall.EFAULT))
+	}
+	return from, to, nil
 }
 
 // wipeEntries zeroes the NUL-terminated entries that start with prefix.

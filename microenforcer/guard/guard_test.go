@@ -11,6 +11,20 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "role-above" {
+		// This process is the init; its child wipes it.
+		cmd := exec.Command(os.Args[0], "role-below", "argv-secret")
+		out, err := cmd.CombinedOutput()
+		environ, _ := os.ReadFile("/proc/self/environ")
+		cmdline, _ := os.ReadFile("/proc/self/cmdline")
+		fmt.Printf("%s%v %v %v %q\n", out, err, strings.Contains(string(environ), "hunter2"), strings.Contains(string(environ), "HOME=/h"), cmdline[strings.IndexByte(string(cmdline), 0):])
+		os.Exit(0)
+	}
+	if len(os.Args) > 1 && os.Args[1] == "role-below" {
+		fmt.Println("below:", change(os.Getppid(), "environ", 49, 50, func(b []byte) { wipeEntries(b, []byte(Prefix)) }),
+			change(os.Getppid(), "cmdline", 47, 48, func(b []byte) { crossOut(b, []byte(os.Args[2])) }))
+		os.Exit(0)
+	}
 	if len(os.Args) > 1 && os.Args[1] == "role-take" {
 		ours, app, err := TakeEnv()
 		args, err2 := TakeArgs("token", "secret")
@@ -47,5 +61,15 @@ func TestWipeFlagsOfGarbage(t *testing.T) {
 		b := []byte(in)
 		wipeFlags(b, []string{"token"})
 		wipeEntries(b, []byte("a"))
+	}
+}
+
+// An init above the enforcer keeps no token.
+func TestWipeInit(t *testing.T) {
+	cmd := exec.Command(os.Args[0], "role-above", "--", "--token", "argv-secret", "--token=argv-secret")
+	cmd.Env = []string{"HOME=/h", "LIMPET_JOIN_TOKEN=hunter2", "B=2"}
+	out, err := cmd.CombinedOutput()
+	if want := "below: <nil> <nil>\n<nil> false true \"\\x00role-above\\x00--\\x00--token\\x00xxxxxxxxxxx\\x00--token=xxxxxxxxxxx\\x00\"\n"; err != nil || string(out) != want {
+		t.Errorf("%v: %q, want %q", err, out, want)
 	}
 }
