@@ -225,3 +225,68 @@ func TestMapRace(t *testing.T) {
 		}
 	}
 }
+
+// What is overwritten in place after the start is not the image's any more:
+// a program, a library, and the loader that another program names.
+func TestOverwritten(t *testing.T) {
+	c, loader := newLoaderCell(t)
+	evil, err := os.ReadFile(filepath.Join(c.dir, "work", "evil.so"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A program of the image that says it wants a loader of its own: its path
+	// has as many letters as the real one's, so that nothing else moves.
+	program, err := os.ReadFile("/usr/bin/true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := "/tmp/ld" + strings.Repeat("d", len(loader)-len("/tmp/ld"))
+	program = []byte(strings.Replace(string(program), loader+"\x00", own+"\x00", 1))
+	real, err := os.ReadFile(loader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]byte{"own": program, filepath.Base(own): real, "lib.so": evil}
+	listed := map[string]string{}
+	for n, b := range files {
+		os.WriteFile(filepath.Join(c.dir, n), b, 0o755)
+		listed[filepath.Join(c.dir, n)] = "/tmp/" + n
+	}
+	for _, n := range []string{"attack", "other", "maps"} {
+		listed[filepath.Join(c.dir, n)] = "/tmp/" + n
+	}
+	dynamic, _ := dynamicFiles(t)
+	for _, f := range dynamic {
+		if real, _ := filepath.EvalSymlinks(f); real == f {
+			listed[f] = f
+		}
+	}
+	writeManifest(t, filepath.Join(c.dir, "manifest"), listed)
+	changed := append(slices.Clone(real), 0)
+	for _, tt := range []struct {
+		name, overwrite string
+		with            []byte
+		command         []string
+		rule, denied    string
+	}{
+		{"program", "other", []byte("#!/usr/bin/sh\necho over-ran\n"), []string{"/tmp/other"}, "modified", "ermission denied"},
+		{"library", "lib.so", append(slices.Clone(evil), 0), []string{"/tmp/maps", "dlopen", "/tmp/lib.so"}, "library", "errno 1 "},
+		{"loader", filepath.Base(own), changed, []string{"/tmp/own"}, "library", "signal: killed"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			before, _ := os.ReadFile(filepath.Join(c.dir, tt.overwrite))
+			os.WriteFile(filepath.Join(c.dir, "work", "new"), tt.with, 0o755)
+			script := "/tmp/attack child " + strings.Join(tt.command, " ") + "; echo then; cat /tmp/work/new > /tmp/" + tt.overwrite + "; /tmp/attack child " + strings.Join(tt.command, " ")
+			for _, mode := range []string{"audit", "enforce"} {
+				os.WriteFile(filepath.Join(c.dir, tt.overwrite), before, 0o755)
+				writePolicy(t, filepath.Join(c.dir, "p.yaml"), "    drift: {mode: "+mode+"}\n")
+				r := c.run(t, []string{"--policy", "/tmp/p.yaml", "--manifest", "/tmp/manifest"}, "/usr/bin/sh", "-c", script)
+				first, then, _ := strings.Cut(r.out, "then")
+				events := r.of("drift")
+				if strings.Contains(first, tt.denied) || strings.Contains(then, tt.denied) != (mode == "enforce") || len(events) == 0 || events[0].Rule != tt.rule {
+					t.Errorf("%s: %s", mode, r.brief())
+				}
+			}
+		})
+	}
+}

@@ -15,6 +15,7 @@ const (
 	RefPreload                    // LD_PRELOAD, ld.so --preload, /etc/ld.so.preload
 	RefAudit                      // LD_AUDIT, ld.so --audit
 	RefLibraryPath                // an object in a folder of LD_LIBRARY_PATH or ld.so --library-path
+	RefLinker                     // the dynamic loader that the kernel mapped beside the program (at the exec stop)
 	RefTruncated                  // the arguments were longer than what was copied
 )
 

@@ -20,7 +20,7 @@ func (l *Loop) Wants() (w intercept.Wants) {
 		return w // the verdict itself will say no
 	}
 	n := e.Needs()
-	return intercept.Wants{Refs: n.Refs, Env: n.Env, IDs: n.IDs, Interpreter: e.Interpreter()}
+	return intercept.Wants{Refs: n.Refs, Env: n.Env, IDs: n.IDs, Linker: n.Maps && n.Origin, Interpreter: e.Interpreter()}
 }
 
 // identifyRefs fills in digest and origin of what a program is made to run or
@@ -47,6 +47,9 @@ func (l *Loop) identifyRefs(e *action.Exec) {
 		}
 		if l.cfg.Manifest != nil {
 			r.Origin = l.cfg.Manifest.Origin(r.Path, r.Digest)
+			if r.Kind == action.RefLinker && r.Origin == action.OriginImage && l.cfg.Now().UnixNano()-r.File.CtimeNs > int64(folderSettle) {
+				l.remember(l.current.Load(), r.File)
+			}
 		}
 	}
 }
@@ -149,7 +152,7 @@ const oPath = 0x200000 // O_PATH
 
 // refKinds are the words of events.
 var refKinds = [...]string{action.RefLoader: "program for the loader", action.RefApplet: "applet", action.RefWrapper: "command", action.RefScript: "script",
-	action.RefCode: "code", action.RefPreload: "library", action.RefAudit: "audit library", action.RefLibraryPath: "library folder", action.RefTruncated: "more than was copied"}
+	action.RefCode: "code", action.RefPreload: "library", action.RefAudit: "audit library", action.RefLibraryPath: "library folder", action.RefLinker: "dynamic loader", action.RefTruncated: "more than was copied"}
 
 // maxTold bounds how many references an event lists.
 const maxTold = 8

@@ -40,6 +40,9 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 		case "loader":
 			return fmt.Sprintf("%s asked the dynamic loader %s to run a file, which hides what is run (drift).", who, object)
 		case "library":
+			if e.GetKind() == eventpb.Kind_KIND_EXEC {
+				return fmt.Sprintf("The dynamic loader of %s was not part of the image or was changed since (drift): %s.", object, named(e))
+			}
 			return fmt.Sprintf("%s loaded %s, which was not part of the image or was changed since (drift).", who, object)
 		case "script":
 			return fmt.Sprintf("%s was given a script that was not part of the image (drift): %s.", object, named(e))

@@ -6,6 +6,9 @@ type Wants struct {
 	Refs bool // Exec.Refs from the arguments
 	Env  bool // also those from the environment
 	IDs  bool // Exec.IDs
+	// Linker: at the exec stop Exec.Refs holds the dynamic loader too, unless
+	// MapKnown knows it.
+	Linker bool
 	// Interpreter names programs that take a script and code in arguments,
 	// beyond the built-in ones. nil: none.
 	Interpreter func(name string) bool

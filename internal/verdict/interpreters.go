@@ -160,10 +160,17 @@ func preloadRule(via string) policy.RuleID {
 func (d *drifts) refs(a *action.Exec) policy.RuleID {
 	for i := range a.Refs {
 		r := &a.Refs[i]
+		if r.Kind == action.RefLinker && r.Unseen && !d.AllowLibraries {
+			return RuleUnverified
+		}
 		if !d.foreign(r.Origin) || d.paths.has(r.Path) {
 			continue
 		}
 		switch r.Kind {
+		case action.RefLinker:
+			if !d.AllowLibraries {
+				return RuleLibrary
+			}
 		case action.RefLoader: // reached with allowLoader only
 			return RuleLoaded
 		case action.RefScript:

@@ -12,7 +12,7 @@ func (r random) refs() (out []action.Ref) {
 		return nil
 	}
 	for range 1 + r.IntN(3) {
-		x := action.Ref{Kind: action.RefKind(r.IntN(9)), Name: pick(r, "a", "c", "nc"), Path: pick(r, paths...), Origin: action.Origin(r.IntN(6)),
+		x := action.Ref{Kind: action.RefKind(r.IntN(10)), Name: pick(r, "a", "c", "nc"), Path: pick(r, paths...), Origin: action.Origin(r.IntN(6)),
 			Via: pick(r, "LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH", "--preload", "argument"), Program: r.IntN(2) == 0, Unseen: r.IntN(8) == 0}
 		if r.IntN(2) == 0 {
 			x.Digest = digest(byte(1 + r.IntN(4)))
@@ -74,12 +74,18 @@ func naivePreload(k *policy.PreloadControl, a *action.Exec) string {
 
 func naiveDriftRefs(k *policy.DriftControl, a *action.Exec) string {
 	for _, r := range a.Refs {
+		if r.Kind == action.RefLinker && r.Unseen && !k.AllowLibraries {
+			return "unverified"
+		}
 		image := r.Origin == action.OriginUnknown || r.Origin == action.OriginImage || r.Origin == action.OriginMoved && k.AllowMoved
 		if image || anyGlob(k.AllowedPaths, r.Path) {
 			continue
 		}
 		if r.Kind == action.RefLoader {
 			return "loaded"
+		}
+		if r.Kind == action.RefLinker && !k.AllowLibraries {
+			return "library"
 		}
 		if r.Kind == action.RefScript && (r.Program || r.Origin == action.OriginModified) && !k.AllowScripts && !anyGlob(k.AllowedScripts, r.Path) {
 			return "script"

@@ -59,6 +59,7 @@ func (a *attempt) referAgain(args []string, cut, known bool) {
 		}
 	}
 	a.refer(args, cut, env)
+	a.linker()
 }
 
 // refer fills in Refs.
