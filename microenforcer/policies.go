@@ -48,10 +48,11 @@ type policies struct {
 func (p *policies) load(cfg *Config) (out enforcer.Policies, note error, err error) {
 	p.workload.GroupMode = cfg.Mode
 	if cfg.PolicyFile != "" {
-		list, err := readPolicyFile(cfg.PolicyFile)
+		list, since, err := readPolicyFile(cfg.PolicyFile)
 		if err != nil {
 			return out, nil, err
 		}
+		p.workload.AssignedAt = since
 		out, err = p.use(list, status.Policy{Source: "file " + cfg.PolicyFile, Mode: string(cfg.Mode)})
 		return out, nil, err
 	}
@@ -94,6 +95,10 @@ func (p *policies) accept(data []byte, now time.Time) (enforcer.Policies, error)
 	}
 	w := p.workload
 	w.Group, w.GroupMode = b.Group, b.GroupMode
+	// The server takes enforceAfterDays out of a policy when they have passed
+	// since it was assigned. Away from it they pass here: not before so many days
+	// after the bundle was issued, which is later.
+	w.AssignedAt = b.IssuedAt
 	if _, err := verdict.Compile(b.Policies, w); err != nil {
 		return enforcer.Policies{}, fmt.Errorf("cannot compile bundle %d.%d: %w", b.Epoch, b.Number, err)
 	}
@@ -168,27 +173,33 @@ func (p *policies) notKnown() []bundle.Unknown {
 	return p.unknown
 }
 
-func readPolicyFile(path string) ([]*policy.RuntimePolicy, error) {
+// readPolicyFile also says since when the policy holds, for enforceAfterDays:
+// when the file was last changed; zero if it does not tell.
+func readPolicyFile(path string) (list []*policy.RuntimePolicy, since time.Time, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the policy: %w", err)
+		return nil, since, fmt.Errorf("cannot read the policy: %w", err)
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, MaxPolicyFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the policy %s: %w", path, err)
+		return nil, since, fmt.Errorf("cannot read the policy %s: %w", path, err)
 	}
 	if len(b) > MaxPolicyFile {
-		return nil, fmt.Errorf("cannot read the policy %s: more than %d bytes", path, MaxPolicyFile)
+		return nil, since, fmt.Errorf("cannot read the policy %s: more than %d bytes", path, MaxPolicyFile)
 	}
-	list, err := policy.ParseAll(b)
+	list, err = policy.ParseAll(b)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the policy %s: %w", path, err)
+		return nil, since, fmt.Errorf("cannot read the policy %s: %w", path, err)
 	}
 	if len(list) == 0 {
-		return nil, fmt.Errorf("cannot read the policy %s: it holds no RuntimePolicy", path)
+		return nil, since, fmt.Errorf("cannot read the policy %s: it holds no RuntimePolicy", path)
 	}
-	return list, nil
+	const known = 2020 // builds that are to be reproduced set the time of files to an early one
+	if st, err := f.Stat(); err == nil && st.ModTime().Year() >= known {
+		since = st.ModTime()
+	}
+	return list, since, nil
 }
 
 // parseLabels reads k=v,k=v.

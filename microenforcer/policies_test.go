@@ -172,3 +172,45 @@ func TestLabelsAndNames(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// The days of enforceAfterDays pass at the enforcer too: from the time of a
+// bundle, or of the policy file.
+func TestEnforceAfterDays(t *testing.T) {
+	const day = 24 * time.Hour
+	doc := "apiVersion: limpet.dev/v1\nkind: RuntimePolicy\nmetadata: {name: p}\nspec:\n  enforceAfterDays: 7\n  controls: {fileless: {mode: enforce}}\n"
+	list, err := policy.ParseAll([]byte(doc))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSigner(t)
+	file := filepath.Join(t.TempDir(), "p.yaml")
+	for age, want := range map[time.Duration]policy.Mode{0: policy.Audit, 6 * day: policy.Audit, 8 * day: policy.Enforce, 40 * 365 * day: policy.Audit} {
+		if err := os.WriteFile(file, []byte(doc), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		when := time.Now().Add(-age)
+		os.Chtimes(file, when, when)
+		got, _, err := (&policies{}).load(&Config{PolicyFile: file})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := got.Engine.Mode(policy.Fileless); m != want {
+			t.Errorf("a file of %v: %s, want %s", age, m, want)
+		}
+		if next := got.Engine.NextChange(); next.IsZero() != (want == policy.Enforce || age > 365*day) {
+			t.Errorf("a file of %v: next change %v", age, next)
+		}
+		if age > 365*day {
+			continue
+		}
+		p := s.policies(workload.NoPolicyRefuse, s.bundle(3, func(b *bundle.Bundle) {
+			b.IssuedAt, b.Expires, b.Policies = when, time.Now().Add(day), list
+		}))
+		if got, _, err = p.load(&Config{}); err != nil {
+			t.Fatal(err)
+		}
+		if m := got.Engine.Mode(policy.Fileless); m != want {
+			t.Errorf("a bundle of %v: %s, want %s", age, m, want)
+		}
+	}
+}
