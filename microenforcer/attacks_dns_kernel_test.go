@@ -39,6 +39,7 @@ var dnsCases = []attackCase{
 	{"name that leads to the metadata endpoint", "    outbound: {mode: MODE, allow: [{dnsNames: [hole.test]}]}\n", []string{"dial", "hole.test:80"}, "outbound", "not-listed", "got hello", "errno 111", false},
 	{"denied by name", "    outbound: {mode: MODE, deny: [{dnsNames: [evil.test]}]}\n", []string{"dial", "10.99.0.66:80"}, "outbound", "deny[0]", "got hello", "errno 111", false},
 	{"denied by name behind an alias", "    outbound: {mode: MODE, deny: [{dnsNames: [\"*.evil.test\"]}]}\n", []string{"dial", "cloak.test:80"}, "outbound", "deny[0]", "got hello", "errno 111", false},
+	{"bad name", "    ipReputation: {mode: MODE, names: [evil.test]}\n", []string{"resolve", "x.evil.test"}, "ipReputation", "names", "resolved x.evil.test", "no such host", false},
 	{"name server by an allow list without names", "    outbound: {mode: MODE, allow: [{cidrs: [10.99.0.1/32]}]}\n", []string{"ask", cellNames, "good.test"}, "outbound", "not-listed", "RCodeSuccess 1", "errno 1 ", false},
 }
 

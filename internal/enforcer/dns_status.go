@@ -16,6 +16,8 @@ func unheard(c policy.ControlID, n verdict.NameNeeds, s Support) string {
 		return "names were not looked at when the workload started, so questions over UDP on connected sockets are not seen"
 	case c == policy.Miners:
 		return "names were not looked at when the workload started, so pools that are asked for on connected UDP sockets are not seen"
+	case c == policy.Reputation && n.BadNames:
+		return "names were not looked at when the workload started, so bad names that are asked for on connected UDP sockets are not seen"
 	case c == policy.Outbound && n.Wildcards:
 		return "names were not looked at when the workload started, so patterns in dnsNames match nothing; whole host names do"
 	}

@@ -41,6 +41,13 @@ func reached(e *eventpb.Event, control policy.ControlID, rule, who string) strin
 		}
 		return fmt.Sprintf("%s tried %s within a short time, the last of them %s, as a port scan does.", who, what, peer(n))
 	case policy.Reputation:
+		if d := e.GetDns(); d != nil {
+			name := orElse(d.Target, d.Name)
+			return fmt.Sprintf("%s asked for %q, a name known for attacks.", who, Text(name, 260))
+		}
+		if rule == "names" {
+			return fmt.Sprintf("%s tried to connect to %s, the address of a name known for attacks.", who, peer(n))
+		}
 		return fmt.Sprintf("%s tried to connect to %s, an address known for attacks.", who, peer(n))
 	}
 	return ""

@@ -88,7 +88,8 @@ type PortScanControl struct {
 // ReputationControl stops connections to addresses with a bad name.
 type ReputationControl struct {
 	Setting
-	Addresses []CIDR   `json:"addresses,omitempty" max:"5000" doc:"Networks or addresses with a bad name."`
-	Lists     []string `json:"lists,omitempty" max:"100" soon:"true" doc:"Names of the lists to use; empty means all that the control plane delivers."`
-	Allowed   []CIDR   `json:"allowed,omitempty" max:"1000" doc:"Addresses that are not looked up."`
+	Addresses []CIDR    `json:"addresses,omitempty" max:"5000" doc:"Networks or addresses with a bad name."`
+	Names     []DNSName `json:"names,omitempty" max:"5000" doc:"Host names with a bad name; each stands for everything below it, too."`
+	Lists     []string  `json:"lists,omitempty" max:"100" soon:"true" doc:"Names of the lists to use; empty means all that the control plane delivers."`
+	Allowed   []CIDR    `json:"allowed,omitempty" max:"1000" doc:"Addresses that are not looked up."`
 }

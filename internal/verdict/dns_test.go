@@ -32,6 +32,10 @@ func naiveNamed(r *policy.NetworkRule, a *action.Connect, deny bool) bool {
 	return slices.ContainsFunc(a.Names, func(n string) bool { return naiveHost(r.DNSNames, n) })
 }
 
+func naiveBad(k *policy.ReputationControl, name string) bool {
+	return naiveHost(k.Names, name) || slices.ContainsFunc(k.Names, func(n policy.DNSName) bool { return naiveHost([]policy.DNSName{"*." + n}, name) })
+}
+
 func naiveServer(k *policy.DNSControl, a *action.Connect) string {
 	if a.Protocol != action.ProtoTCP && a.Protocol != action.ProtoUDP {
 		return ""
@@ -54,7 +58,13 @@ func naiveQuery(ps []*policy.RuntimePolicy, w *Workload, a *action.Query) Decisi
 	var vs []violation
 	for _, p := range ps {
 		k := p.Spec.Controls.DNS
-		if k == nil || !naiveScope(p, w) {
+		if !naiveScope(p, w) {
+			continue
+		}
+		if bad := p.Spec.Controls.IPReputation; bad != nil && !a.Address.IsValid() && (a.Asked() && naiveBad(bad, a.Name) || naiveBad(bad, a.Target)) {
+			vs = append(vs, violation{policy.Reputation, bad.Setting, "names", p})
+		}
+		if k == nil {
 			continue
 		}
 		rule := ""

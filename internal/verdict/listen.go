@@ -58,6 +58,7 @@ func (c *compiler) listening(k *policy.Controls) {
 		if src := c.source(policy.Reputation, k.IPReputation.Setting); src != nil {
 			r := &reputation{bad: c.addrs(k.IPReputation.Addresses), allowed: c.addrs(k.IPReputation.Allowed)}
 			c.e.connect = append(c.e.connect, check[action.Connect]{src, r.match})
+			c.badNames(src, k.IPReputation)
 			if len(k.IPReputation.Lists) > 0 {
 				c.note(src, "no lists are delivered yet; addresses are judged by those that stand in the policy")
 			}

@@ -32,7 +32,7 @@ func (r random) listening(k *policy.Controls) {
 		return &policy.PortScanControl{Setting: r.setting(), MaxPorts: pick(r, 0, 2, 30), MaxHosts: pick(r, 0, 3), WindowSeconds: pick(r, 0, 5), Except: r.globs(1)}
 	})
 	k.IPReputation = maybe(r, func() *policy.ReputationControl {
-		return &policy.ReputationControl{Setting: r.setting(), Addresses: r.cidrs(), Allowed: r.cidrs()}
+		return &policy.ReputationControl{Setting: r.setting(), Addresses: r.cidrs(), Allowed: r.cidrs(), Names: r.hostPatterns(1)}
 	})
 	k.BindShell = maybe(r, func() *policy.ShellControl {
 		return &policy.ShellControl{Setting: r.setting(), AllowedProcesses: r.globs(1), AllowedParents: r.globs(1), AllowedPeers: r.cidrs(), AllowLoopback: r.IntN(2) == 0}
@@ -122,8 +122,13 @@ func naiveReach(p *policy.RuntimePolicy, a *action.Connect) (vs []violation) {
 			vs = append(vs, violation{policy.PortScan, k.Setting, "maxHosts", p})
 		}
 	}
-	if k := p.Spec.Controls.IPReputation; k != nil && anyAddr(k.Addresses, naivePeer(a.Peer)) && !anyAddr(k.Allowed, naivePeer(a.Peer)) {
-		vs = append(vs, violation{policy.Reputation, k.Setting, "addresses", p})
+	if k := p.Spec.Controls.IPReputation; k != nil && a.Protocol != action.ProtoUnix && !anyAddr(k.Allowed, naivePeer(a.Peer)) {
+		switch {
+		case anyAddr(k.Addresses, naivePeer(a.Peer)):
+			vs = append(vs, violation{policy.Reputation, k.Setting, "addresses", p})
+		case slices.ContainsFunc(a.Names, func(n string) bool { return naiveBad(k, n) }):
+			vs = append(vs, violation{policy.Reputation, k.Setting, "names", p})
+		}
 	}
 	return vs
 }
