@@ -12,7 +12,7 @@ import (
 // and that are audit, not gone, where no task can be stopped (rung A3).
 var judgedTwice = []policy.ControlID{
 	policy.AllowedExecutables, policy.DeniedExecutables, policy.Drift, policy.Fileless, policy.PackageManagers,
-	policy.ReverseShell, policy.SetuidBinaries, policy.Interpreters, policy.Preload, policy.Users,
+	policy.ReverseShell, policy.BindShell, policy.SetuidBinaries, policy.Interpreters, policy.Preload, policy.Users,
 }
 
 // traceless says what is left of a control on rung A3 (package notify,

@@ -48,7 +48,7 @@ func BenchmarkNetwork(b *testing.B) {
 		b.ReportMetric(v, "ns/call")
 		b.ReportMetric(0, "ns/op")
 	}
-	for _, mode := range []string{"socket", "connect", "nbconnect", "refused", "udpsendto", "udpsend", "udpsendmsg", "udpsendmmsg", "tcpsendmsg", "tcpsendmsgudp", "unixsendmsg"} {
+	for _, mode := range []string{"socket", "connect", "nbconnect", "refused", "udpsendto", "udpsend", "udpsendmsg", "udpsendmmsg", "tcpsendmsg", "tcpsendmsgudp", "tcpvec", "tcpvecudp", "unixsendmsg", "unixsendmsgudp", "unixname", "unixnameudp"} {
 		argv := []string{p, mode, strconv.Itoa(rounds), "10.9.0.1", port}
 		b.Run(mode+"/plain", func(b *testing.B) { read(b, unsupervisedB(b, argv...)) })
 		b.Run(mode+"/continue", func(b *testing.B) {

@@ -3,9 +3,9 @@ package notify
 // ghosts are roaming sockets whose duplicate we closed because no process
 // seemed to hold them any more. That is a guess: a socket can hide from a
 // sweep on its way in a message, in a thread's own descriptor table, or by
-// moving between two numbers at the right moment. So they are never believed
-// dead: a call on one is refused, one that is swapped in under another call is
-// noticed, and roaming counts them for ever.
+// moving between two numbers at the right moment. So they are not believed
+// dead until that is certain (sock_certain.go): a call on one is refused, and
+// roaming counts them.
 //
 // A socket is named by its inode number, which the kernel hands out in
 // sequence over 32 bits; a set of bits in pages is therefore small.

@@ -113,14 +113,19 @@ func (s *Supervisor) sweep(hard bool) int {
 		return left
 	}
 	s.strikeLive(todo)
+	var dead []remains
 	s.net.mu.Lock()
-	defer s.net.mu.Unlock()
 	for _, k := range todo {
-		if k.misses++; k.misses >= misses && k.users == 0 {
+		if k.misses++; k.misses >= misses && k.users == 0 && !k.gone {
+			if r, ok := k.remains(); ok {
+				dead = append(dead, r)
+			}
 			s.net.bury(k, true)
 			left--
 		}
 	}
+	s.net.mu.Unlock()
+	s.certify(dead)
 	return left
 }
 

@@ -1,6 +1,8 @@
 /* Times one kind of call: netbench MODE ROUNDS HOST PORT prints ns per call. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <fcntl.h>
+#include <sys/un.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -43,10 +45,16 @@ int main(int argc, char **argv) {
 	} else if (!strncmp(m, "tcp", 3)) {
 		int l = socket(AF_INET, SOCK_STREAM, 0); struct sockaddr_in b = a; b.sin_port = 0; bind(l, (void *)&b, sizeof b); listen(l, 1); socklen_t k = sizeof b; getsockname(l, (void *)&b, &k);
 		s = socket(AF_INET, SOCK_STREAM, 0); connect(s, (void *)&b, sizeof b); int c = accept(l, 0, 0); pthread_create(&th, 0, drain, &c);
-		if (!strcmp(m, "tcpsendmsgudp")) socket(AF_INET, SOCK_DGRAM, 0);
-		TIME(sendmsg(s, &h, 0))
+		if (strstr(m, "udp")) socket(AF_INET, SOCK_DGRAM, 0);
+		struct iovec two[2] = {{"he", 2}, {"llo", 3}}; if (strstr(m, "vec")) { h.msg_iov = two; h.msg_iovlen = 2; fcntl(s, F_SETFL, O_NONBLOCK); } /* as gRPC sends */
+		TIME(sendmsg(s, &h, strstr(m, "vec") ? MSG_NOSIGNAL : 0))
+	} else if (!strncmp(m, "unixname", 8)) {
+		struct sockaddr_un u = {.sun_family = AF_UNIX}; strcpy(u.sun_path + 1, "limpet-bench"); p[0] = socket(AF_UNIX, SOCK_DGRAM, 0); p[1] = socket(AF_UNIX, SOCK_DGRAM, 0); bind(p[1], (void *)&u, sizeof u);
+		pthread_create(&th, 0, drain, &p[1]); h.msg_name = &u; h.msg_namelen = sizeof u; if (strstr(m, "udp")) socket(AF_INET, SOCK_DGRAM, 0);
+		TIME(sendmsg(p[0], &h, MSG_DONTWAIT))
 	} else {
 		socketpair(AF_UNIX, SOCK_STREAM, 0, p); pthread_create(&th, 0, drain, &p[1]);
+		if (strstr(m, "udp")) socket(AF_INET, SOCK_DGRAM, 0);
 		TIME(sendmsg(p[0], &h, 0))
 	}
 	printf("%.0f\n", best / per); return 0;
