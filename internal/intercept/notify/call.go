@@ -17,6 +17,7 @@ type Call struct {
 	mem      memory
 	task     *task
 	answered atomic.Bool
+	handed   bool // a descriptor was taken
 	acted    bool // carried out, with an effect that must not come twice (reissue.go)
 	sum      uint64
 	given    lost

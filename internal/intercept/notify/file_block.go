@@ -41,8 +41,7 @@ func (o *opening) special(obj *fileObject, how int) Response {
 	if e != 0 {
 		return fail(e)
 	}
-	r := o.hand(fd)
-	linux.Close(fd)
+	r := o.handAlone(fd)
 	if r.Errno == 0 {
 		o.done()
 	}

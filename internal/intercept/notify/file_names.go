@@ -51,6 +51,12 @@ func names(do func(*fileUser, args) Response) handler {
 		if care == intercept.Ignored {
 			return cont()
 		}
+		if !s.killable {
+			defer s.files.again.enter(c)()
+			if r, ok := s.repeated(c); ok {
+				return r
+			}
+		}
 		c.Brief()
 		u, err := s.fileUser(c)
 		if err != nil {
@@ -61,7 +67,7 @@ func names(do func(*fileUser, args) Response) handler {
 		if care < intercept.Decided && !r.ended && !r.postpone {
 			return cont()
 		}
-		return r
+		return s.answerOnce(c, r)
 	}
 }
 

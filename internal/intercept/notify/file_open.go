@@ -52,6 +52,12 @@ func (s *Supervisor) openScalar(c *Call, dirfd int, path, flags, mode uint64) Re
 	if care == intercept.Ignored {
 		return cont()
 	}
+	if !s.killable {
+		defer s.files.again.enter(c)()
+		if r, ok := s.repeated(c); ok {
+			return r
+		}
+	}
 	return s.openFile(c, dirfd, path, how, care)
 }
 
@@ -257,13 +263,13 @@ func (o *opening) existing(obj, dir *fileObject) Response {
 		fd, err = linux.Reopen(obj.fd, how|linux.ONoCTTY, 0)
 		return err
 	})
-	if refused(e) && obj.proc && o.itself(procPID(obj.path)) {
-		// Into its own files in /proc a process may always look.
-		err := o.s.power.as(o.tid, func() (err error) {
+	if refused(e) && obj.proc && o.itself(procPID(obj.path)) && o.permitted(obj, how) {
+		// What its mode permits of its own, a process may open whatever it is
+		// to others.
+		e = o.ourselves(func() (err error) {
 			fd, err = linux.Reopen(obj.fd, how|linux.ONoCTTY, 0)
 			return err
 		})
-		e = linux.ErrnoOf(err)
 	}
 	if e != 0 {
 		return fail(e)
@@ -273,6 +279,18 @@ func (o *opening) existing(obj, dir *fileObject) Response {
 		o.done()
 	}
 	return r
+}
+
+// permitted says that the mode of an object gives its caller the right.
+func (o *opening) permitted(obj *fileObject, how int) bool {
+	want := uint32(4)
+	switch how & oAccMode {
+	case syscall.O_WRONLY:
+		want = 2
+	case syscall.O_RDWR:
+		want = 6
+	}
+	return o.as(false, func() error { return linux.AccessPath(linux.FDPath(obj.fd), want) }) == 0
 }
 
 // no is an errno that the kernel would give as well.
@@ -291,6 +309,7 @@ func (o *opening) hand(fd int) Response {
 
 func (s *Supervisor) handOver(c *Call, fd int, flags uint64) Response {
 	_, e := c.InstallFD(fd, uint32(flags&syscall.O_CLOEXEC))
+	c.handed = e == 0
 	switch e {
 	case 0, syscall.ENOENT: // ENOENT: nobody waits for it
 		return done()
@@ -305,6 +324,12 @@ func (o *opening) handFor(fd int, obj *fileObject) Response {
 		defer linux.Close(fd)
 		return o.hand(fd)
 	}
+	return o.handAlone(fd)
+}
+
+// handAlone leaves the caller the only one who has fd: the other end of a pipe
+// must not see ours. It costs the caller one more turn.
+func (o *opening) handAlone(fd int) Response {
 	a := linux.AddFD{ID: o.c.ID, SrcFD: uint32(fd), NewFDFlags: uint32(o.how.Flags & syscall.O_CLOEXEC)}
 	n, e := linux.InstallFD(o.s.listener, &a)
 	linux.Close(fd)
@@ -475,7 +500,13 @@ func (o *opening) make(dir *fileObject, last string) (r Response, again bool) {
 	}
 	obj := &fileObject{fd: fd}
 	_ = linux.Fstat(fd, &obj.st)
-	if r = o.handFor(fd, obj); r.Errno == 0 {
+	if o.s.killable {
+		r = o.handFor(fd, obj)
+	} else {
+		r = o.s.handMade(o.c, fd, o.how.Flags)
+		linux.Close(fd)
+	}
+	if r.Errno == 0 {
 		op.File = obj.file()
 		o.done()
 	}

@@ -302,6 +302,9 @@ func (u *fileUser) below(dir *fileObject, last string) (*fileObject, syscall.Err
 	fd := -1
 	e := u.as(!dir.proc, func() (err error) {
 		fd, err = linux.OpenAt(dir.fd, name, linux.OPath|linux.ONoFollow)
+		if refused(err) && dir.proc {
+			fd, err = u.ownFolder(dir.fd, name, err)
+		}
 		return err
 	})
 	if e != 0 {

@@ -57,13 +57,13 @@ var allArms = seccomp.Arms{Forks: true, Reads: true, Logs: true}
 // supervised and to one that is not.
 func TestFileCallsAreTransparent(t *testing.T) {
 	p := program(t, "filecorners")
-	for _, uid := range []string{"0", "1000"} {
-		if uid != "0" && !canDrop() {
+	for _, uid := range []string{"", "1000"} {
+		if uid != "" && !canDrop() {
 			continue
 		}
 		t.Run("uid "+uid, func(t *testing.T) {
 			run := func(supervise bool) string {
-				dir, err := os.MkdirTemp("/var/tmp", "corners")
+				dir, err := os.MkdirTemp("/tmp", "corners")
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -71,10 +71,10 @@ func TestFileCallsAreTransparent(t *testing.T) {
 				sub := filepath.Join(dir, "d")
 				argv := []string{p, sub}
 				_ = os.Mkdir(sub, 0o755)
-				if uid != "0" {
+				if uid != "" {
 					_ = os.Chmod(dir, 0o755)
 					_ = os.Chown(sub, 1000, 1000)
-					argv = append([]string{"/usr/bin/setpriv", "--reuid=1000", "--regid=1000", "--clear-groups"}, argv...)
+					argv = append(argv, uid)
 				}
 				if !supervise {
 					out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()

@@ -66,6 +66,9 @@ func (w *fileWalk) from(base int, path string) (fd int, e syscall.Errno) {
 			continue
 		}
 		next, err := linux.OpenAt(cur, name, linux.OPath|linux.ONoFollow)
+		if refused(err) {
+			next, err = w.ownFolder(cur, name, err)
+		}
 		if err != nil {
 			return -1, linux.ErrnoOf(err)
 		}
@@ -180,23 +183,54 @@ func (u *fileUser) jump(dir, link int, name string) (target string, fd int, e sy
 	}
 	fd, err = linux.OpenAt(dir, name, linux.OPath)
 	if refused(err) && u.itself(pid) {
-		taken := u.taken
-		u.drop()
-		err = u.s.power.as(u.tid, func() (err error) {
+		if e := u.ourselves(func() (err error) {
 			fd, err = linux.OpenAt(dir, name, linux.OPath)
 			return err
-		})
-		if taken {
-			if e := u.take(false); e != 0 {
-				closeIf(fd)
-				return "", -1, e
-			}
+		}); e != 0 {
+			return "", -1, e
 		}
+		return "", fd, 0
 	}
 	if err != nil {
 		return "", -1, linux.ErrnoOf(err)
 	}
 	return "", fd, 0
+}
+
+// ownFolder looks into /proc/self/fd and the like, which are the kernel's own
+// exception: a process may always look into its own, even when it is closed to
+// everybody after a change of ids.
+func (u *fileUser) ownFolder(dir int, name string, denied error) (int, error) {
+	m, err := linux.FsMagic(dir)
+	if err != nil || m != linux.ProcMagic {
+		return -1, denied
+	}
+	where, err := linux.PathOf(dir)
+	if err != nil || !strings.HasSuffix(where, "/fd") && !strings.HasSuffix(where, "/fdinfo") || !u.itself(procPID(where)) {
+		return -1, denied
+	}
+	fd := -1
+	e := u.ourselves(func() (err error) {
+		fd, err = linux.OpenAt(dir, name, linux.OPath|linux.ONoFollow)
+		return err
+	})
+	if e != 0 {
+		return -1, e
+	}
+	return fd, nil
+}
+
+// ourselves runs fn with our own rights in the middle of what the caller does.
+func (u *fileUser) ourselves(fn func() error) syscall.Errno {
+	taken := u.taken
+	u.drop()
+	err := u.s.power.as(u.tid, fn)
+	if taken {
+		if e := u.take(false); e != 0 {
+			return e
+		}
+	}
+	return linux.ErrnoOf(err)
 }
 
 // itself says that pid is the caller's process or one of its threads.

@@ -188,3 +188,8 @@ func Ftruncate(fd int, size int64) error { return syscall.Ftruncate(fd, size) }
 
 // Fallocate changes the space of an open file.
 func Fallocate(fd int, mode uint32, off, n int64) error { return unix.Fallocate(fd, mode, off, n) }
+
+// AccessPath asks for rights by the calling thread's effective ids.
+func AccessPath(path string, mode uint32) error {
+	return unix.Faccessat(unix.AT_FDCWD, path, mode, unix.AT_EACCESS)
+}

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/openat2.h>
 #include <pthread.h>
 #include <sched.h>
@@ -56,6 +57,10 @@ static void *reader(void *p) { usleep(30000); char c; int fd = open(p, O_RDONLY)
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, 0, _IOLBF, 0);
+	if (argc > 2) { // another user from here on, without an exec
+		gid_t none = 1000;
+		if (setgroups(1, &none) || setgid(atoi(argv[2])) || setuid(atoi(argv[2]))) return 7;
+	}
 	if (chdir(argv[1])) return 9;
 	umask(022);
 	put("file", "hello", 0644); put("secret", "s", 0600); put("exec", "#!", 0755);
@@ -87,7 +92,7 @@ int main(int argc, char **argv)
 	int fd = op("for fds", "file", O_RDWR, 0); char p[64]; sprintf(p, "/proc/self/fd/%d", fd); once("proc fd", p, O_WRONLY, 0); sprintf(p, "fds/%d", fd); once("by link to fds", p, O_RDWR | O_TRUNC, 0); sprintf(p, "/dev/fd/%d", fd); once("dev fd", p, O_WRONLY | O_CREAT, 0644);
 	once("proc fd missing", "/proc/self/fd/199", O_WRONLY, 0); dup2(fd, 199); once("proc fd 199", "/proc/self/fd/199", O_WRONLY, 0); once("proc fd 199 creat", "/proc/self/fd/199", O_WRONLY | O_CREAT | O_NOFOLLOW, 0644); close(199);
 	once("proc cwd", "/proc/self/cwd/file", O_WRONLY, 0); once("thread-self", "/proc/thread-self/cwd/file", O_WRONLY, 0); sprintf(p, "/proc/%d/root/etc/passwd", getpid()); { int f = open(p, O_WRONLY); printf("proc root: %s\n", f < 0 ? strerrorname_np(errno) : "ok"); if (f >= 0) close(f); }
-	once("oom", "/proc/self/oom_score_adj", O_WRONLY, 0); once("comm", "/proc/self/comm", O_RDWR, 0); { int f = open("/proc/self/comm", O_WRONLY); if (write(f, "newname", 7) != 7) puts("cannot write comm"); close(f); char b[20] = ""; f = open("/proc/self/comm", O_RDONLY); if (read(f, b, 19) < 0) {} close(f); printf("comm is %s", b); }
+	if (argc < 3) once("oom", "/proc/self/oom_score_adj", O_WRONLY, 0); if (argc < 3) once("comm", "/proc/self/comm", O_RDWR, 0); if (argc < 3) { int f = open("/proc/self/comm", O_WRONLY); if (write(f, "newname", 7) != 7) puts("cannot write comm"); close(f); char b[20] = ""; f = open("/proc/self/comm", O_RDONLY); if (read(f, b, 19) < 0) {} close(f); printf("comm is %s", b); }
 	once("/dev/null", "/dev/null", O_WRONLY, 0); once("/dev/null trunc", "/dev/null", O_WRONLY | O_CREAT | O_TRUNC, 0666); once("/dev/zero", "/dev/zero", O_RDWR, 0); once("/dev/tty", "/dev/tty", O_RDWR, 0);
 	int d = open("dir", O_RDONLY | O_DIRECTORY); SAY("openat", openat(d, "in", O_WRONLY)); SAY("openat ..", openat(d, "../file", O_WRONLY)); SAY("openat file", openat(fd, "in", O_WRONLY)); SAY("openat bad", openat(77, "in", O_WRONLY)); SAY("openat bad abs", openat(77, "/dev/null", O_WRONLY)); int pd = open("dir", O_PATH); SAY("openat path", openat(pd, "in", O_RDWR)); SAY("openat high flags", syscall(SYS_openat, d, "in", 0x100000001ul | 1ul << 40, 0)); SAY("odd flags", syscall(SYS_openat, d, "in", 1 | 1 << 28, 0)); 
 	SAY("creat", creat("dir/c", 0600)); show("dir/c");
