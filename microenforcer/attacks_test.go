@@ -131,14 +131,21 @@ func corpus(peer, mode string) (cases []attackCase, controls string, command []s
 			cases = append(cases, tt)
 		}
 	}
-	cases = append(append(cases, mounts...), forks...)
+	all := append(append(cases, mounts...), forks...)
+	cases = nil
 	command = []string{"/tmp/attack", "each"}
-	for _, tt := range cases {
+	for _, tt := range all {
 		at := tt.at(peer, mode)
+		key, _, _ := strings.Cut(at.controls, ":")
 		// The rule of the tcp case, without its protocol, holds for udp too.
-		if !strings.HasPrefix(tt.name, "outbound udp") && !strings.Contains(controls, at.controls) {
+		switch {
+		case strings.HasPrefix(tt.name, "outbound udp"), strings.Contains(controls, at.controls):
+		case strings.Contains("\n"+controls, "\n"+key+":"):
+			continue // one policy says a thing once: this one is tried by itself only
+		default:
 			controls += strings.Replace(at.controls, ", ports: [80], protocols: [tcp]", "", 1)
 		}
+		cases = append(cases, tt)
 		command = append(append(command, at.attack...), ";")
 	}
 	return cases, controls, command
