@@ -47,6 +47,9 @@ func (t *Tracer) call(k *task) {
 			return
 		}
 		k.attempt = x
+		if k.proc.tasks > 1 {
+			k.proc.exec, k.after, k.entry = k, execing, t.entryLater
+		}
 	case nr == syscall.SYS_SHMAT && t.page.mem != nil && int(int32(args[0])) == t.page.id:
 		t.handlers.Tampered(&stop, "shmat", "the page of judged memory")
 		t.skip(k, &r, notify.Response{Errno: syscall.EINVAL})
@@ -135,8 +138,12 @@ func (t *Tracer) behind(k *task) {
 		}
 		_ = linux.SetRegs(k.tid, &k.saved)
 	}
+	failed := k.after == execing
 	t.release(k)
 	t.resume(k, 0)
+	if failed {
+		t.settle(k)
+	}
 }
 
 // calibrate finds out in which order the stops come: the helper calls

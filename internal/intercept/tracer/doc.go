@@ -34,6 +34,10 @@
 // everything: waits, judges, resumes. A slow verdict holds up the other tasks'
 // governed calls, never what is not governed. Config.Reaped is called from it.
 //
+// Stops are taken up in rounds: everybody who waits is heard once before anybody
+// is heard twice. While one of several threads executes, the stops of the others
+// are put aside (process).
+//
 // # Two orders
 //
 // Since Linux 4.8 the stop for the filter comes after the stop at the call's

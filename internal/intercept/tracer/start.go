@@ -101,14 +101,26 @@ func (t *Tracer) run(seized chan<- error) {
 		seized <- &notify.StartError{Step: StepTrace, Errno: errno}
 		return
 	}
-	t.adopt(t.pid, nil)
+	t.adopt(t.pid, nil, nil)
 	close(seized)
+	var round []stop
 	for {
 		pid, st, err := linux.WaitTracees()
 		if err != nil {
 			break // ECHILD: nobody is left
 		}
-		t.stopped(pid, st)
+		// All that wait now come before any of them can wait again: the kernel
+		// would show the first of a busy crowd over and over.
+		round = append(round[:0], stop{pid, st})
+		for len(round) < maxRound {
+			if pid, st, err = linux.PollTracees(); err != nil || pid == 0 {
+				break
+			}
+			round = append(round, stop{pid, st})
+		}
+		for _, s := range round {
+			t.stopped(s.pid, s.st)
+		}
 	}
 	t.handlers.Close()
 	t.page.close()
@@ -123,5 +135,8 @@ func (t *Tracer) Close() {
 		t.cfg.Logger.Warn("the workload has not ended")
 	}
 }
+
+// maxRound bounds the stops that are taken up at once.
+const maxRound = 1024
 
 const maxClose = 2 * time.Second

@@ -4,6 +4,7 @@ import (
 	"syscall"
 
 	"github.com/limpet-security/limpet/internal/kernel/linux"
+	"github.com/limpet-security/limpet/internal/kernel/procfs"
 )
 
 // stopped handles one report of the kernel about one tracee.
@@ -18,11 +19,20 @@ func (t *Tracer) stopped(pid int, st linux.Status) {
 	k := t.tasks[pid]
 	if k == nil {
 		// A child whose parent has not told yet, or died before it could: it
-		// starts with nothing, which only costs it another page.
-		k = t.adopt(pid, nil)
+		// starts without the page, which only costs it another.
+		var p *process
+		if s, err := procfs.ReadStatus(pid); err == nil && t.tasks[s.TGID] != nil {
+			p = t.tasks[s.TGID].proc
+		}
+		k = t.adopt(pid, p, nil)
+	}
+	event := uint32(st) >> 16
+	if p := k.proc; p.exec != nil && p.exec != k && event != linux.EventExec {
+		p.aside = append(p.aside, stop{pid, st})
+		return
 	}
 	sig := st.StopSignal()
-	switch event := uint32(st) >> 16; event {
+	switch event {
 	case linux.EventSeccomp:
 		t.call(k)
 		return
@@ -82,9 +92,12 @@ func (t *Tracer) forked(k *task) {
 	if flags&syscall.CLONE_VM != 0 {
 		s = k.space
 	}
-	child := t.tasks[msg]
-	if child == nil {
-		child = t.adopt(msg, s)
+	var p *process
+	if flags&syscall.CLONE_THREAD != 0 {
+		p = k.proc
+	}
+	if child := t.tasks[msg]; child == nil {
+		t.adopt(msg, p, s)
 	} else {
 		child.space = s // its first stop came first
 	}
@@ -112,8 +125,22 @@ func (t *Tracer) execed(k *task) {
 	}
 	t.release(k)
 	k.space = &space{}
+	k.proc.exec, k.proc.aside = nil, nil // who was put aside is dead
 	if !t.handlers.ExecStarted(attempt, k.tid) {
 		_ = syscall.Kill(k.tid, syscall.SIGKILL)
 	}
 	t.resume(k, 0)
+}
+
+// settle takes up what was put aside for an exec that came to nothing.
+func (t *Tracer) settle(k *task) {
+	p := k.proc
+	if p.exec != k {
+		return
+	}
+	aside := p.aside
+	p.exec, p.aside = nil, nil
+	for _, s := range aside {
+		t.stopped(s.pid, s.st)
+	}
 }

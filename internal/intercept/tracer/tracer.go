@@ -28,6 +28,7 @@ type Tracer struct {
 // task is one thread of the tree.
 type task struct {
 	tid     int
+	proc    *process
 	space   *space
 	after   after
 	entry   bool // a stop at the entry is still to come
@@ -49,9 +50,26 @@ const (
 	reopened       // put everything back
 	ping           // calibrate
 	noteOnly       // tell made, nothing else
-	maxTasks = 1 << 16
-	noSlot   = -1
+	execing        // the exec has failed, if this stop comes
 )
+
+// process is one thread group.
+//
+// While a thread of several executes, the kernel ends the others and gives it
+// the leader's id: a resume that was meant for the leader would let the new
+// program run before it was judged. So the stops of the others are put aside
+// until the exec is through, or has failed.
+type process struct {
+	tasks int
+	exec  *task // whose exec is on its way, if there are others
+	aside []stop
+}
+
+// stop is what the kernel reported.
+type stop struct {
+	pid int
+	st  linux.Status
+}
 
 // space is one address space, shared by threads.
 type space struct{ attached bool }
@@ -79,12 +97,16 @@ type Report struct {
 // Report is safe at any time after Start.
 func (t *Tracer) Report() Report { return Report{Page: t.page.mem != nil, PageErrno: t.page.errno} }
 
-// adopt begins with a task; parent nil: the first.
-func (t *Tracer) adopt(tid int, s *space) *task {
+// adopt begins with a task; nil: of a process, or an address space, of its own.
+func (t *Tracer) adopt(tid int, p *process, s *space) *task {
 	if s == nil {
 		s = &space{}
 	}
-	k := &task{tid: tid, space: s}
+	if p == nil {
+		p = &process{}
+	}
+	p.tasks++
+	k := &task{tid: tid, proc: p, space: s}
 	t.mu.Lock()
 	t.tasks[tid] = k
 	t.mu.Unlock()
@@ -94,6 +116,7 @@ func (t *Tracer) adopt(tid int, s *space) *task {
 // drop ends with a task.
 func (t *Tracer) drop(k *task) {
 	t.release(k)
+	k.proc.tasks--
 	t.handlers.Forget(k.tid)
 	t.mu.Lock()
 	if t.tasks[k.tid] == k {
@@ -116,6 +139,7 @@ func (t *Tracer) release(k *task) {
 func (t *Tracer) gone(pid int, st syscall.WaitStatus) {
 	if k := t.tasks[pid]; k != nil {
 		t.drop(k)
+		t.settle(k)
 	}
 	if pid == t.pid && t.cfg.Reaped != nil {
 		t.cfg.Reaped(pid, st)

@@ -78,3 +78,8 @@ func MakeWritable(addr uint64, n int) error {
 	_, _, e := syscall.RawSyscall(syscall.SYS_MPROTECT, uintptr(addr), uintptr(n), syscall.PROT_READ|syscall.PROT_WRITE)
 	return errnoErr(e)
 }
+
+// PollTracees is WaitTracees without waiting; pid 0: there is nothing now.
+func PollTracees() (pid int, st Status, err error) {
+	return waitTracee(-1, wAll|wNoThread|syscall.WNOHANG)
+}
