@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -77,6 +78,8 @@ func TestRelayPrograms(t *testing.T) {
 			testRelay = relay.New(relay.Config{Judge: j})
 			defer func() { testRelay.Close(); testRelay = nil }()
 			got, _ := supervised(t, j, nil, tc.argv...)
+			took := regexp.MustCompile(`after \d+ ms`) // says curl
+			want, got = took.ReplaceAllString(want, ""), took.ReplaceAllString(got, "")
 			if d := cmp.Diff(want, got); d != "" {
 				t.Errorf("differs from plain (-plain +supervised):\n%.2000s", d)
 			}
