@@ -15,7 +15,7 @@ import (
 )
 
 // bootLimit ends a machine that hangs.
-const bootLimit = 8 * time.Minute
+const bootLimit = 9 * time.Minute
 
 // run runs one command of the host.
 func run(t *testing.T, cmd *exec.Cmd) {
@@ -77,7 +77,7 @@ var tests = []struct{ binary, run string }{
 var passed = regexp.MustCompile(`(?m)^--- PASS`)
 
 func testStep(name, binary, run string) step {
-	return step{name, "cd /tmp; export LIMPET_RACE_ROUNDS=300; /t/" + binary + " -test.short -test.v -test.timeout 200s -test.run '" + run + "'"}
+	return step{name, "cd /tmp; export LIMPET_RACE_ROUNDS=150; /t/" + binary + " -test.short -test.v -test.timeout 400s -test.run '" + run + "'"}
 }
 
 func TestKernels(t *testing.T) {

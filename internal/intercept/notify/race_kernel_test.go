@@ -78,7 +78,7 @@ func TestExecRace(t *testing.T) {
 	}
 	wantWins, rounds := int64(wantWins), 1000
 	if testing.Short() {
-		wantWins, rounds = 20, 100
+		wantWins, rounds = 10, 50
 	}
 	var sum tally
 	for deadline := time.Now().Add(40 * time.Second); wins.Load() < wantWins && time.Now().Before(deadline); {

@@ -102,6 +102,12 @@ func (s *Supervisor) execTraceless(c *Call, a *attempt) Response {
 	if err != nil {
 		return fail(syscall.EACCES)
 	}
+	victim, err := linux.PidfdOpen(pid) // what is to be killed is this process, not one that has its number later
+	if err == nil {
+		defer linux.Close(victim)
+	} else {
+		victim = -1
+	}
 	s.send(c, cont())
 	c.answered.Store(true)
 	begin := time.Now()
@@ -122,7 +128,9 @@ func (s *Supervisor) execTraceless(c *Call, a *attempt) Response {
 		time.Sleep(pause)
 	}
 	if !s.verified(c, a, pid) {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
+		if victim < 0 || linux.PidfdSignal(victim, syscall.SIGKILL) != nil {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
 		return done()
 	}
 	if exe, err := s.exeOf(pid); err == nil && same(exe, a.final) {
@@ -144,10 +152,12 @@ func (s *Supervisor) gate(c *Call) (r Response, denied bool) {
 	a.Proc = &p
 	defer a.close()
 	if err != nil {
+		// A process that gave its identity up is closed. Nothing is known
+		// against it, so it is refused, not killed.
 		a.Unverified = true
-	} else {
-		a.relook(exe)
+		return answerOf(s.cfg.Judge.Exec(&a.Exec))
 	}
+	a.relook(exe)
 	if args, cut, err := procfs.Cmdline(p.PID, action.MaxArgs, action.MaxArgBytes); err == nil {
 		a.Args, a.ArgsTruncated = args, cut
 	}
@@ -157,7 +167,7 @@ func (s *Supervisor) gate(c *Call) (r Response, denied bool) {
 	if s.cfg.Judge.ExecStarted(&a.Exec) != intercept.Allow {
 		return killed(), true
 	}
-	if err == nil && !a.Unverified {
+	if !a.Unverified {
 		s.images.add(known)
 	}
 	return Response{}, false
