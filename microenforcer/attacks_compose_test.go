@@ -11,21 +11,25 @@ import (
 // not work in audit mode either.
 var rootOnly = map[string]bool{"raw socket": true, "namespace": true, "mount": true, "bpf": true, "setuid": true, "denied user": true}
 
-// apart are the controls that would name the attacks of others first: they
-// are tried in a run of their own.
-var apart = map[string]bool{"interpreters": true, "users": true}
+// Attacks that can be tried one after the other under one policy: no rule of
+// one is in the way of another. Those alone would be named before others.
+var (
+	inOneRun = []string{
+		"denied program", "drift", "fileless", "package manager", "reverse shell", "outbound tcp", "outbound udp connect",
+		"outbound udp sendto", "metadata", "raw socket", "namespace", "mount", "bpf", "ptrace", "setuid",
+	}
+	inAnother = []string{"denied user", "inline code", "script"}
+)
 
-// groups gives the attacks that can be tried one after the other in one run,
-// and those for another.
+// groups gives both, without those to leave out.
 func groups(leave func(attackCase) bool) (together, alone []attackCase) {
 	for _, tt := range attackCases {
 		switch {
-		case tt.control == "processLimit": // it would hold for every attack before its own
 		case leave(tt):
-		case apart[tt.control]:
-			alone = append(alone, tt)
-		default:
+		case slices.Contains(inOneRun, tt.name):
 			together = append(together, tt)
+		case slices.Contains(inAnother, tt.name):
+			alone = append(alone, tt)
 		}
 	}
 	return together, alone

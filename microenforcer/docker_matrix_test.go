@@ -4,7 +4,6 @@ package microenforcer_test
 
 import (
 	"encoding/json"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -148,12 +147,12 @@ func statusIn(t *testing.T, flags []string, policyFile string) (rung string, con
 	t.Helper()
 	args := append([]string{"run", "--rm", "--network", "none", "-v", policyFile + ":/policy.yaml:ro"}, flags...)
 	args = append(args, scratchImage, "/.limpet/microenforcer", "status", "--json", "--policy", "/policy.yaml", "--manifest", "/.limpet/manifest")
-	out, err := exec.Command("docker", args...).Output()
+	out, err := docker(t, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var r status.Report
-	if err := json.Unmarshal(out, &r); err != nil {
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	controls = map[string]status.Control{}
