@@ -33,6 +33,8 @@ var attackCases = []attackCase{
 	{"outbound udp connect", "    outbound: {mode: MODE, deny: [{cidrs: [PEERIP/32], protocols: [udp]}]}\n", []string{"udp", "PEER"}, "outbound", "deny[0]", "worked udp", "errno 1 ", false},
 	{"outbound udp sendto", "    outbound: {mode: MODE, deny: [{cidrs: [PEERIP/32], protocols: [udp]}]}\n", []string{"sendto", "PEER"}, "outbound", "deny[0]", "worked sendto", "errno 1 ", false},
 	{"metadata", "    metadataEndpoints: {mode: MODE}\n", []string{"tcp", "169.254.169.254:80"}, "metadataEndpoints", "", "got hello", "errno 111", false},
+	{"unix socket by a link", "    outbound: {mode: MODE, deny: [{unixSockets: [/tmp/real.sock]}]}\n", []string{"unix", "/tmp/link.sock"}, "outbound", "deny[0]", "worked unix", "errno 1 ", false},
+	{"unix socket from its folder", "    outbound: {mode: MODE, deny: [{unixSockets: [/tmp/real.sock]}]}\n", []string{"unix", "real.sock"}, "outbound", "deny[0]", "worked unix", "errno 1 ", false},
 	{"bind", "    bind: {mode: MODE, deniedPorts: [4444]}\n", []string{"listen", "0.0.0.0:4444"}, "bind", "deniedPorts[0]", "worked listen", "errno 13", false},
 	{"bind udp", "    bind: {mode: MODE, allowedPorts: [5000-6000]}\n", []string{"udpbind", "0.0.0.0:4444"}, "bind", "not-listed", "worked udpbind", "errno 13", false},
 	{"listen on any port", "    bind: {mode: MODE, allowedPorts: [80]}\n", []string{"listen", "0.0.0.0:0"}, "bind", "not-listed", "worked listen", "errno 13", false},

@@ -100,6 +100,7 @@ type Connect struct {
 	Protocol Protocol
 	Peer     netip.AddrPort // IPv4-mapped IPv6 is unmapped; zero for ProtoUnix
 	Unix     string         // path, or "@name" for an abstract socket
+	Real     string         // where the path leads, links resolved, from the caller's root; "" if it is the same or leads nowhere
 	Datagram bool
 	Names    []string // host names that the workload's own name servers gave this address; lower case
 	Scan     Scan     // filled in by the judge

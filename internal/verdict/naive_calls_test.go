@@ -86,7 +86,7 @@ func naiveRule(r *policy.NetworkRule, w *Workload, a *action.Connect, deny bool)
 			return slices.Contains(r.Protocols, "unix")
 		}
 		return slices.ContainsFunc(r.UnixSockets, func(s policy.SocketPath) bool {
-			return strings.HasPrefix(a.Unix, "@") == strings.HasPrefix(string(s), "@") && naiveGlob(string(s), a.Unix)
+			return strings.HasPrefix(a.Unix, "@") == strings.HasPrefix(string(s), "@") && (naiveGlob(string(s), a.Unix) || naiveGlob(string(s), a.Real))
 		})
 	}
 	if len(r.Protocols) == 0 && len(r.UnixSockets) > 0 && len(r.CIDRs)+len(r.Ports)+len(r.DNSNames) == 0 {

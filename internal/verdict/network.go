@@ -152,7 +152,7 @@ func (r *netRule) covers(a *action.Connect, addr netip.Addr) bool {
 				if r.abstract.find(a.Unix[1:]) == none {
 					return false
 				}
-			} else if !r.unix.has(a.Unix) {
+			} else if !r.unix.has(a.Unix) && (a.Real == "" || !r.unix.has(a.Real)) {
 				return false
 			}
 		}

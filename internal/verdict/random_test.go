@@ -216,7 +216,9 @@ func (r random) exec() *action.Exec {
 func (r random) connect() *action.Connect {
 	a := &action.Connect{Proc: r.proc(), Protocol: action.Protocol(r.IntN(5)), Scan: action.Scan{Ports: pick(r, 0, 1, 3, 25, 31), Hosts: pick(r, 0, 2, 4, 60)}}
 	if a.Protocol == action.ProtoUnix {
-		a.Unix = pick(r, "/run/x.sock", "/run/y/z.sock", "@bus", "@other", "")
+		if a.Unix = pick(r, "/run/x.sock", "/run/y/z.sock", "x.sock", "@bus", "@other", ""); a.Unix != "" && a.Unix[0] != '@' {
+			a.Real = pick(r, "", "", "/run/x.sock", "/srv/x.sock")
+		}
 	} else {
 		a.Peer = r.peer()
 		r.named(a)

@@ -292,11 +292,30 @@ func (s *Supervisor) foreignConnect(c *Call, inode uint64, addr []byte) Response
 		// The kernel carries it out, with the caller's identity. The name may
 		// change under our eyes: the verdict is about the copy.
 		a := action.Connect{Protocol: action.ProtoUnix, Unix: unixName(addr)}
+		a.Real = s.leadsTo(c, a.Unix)
 		if r, denied := s.judgeConnect(c, sockKind{}, a); denied {
 			return r
 		}
 	}
 	return s.passOn(c, connecting)
+}
+
+// leadsTo finds the socket behind a path, as the caller's kernel would.
+func (s *Supervisor) leadsTo(c *Call, path string) string {
+	if path == "" || path[0] == '@' || !s.judgesPeers() {
+		return ""
+	}
+	c.Slow()
+	p := place{s: s, tid: c.TID(), tgid: c.Process().PID}
+	o, err := p.find(linux.AtFDCWD, path, 0)
+	if err != nil {
+		return ""
+	}
+	defer o.close()
+	if o.path == path {
+		return ""
+	}
+	return o.path
 }
 
 // adopt takes a duplicate of an INET socket that we did not make, where

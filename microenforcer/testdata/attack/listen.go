@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"os/exec"
 	"strconv"
 	"syscall"
@@ -16,6 +17,7 @@ func init() {
 	attacks["udpbind"] = udpBind
 	attacks["inbound"] = inbound
 	attacks["bindshell"] = bindShell
+	attacks["unix"] = unixByName
 	attacks["scan"] = scan
 	attacks["scans"] = scans
 }
@@ -119,6 +121,28 @@ func bindShell(args []string) error {
 	c.Close()
 	fmt.Println("received", <-told)
 	return err
+}
+
+// unixByName connects to /tmp/real.sock by another name.
+func unixByName(args []string) error {
+	if err := os.Chdir("/tmp"); err != nil {
+		return err
+	}
+	_ = os.Remove("real.sock")
+	_ = os.Remove("link.sock")
+	l, err := net.Listen("unix", "/tmp/real.sock")
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	if err := os.Symlink("real.sock", "link.sock"); err != nil {
+		return err
+	}
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		return err
+	}
+	return syscall.Connect(fd, &syscall.SockaddrUnix{Name: args[0]})
 }
 
 // scan tries so many closed ports of a host, then one that is open.
