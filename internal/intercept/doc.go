@@ -1,5 +1,5 @@
 // Package intercept holds the words between the mechanisms that stop a task
-// (intercept/notify, later tracer, fanwatch and bpf) and whoever judges it.
+// (intercept/notify, tracer and watcher) and whoever judges it.
 //
 // A mechanism fills an action, asks a Judge, and carries the Answer out on
 // the copy it judged, never on memory that the caller can still change. It
