@@ -79,6 +79,9 @@ func (l *Loop) judgeFile(p *Policies, o *action.FileOp) verdict.Decision {
 	}
 	if o.File.Nlink > 1 && o.Regular() {
 		name := o.Path
+		if o.Slow != nil && !l.links.ready(p.Engine) {
+			o.Slow()
+		}
 		for _, other := range l.links.names(p.Engine, o.File, l.cfg.Logger) {
 			if other == name {
 				continue

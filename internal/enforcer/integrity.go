@@ -241,7 +241,7 @@ func (i *integrity) look(path string, now time.Time, all bool) {
 			return
 		}
 	}
-	changed := c.count > 0 || moved
+	changed := c.count > 0 || !c.first.IsZero()
 	before := c.before
 	i.mu.Unlock()
 	if !changed {

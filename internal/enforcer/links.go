@@ -32,6 +32,15 @@ const (
 
 var errEnough = errors.New("looked at enough")
 
+// ready says that names will answer at once.
+func (l *links) ready(e *verdict.Engine) bool {
+	if !l.mu.TryLock() {
+		return false
+	}
+	defer l.mu.Unlock()
+	return l.engine == e
+}
+
 func (l *links) names(e *verdict.Engine, f action.File, log *slog.Logger) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
