@@ -19,21 +19,30 @@ const (
 // readEnv copies the variables of envp that matter, as far as they can be
 // read: the exec stop looks again.
 func (c *Call) readEnv(envp uint64) (out []string) {
-	var b [8]byte
-	for i := 0; envp != 0 && i < maxEnvEntries; i++ {
-		if c.Read(envp, b[:]) != nil || word(b[:]) == 0 {
-			break
+	var b [64 * 8]byte
+	for read := 0; envp != 0 && read < maxEnvEntries; {
+		n := len(b)
+		if c.Read(envp, b[:]) != nil {
+			n = 8 // the array may end near unmapped memory: one by one
+			if c.Read(envp, b[:8]) != nil {
+				return out
+			}
 		}
-		p := word(b[:])
-		// Most variables are told apart by a few bytes that lie together.
-		if w, err := c.window(p); err != nil || len(w) >= 20 && !indirect.Interesting(upTo(w)) {
-			envp += 8
-			continue
+		for i := 0; i < n; i += 8 {
+			p := word(b[i:])
+			if p == 0 {
+				return out
+			}
+			read++
+			// Most variables are told apart by a few bytes that lie together.
+			if w, err := c.window(p); err != nil || len(w) >= 20 && !indirect.Interesting(upTo(w)) {
+				continue
+			}
+			if e, _ := c.ReadString(p, maxEnvValue); indirect.Interesting(e) {
+				out = append(out, e)
+			}
 		}
-		if e, _ := c.ReadString(p, maxEnvValue); indirect.Interesting(e) {
-			out = append(out, e)
-		}
-		envp += 8
+		envp += uint64(n)
 	}
 	return out
 }
