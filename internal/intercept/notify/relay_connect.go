@@ -43,8 +43,12 @@ func (s *Supervisor) connectRelayed(c *Call, k *sock, fd int, peer netip.AddrPor
 	go func() {
 		defer s.wg.Done()
 		defer s.refuseOnPanic(c)
-		late := time.NewTimer(patience)
-		defer late.Stop()
+		if !s.awaitTry(c, try, patience) {
+			s.cfg.Relay.Abandon(try)
+			s.net.put(k)
+			c.mem.close()
+			return
+		}
 		select {
 		case <-try.Done():
 			if e := try.Errno(); e != 0 {
@@ -52,14 +56,7 @@ func (s *Supervisor) connectRelayed(c *Call, k *sock, fd int, peer netip.AddrPor
 				c.Answer(fail(e))
 				return
 			}
-		case <-late.C:
-		case <-s.done:
-		}
-		if !c.Valid() {
-			s.cfg.Relay.Abandon(try)
-			s.net.put(k)
-			c.mem.close()
-			return
+		default:
 		}
 		if r := s.joinRelay(c, k, fd, peer, addr, try, sum); !r.postpone {
 			s.net.put(k)
@@ -67,6 +64,24 @@ func (s *Supervisor) connectRelayed(c *Call, k *sock, fd int, peer netip.AddrPor
 		}
 	}()
 	return later()
+}
+
+// awaitTry waits for an outcome, but not longer than patience. false: nobody
+// waits for it any more.
+func (s *Supervisor) awaitTry(c *Call, try *relay.Try, patience time.Duration) bool {
+	look := time.NewTicker(tick)
+	defer look.Stop()
+	for late := time.Now().Add(patience); time.Now().Before(late); {
+		select {
+		case <-try.Done():
+			return !s.closed.Load() && c.Valid()
+		case <-look.C:
+			if s.closed.Load() || !c.Valid() {
+				return false
+			}
+		}
+	}
+	return c.Valid()
 }
 
 func (s *Supervisor) joinRelay(c *Call, k *sock, fd int, peer netip.AddrPort, addr []byte, try *relay.Try, sum uint64) Response {

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/limpet-security/limpet/internal/action"
@@ -87,5 +88,32 @@ func TestRelayPrograms(t *testing.T) {
 				t.Errorf("judged: %+v", j.said)
 			}
 		})
+	}
+}
+
+// A connection that nobody answers holds up neither other calls nor the end.
+func TestRelayBlackhole(t *testing.T) {
+	if !enterWorld(t) {
+		return
+	}
+	if err := buildWorld(); err != nil {
+		t.Fatal(err)
+	}
+	j := &talkJudge{netJudge: newNetJudge()}
+	testRelay = relay.New(relay.Config{Judge: j})
+	defer func() { testRelay.Close(); testRelay = nil }()
+	began := time.Now()
+	got, st := supervised(t, j, nil, "/usr/bin/python3", "-c", `
+import socket,threading,os,time
+threading.Thread(target=lambda: socket.socket().connect(('10.8.0.2',3333)), daemon=True).start()
+time.sleep(0.3)
+s=socket.socket(); print(s.connect_ex(('10.9.0.1',9999)))
+s=socket.socket(); s.setblocking(False); print(s.connect_ex(('10.8.0.2',3333)))
+os._exit(3)`)
+	if got != "111\n115\n" || st.ExitStatus() != 3 {
+		t.Errorf("got %q, %v", got, st)
+	}
+	if took := time.Since(began); took > relayPatience/2 {
+		t.Errorf("it took %v", took)
 	}
 }
