@@ -95,9 +95,9 @@
 //
 // # What is not seen
 //
-// The program loader (PT_INTERP) is not judged by itself. A script is judged
-// as the file that was found under its name when the interpreter was mapped;
-// the interpreter opens the name again later. Calls that change limits or
+// A script, and what else arguments and environment name (refs.go), is judged
+// as the file that was found under its name at the exec stop; the program
+// opens the name again later. Calls that change limits or
 // scheduling of one of our threads by its thread id (prlimit64, sched_*) are
 // refused for our process ids only.
 package notify
