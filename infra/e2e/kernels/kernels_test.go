@@ -15,7 +15,7 @@ import (
 )
 
 // bootLimit ends a machine that hangs.
-const bootLimit = 9 * time.Minute
+const bootLimit = 8 * time.Minute
 
 // run runs one command of the host.
 func run(t *testing.T, cmd *exec.Cmd) {
@@ -83,9 +83,9 @@ func testStep(name, binary, run string) step {
 func TestKernels(t *testing.T) {
 	for _, m := range machines {
 		t.Run(m.name, func(t *testing.T) {
+			files := programs(t, m)
 			ctx, cancel := context.WithTimeout(t.Context(), bootLimit)
 			defer cancel()
-			files := programs(t, m)
 			files["/t/all.yaml"] = file{mode: modeFile | 0o644, data: []byte(governed)}
 			// Under scope 1, Ubuntu's, only an ancestor may attach: the enforcer is one.
 			steps := []step{{"Yama", fmt.Sprintf("echo %d >/proc/sys/kernel/yama/ptrace_scope && echo '--- PASS'", m.yama)}}
