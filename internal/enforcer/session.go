@@ -28,7 +28,9 @@ func (l *Loop) Session(s *action.Session) (a intercept.Answer) {
 	p := l.current.Load()
 	l.identify(p, &s.Exec)
 	for _, d := range [...]verdict.Decision{p.Engine.Session(s), p.Engine.Exec(&s.Exec)} {
-		if d.Verdict == verdict.Allow || d.Rule == verdict.RuleUnverified && d.Control != policy.ExecSessions && (s.Beyond || s.Ended) {
+		// A program that cannot be looked at is for the control of sessions to
+		// judge, if a policy has it.
+		if d.Verdict == verdict.Allow || d.Rule == verdict.RuleUnverified && d.Control != policy.ExecSessions {
 			continue
 		}
 		b := l.answer(d, 0)

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/limpet-security/limpet/internal/kernel/linux"
@@ -14,7 +15,8 @@ import (
 // program that cannot make a thread ends. So a number of threads is made ahead
 // (Spare), and workers beyond it are hired only while there is room.
 const (
-	spareThreads = 24
+	spareThreads = 24               // workers for which there is always a thread
+	madeAhead    = 2 * spareThreads // the scheduler needs some too
 	roomNeeded   = 48
 )
 
@@ -23,7 +25,7 @@ const (
 func Spare() {
 	var all, ready sync.WaitGroup
 	release := make(chan struct{})
-	for range spareThreads {
+	for range madeAhead {
 		ready.Add(1)
 		all.Go(func() {
 			runtime.LockOSThread() // a thread of its own, which stays when it is unlocked
@@ -44,6 +46,15 @@ type room struct {
 	opened  bool
 	max     int
 	current int // descriptor of pids.current; -1: no limit, or none to be seen
+	ended   atomic.Int64
+}
+
+// gone says that a thread ended. They come out of those that were made ahead,
+// so these are made up for now and then.
+func (r *room) gone() {
+	if r.ended.Add(1)%(madeAhead/4) == 0 && r.left() {
+		go Spare()
+	}
 }
 
 // left says that threads may be made.

@@ -93,7 +93,7 @@ const (
 	minWorkers = 2
 	maxWorkers = 512
 	// maxIdle threads wait for the lead after a burst; the others end.
-	maxIdle = 8
+	maxIdle = spareThreads
 	// maxClose is how long Close waits for calls that are being carried out.
 	maxClose = 2 * time.Second
 )
@@ -175,6 +175,7 @@ func (s *Supervisor) work() {
 		if s.workers.Add(-1) == 0 {
 			go s.finishWhenIdle()
 		}
+		s.room.gone() // with its thread
 	}()
 	for !s.closed.Load() && s.lead.waiting.Load() < maxIdle {
 		s.lead.lock(&s.closed)

@@ -16,7 +16,7 @@ import (
 // else; without that sign it is believed for a moment only.
 const (
 	maxMaking   = 2 * time.Second
-	shortMaking = 50 * time.Millisecond
+	shortMaking = 300 * time.Millisecond
 	// maxDoom is how long the doomed are looked at quickly.
 	maxDoom = 2 * time.Second
 	// maxWaited is how many looks an exec may take to bring its arguments.
