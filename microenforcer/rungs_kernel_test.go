@@ -115,3 +115,24 @@ func TestWatchedAttacks(t *testing.T) {
 		})
 	}
 }
+
+// unavailable lists the controls that a status in JSON does not claim. At
+// least those that every rung with an engine has must be claimed.
+func unavailable(t testing.TB, text string) map[string]bool {
+	t.Helper()
+	var s status.Report
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		t.Fatalf("%v: %.500s", err, text)
+	}
+	out := map[string]bool{}
+	for _, k := range s.Controls {
+		out[k.Control] = k.State == "unavailable"
+	}
+	for _, k := range []string{"deniedExecutables", "drift", "fileless", "packageManagers", "reverseShell", "outbound", "metadataEndpoints", "socketFamilies",
+		"namespaces", "mounts", "kernelInterfaces", "injection", "privilegeChange", "processLimit", "interpreters", "users", "syscalls"} {
+		if out[k] {
+			t.Errorf("%s is unavailable on rung %s", k, s.Rung)
+		}
+	}
+	return out
+}

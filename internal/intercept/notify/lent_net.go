@@ -108,7 +108,9 @@ func (h *Handlers) judge(c *Call, addr []byte, connecting bool) (Response, bool)
 		if !connecting {
 			return Response{}, false
 		}
-		return s.judgeConnect(c, sockKind{}, action.Connect{Protocol: action.ProtoUnix, Unix: unixName(addr)})
+		a := action.Connect{Protocol: action.ProtoUnix, Unix: unixName(addr)}
+		a.Real = s.leadsTo(c, a.Unix)
+		return s.judgeConnect(c, sockKind{}, a)
 	}
 	kind, known := h.kind(c)
 	peer, ok := h.destination(kind, known, addr, connecting)
