@@ -252,7 +252,7 @@ func (a *API) listRevisions(ctx context.Context, in *revisionsInput) (*listOutpu
 }
 
 func (a *API) getControls(context.Context, *struct{}) (*bodyOutput[json.RawMessage], error) {
-	b, err := json.Marshal(map[string]any{"items": policy.Registry()})
+	b, err := json.Marshal(map[string]any{"items": policy.Registry(), "exceptions": policy.ExceptionFields()})
 	if err != nil {
 		return nil, fmt.Errorf("cannot write controls: %w", err)
 	}

@@ -341,7 +341,7 @@ func (d *draft) notCovered(items []Item) {
 		kinds[it.Kind] += it.Count
 	}
 	if kinds[wire.ProfileFile] == 0 {
-		d.uncovered = append(d.uncovered, "files: reads and writes were not observed, so no file control is proposed")
+		d.uncovered = append(d.uncovered, "files: changes are observed only where a policy governs files; none was seen, and no file control is proposed")
 	} else {
 		d.uncovered = append(d.uncovered, fmt.Sprintf("files: %d operations were observed; no file control is proposed from them", kinds[wire.ProfileFile]))
 	}
@@ -410,6 +410,8 @@ func (d *draft) allow(v verdict.Decision, it Item) bool {
 		}
 	case it.Kind == wire.ProfilePrivilege && exe:
 		x.Processes, x.Syscalls = []policy.Glob{policy.Glob(it.Exe)}, []policy.SyscallName{policy.SyscallName(it.Call)}
+	case it.Kind == wire.ProfileFile && exe && strings.HasPrefix(it.Path, "/") && policyGlob(it.Path) == nil:
+		x.Processes, x.Paths = []policy.Glob{policy.Glob(it.Exe)}, []policy.Glob{policy.Glob(it.Path)}
 	case it.Kind == wire.ProfileSocket && exe:
 		x.Processes = []policy.Glob{policy.Glob(it.Exe)}
 	default:

@@ -190,6 +190,8 @@ func (t *Trial) judge(w What) (d verdict.Decision, why string) {
 		return t.engine.Socket(&action.Socket{Proc: w.proc(), Domain: int(w.Domain), Type: int(w.Type), Protocol: int(w.SocketProtocol)}), ""
 	case wire.ProfilePrivilege:
 		return t.engine.Privilege(w.privilege()), ""
+	case wire.ProfileFile:
+		return t.engine.File(&action.FileOp{Proc: w.proc(), Access: action.ParseFileAccess(w.Call), Path: profile.Sample(w.Path), FD: -1}), ""
 	}
 	return d, "this kind cannot be tried yet"
 }

@@ -1,5 +1,7 @@
 package action
 
+import "strings"
+
 // FileAccess says what a call would do to one name or object. Bits.
 type FileAccess uint16
 
@@ -52,4 +54,33 @@ func (o *FileOp) Dir() bool {
 func (o *FileOp) Regular() bool {
 	const typeMask, regular = 0o170000, 0o100000
 	return o.File.Mode&typeMask == regular
+}
+
+// accessNames are the words of String, by bit.
+var accessNames = [...]string{"read", "modify", "append", "create", "delete", "attributes", "move", "link"}
+
+// String joins the names of the accesses with "+".
+func (a FileAccess) String() string {
+	s := ""
+	for i, name := range accessNames {
+		if a&(1<<i) != 0 {
+			if s != "" {
+				s += "+"
+			}
+			s += name
+		}
+	}
+	return s
+}
+
+// ParseFileAccess reads what String wrote; unknown words are left out.
+func ParseFileAccess(s string) (a FileAccess) {
+	for word := range strings.SplitSeq(s, "+") {
+		for i, name := range accessNames {
+			if word == name {
+				a |= 1 << i
+			}
+		}
+	}
+	return a
 }

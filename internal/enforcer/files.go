@@ -34,6 +34,9 @@ func (l *Loop) File(o *action.FileOp) (a intercept.Answer) {
 	defer l.caught("file", syscall.EACCES, &a)
 	p := l.current.Load()
 	d := l.judgeFile(p, o)
+	if d.Verdict != verdict.Deny {
+		l.observer.file(o)
+	}
 	if d.Verdict != verdict.Allow {
 		a = l.answer(d, fileErrno(d.Control))
 		l.reportFile(p, d, o, a)

@@ -227,12 +227,12 @@ func (o *Observer) fork(f *action.Fork) {
 	o.mu.Unlock()
 }
 
-// File notes an operation on a file: the hook of whoever judges files.
-func (o *Observer) File(p *action.Process, operation, path string) {
-	if !o.on.Load() || p == nil {
+// file notes changes of files; reads are many and say little.
+func (o *Observer) file(f *action.FileOp) {
+	if !o.on.Load() || f.Proc == nil || f.Access&action.FileChange == 0 {
 		return
 	}
-	o.note(thing{kind: wire.ProfileFile, exe: p.Exe, uid: p.UID, call: operation, path: path})
+	o.note(thing{kind: wire.ProfileFile, exe: f.Proc.Exe, uid: f.Proc.UID, path: f.Path, a: int64(f.Access)})
 }
 
 // sample looks at what no call tells: listening ports and the number of tasks.
@@ -324,6 +324,8 @@ func (s *seen) item() *wirepb.ProfileItem {
 		if s.peer.IsValid() {
 			it.Address, it.Port = s.peer.Addr().String(), uint32(s.peer.Port())
 		}
+	case wire.ProfileFile:
+		it.Call = action.FileAccess(s.a).String()
 	case wire.ProfileSocket:
 		it.Domain, it.Type, it.SocketProtocol = int32(s.a), int32(s.b), int32(s.c)
 	case wire.ProfilePrivilege:

@@ -1,8 +1,8 @@
 import { QueryClient, infiniteQueryOptions, queryOptions } from '@tanstack/react-query'
-import { get, getVersioned, isProblem, setCSRF } from './client'
+import { get, getVersioned, isProblem, post, setCSRF } from './client'
 import type {
-  APIToken, AuditEntry, ControlInfo, Dashboard, EffectiveControl, Enforcer, Group, JoinToken,
-  Page, Policy, PolicyRevision, SecurityEvent, Session, Setup, User,
+  APIToken, AuditEntry, ControlField, ControlInfo, Dashboard, EffectiveControl, Enforcer, FindingDetail, FindingPage, Group, JoinToken, LearnProposal,
+  Page, Policy, PolicyRevision, Profile, ProfileItem, SecurityEvent, Session, Setup, User,
 } from './types'
 
 export const queryClient = new QueryClient({
@@ -114,6 +114,13 @@ export const controlsQuery = queryOptions({
   staleTime: Infinity,
 })
 
+// The keys of an exception, as the same answer describes them.
+export const exceptionFieldsQuery = queryOptions({
+  queryKey: ['controls', 'exceptions'],
+  queryFn: () => get<{ exceptions?: ControlField[] }>('/controls').then((v) => v.exceptions ?? []),
+  staleTime: Infinity,
+})
+
 export interface EventFilter {
   from?: string
   to?: string
@@ -123,6 +130,7 @@ export interface EventFilter {
   group?: string
   enforcer?: string
   image?: string
+  finding?: string
   q?: string
 }
 
@@ -166,3 +174,52 @@ export const usersQuery = queryOptions({
   queryKey: ['users'],
   queryFn: () => get<Page<User>>('/users', { limit: 200 }),
 })
+
+export interface FindingFilter {
+  state?: string
+  control?: string
+  group?: string
+  q?: string
+}
+
+export const findingsQuery = (f: FindingFilter) =>
+  infiniteQueryOptions({
+    queryKey: ['findings', f],
+    queryFn: ({ pageParam }) => get<FindingPage>('/findings', { ...f, cursor: pageParam, limit: 100 }),
+    initialPageParam: '',
+    getNextPageParam: (last) => last.nextCursor || undefined,
+    refetchInterval: 15_000,
+  })
+
+export const findingQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['findings', 'one', id],
+    queryFn: ({ signal }) => getVersioned<FindingDetail>(`/findings/${encodeURIComponent(id)}`, signal),
+  })
+
+export const profilesQuery = (group: string) =>
+  queryOptions({
+    queryKey: ['profiles', group],
+    queryFn: () => get<Page<Profile>>(`/groups/${encodeURIComponent(group)}/profiles`, { limit: 100 }),
+    refetchInterval: 10_000,
+  })
+
+export const profileItemsQuery = (group: string, workload: string, kind: string) =>
+  infiniteQueryOptions({
+    queryKey: ['profiles', group, workload, kind],
+    queryFn: ({ pageParam }) =>
+      get<Page<ProfileItem>>(`/groups/${encodeURIComponent(group)}/profiles/items`, { workload, kind, cursor: pageParam, limit: 200 }),
+    initialPageParam: '',
+    getNextPageParam: (last) => last.nextCursor || undefined,
+  })
+
+// A proposal is made once for a visit of the editor: it must not change under
+// the person's hands.
+export const proposalQuery = (group: string) =>
+  queryOptions({
+    queryKey: ['proposal', group],
+    queryFn: () => post<LearnProposal>(`/groups/${encodeURIComponent(group)}/learn`),
+    staleTime: Infinity,
+    gcTime: 0,
+    refetchOnWindowFocus: false,
+  })

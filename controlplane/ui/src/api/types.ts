@@ -68,6 +68,7 @@ export interface Group {
   labels?: Record<string, string> | null
   policies?: string[] | null
   onNoPolicy: OnNoPolicy
+  learning?: boolean
   members?: { total: number; connected: number; stale?: number }
   createdAt?: string
   updatedAt?: string
@@ -350,4 +351,110 @@ export interface AuditEntry {
   before?: unknown
   after?: unknown
   remoteAddr?: string
+}
+
+export type FindingState = 'open' | 'acknowledged' | 'muted'
+
+export interface Finding {
+  id: string
+  control: string
+  rule: string
+  policy: string
+  image: string
+  imageDigest: string
+  executable: string
+  object: string
+  kind: string
+  technique: string
+  audited: number
+  denied: number
+  firstSeen: string
+  lastSeen: string
+  state: FindingState
+  reason: string
+  changedBy: string
+  changedAt?: string
+  expiresAt?: string
+  since: number
+}
+
+export interface FindingPage extends Page<Finding> {
+  states: Partial<Record<FindingState, number>>
+}
+
+export interface FindingDetail extends Finding {
+  places: { group: string; enforcerId: string; count: number; lastSeen: string }[]
+  placeCount: number
+}
+
+export type ProfileKind = 'exec' | 'connect' | 'listen' | 'socket' | 'privilege' | 'file'
+
+export interface Readiness {
+  score: number
+  reasons: { name: string; points: number; of: number; text: string }[]
+}
+
+export interface Profile {
+  workload: string
+  image: string
+  imageDigest: string
+  firstSeen: string
+  lastSeen: string
+  starts: number
+  occurrences: number
+  dropped: number
+  maxTasks: number
+  kinds: Partial<Record<ProfileKind, number>>
+  readiness: Readiness
+}
+
+export interface ProfileItem {
+  kind: ProfileKind
+  exe?: string
+  uid: number
+  path?: string
+  protocol?: string
+  address?: string
+  port?: number
+  call?: string
+  detail?: string
+  domain?: number
+  type?: number
+  socketProtocol?: number
+  count: number
+  starts: number
+  firstSeen: string
+  lastSeen: string
+}
+
+export interface SimulationHit {
+  verdict: 'audit' | 'deny'
+  control: string
+  rule: string
+  policy: string
+  executable: string
+  object: string
+  seen: number
+  events: number
+  firstSeen: string
+  lastSeen: string
+  examples: string[]
+}
+
+export interface Simulation {
+  items: number
+  occurrences: number
+  events: number
+  blocked: number
+  reported: number
+  hits: SimulationHit[]
+  notTried: { what: string; count: number; why: string }[]
+}
+
+export interface LearnProposal {
+  name: string
+  yaml: string
+  uncovered: string[]
+  check: string[]
+  simulation: Simulation
 }

@@ -5,7 +5,7 @@ import { queryClient, sessionQuery, setupQuery } from '../api/queries'
 import { NotFound, RouteError, RoutePending } from './RouteStates'
 import { Shell } from './Shell'
 import {
-  agentSearch, auditSearch, enforcersSearch, eventsSearch, groupSearch, loginSearch, policiesSearch, policySearch,
+  agentSearch, auditSearch, enforcersSearch, eventsSearch, findingsSearch, groupSearch, loginSearch, policiesSearch, policySearch,
 } from './search'
 
 const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound })
@@ -105,6 +105,13 @@ const event = createRoute({
   component: lazyRouteComponent(() => import('../pages/events/EventPage'), 'EventPage'),
 })
 
+const findings = createRoute({
+  getParentRoute: () => shell,
+  path: '/findings',
+  validateSearch: findingsSearch,
+  component: lazyRouteComponent(() => import('../pages/findings/Findings'), 'FindingsPage'),
+})
+
 const audit = createRoute({
   getParentRoute: () => shell,
   path: '/audit',
@@ -131,7 +138,7 @@ export const router = createRouter({
     firstRun,
     login,
     shell.addChildren([
-      dashboard, enforcers, group, enforcer, policies, policyNew, policy, events, event, audit, settings, settingsHome,
+      dashboard, enforcers, group, enforcer, policies, policyNew, policy, findings, events, event, audit, settings, settingsHome,
     ]),
   ]),
   defaultPreload: 'intent',

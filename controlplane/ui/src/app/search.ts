@@ -49,9 +49,22 @@ export const enforcersSearch = (r: Raw): EnforcersSearch =>
     add: flag(r.add),
   })
 
-export const groupTabs = ['members', 'effective', 'install', 'settings'] as const
-export interface GroupSearch { tab?: (typeof groupTabs)[number]; sort?: string }
-export const groupSearch = (r: Raw): GroupSearch => compact({ tab: one(r.tab, groupTabs), sort: text(r.sort) })
+export const groupTabs = ['members', 'effective', 'learning', 'simulate', 'install', 'settings'] as const
+export const profileKinds = ['exec', 'connect', 'listen', 'socket', 'privilege', 'file'] as const
+export interface GroupSearch {
+  tab?: (typeof groupTabs)[number]
+  sort?: string
+  workload?: string
+  kind?: (typeof profileKinds)[number]
+  policy?: string
+}
+export const groupSearch = (r: Raw): GroupSearch => compact({
+    tab: one(r.tab, groupTabs),
+    sort: text(r.sort),
+    workload: text(r.workload),
+    kind: one(r.kind, profileKinds),
+    policy: text(r.policy),
+  })
 
 export interface AgentSearch { tab?: 'controls' | 'facilities' }
 export const agentSearch = (r: Raw): AgentSearch => compact({ tab: one(r.tab, ['controls', 'facilities'] as const) })
@@ -64,6 +77,7 @@ export interface PolicySearch {
   tab?: (typeof policyTabs)[number]
   view?: 'form' | 'yaml'
   from?: string
+  learn?: string // group whose learning proposes the text
   control?: string
   revision?: string
 }
@@ -72,6 +86,7 @@ export const policySearch = (r: Raw): PolicySearch =>
     tab: one(r.tab, policyTabs),
     view: one(r.view, ['form', 'yaml'] as const),
     from: text(r.from),
+    learn: text(r.learn),
     control: text(r.control),
     revision: text(r.revision),
   })
@@ -87,6 +102,7 @@ export interface EventsSearch {
   group?: string
   enforcer?: string
   image?: string
+  finding?: string
   q?: string
   id?: string
   paused?: boolean
@@ -102,9 +118,21 @@ export const eventsSearch = (r: Raw): EventsSearch =>
     group: text(r.group),
     enforcer: text(r.enforcer),
     image: text(r.image),
+    finding: text(r.finding),
     q: text(r.q),
     id: text(r.id),
     paused: flag(r.paused),
+  })
+
+export const findingStates = ['open', 'acknowledged', 'muted', 'all'] as const
+export interface FindingsSearch { state?: (typeof findingStates)[number]; control?: string; group?: string; q?: string; id?: string }
+export const findingsSearch = (r: Raw): FindingsSearch =>
+  compact({
+    state: one(r.state, findingStates),
+    control: text(r.control),
+    group: text(r.group),
+    q: text(r.q),
+    id: text(r.id),
   })
 
 export interface AuditSearch { actor?: string; action?: string; objectKind?: string; q?: string; open?: string }

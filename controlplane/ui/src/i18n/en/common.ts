@@ -34,6 +34,7 @@ export const common = {
     dashboard: 'Dashboard',
     enforcers: 'Enforcers',
     policies: 'Policies',
+    findings: 'Findings',
     events: 'Events',
     audit: 'Audit record',
     settings: 'Settings',

@@ -33,6 +33,7 @@ export const common = {
     dashboard: 'ダッシュボード',
     enforcers: 'Enforcer',
     policies: 'ポリシー',
+    findings: '検出事項',
     events: 'イベント',
     audit: '監査ログ',
     settings: '設定',

@@ -3,6 +3,7 @@ import { common } from './common'
 import { controls } from './controls'
 import { enforcers } from './enforcers'
 import { events } from './events'
+import { learning } from './learning'
 import { policies } from './policies'
 import { settings } from './settings'
 
@@ -12,4 +13,4 @@ type Words<T> = {
   [K in keyof T as K extends `${string}_one` ? never : K]: T[K] extends string ? string : Words<T[K]>
 }
 
-export const ja: Words<typeof en> = { ...common, ...enforcers, ...policies, ...events, ...settings, controls }
+export const ja: Words<typeof en> = { ...common, ...enforcers, ...policies, ...events, ...settings, ...learning, controls }

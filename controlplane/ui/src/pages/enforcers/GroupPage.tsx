@@ -15,6 +15,8 @@ import { Effective } from './Effective'
 import { Connected } from './GroupList'
 import { GroupSettings } from './GroupSettings'
 import { Install } from './Install'
+import { Learning } from '../learning/Learning'
+import { Simulate } from '../learning/Simulate'
 import { JoinTokens } from './JoinTokens'
 import { MemberList } from './MemberList'
 
@@ -64,6 +66,8 @@ export function GroupPage() {
           <Tabs.List mb="md">
             <Tabs.Tab value="members">{t('enforcers.tabs.members')}</Tabs.Tab>
             <Tabs.Tab value="effective">{t('enforcers.tabs.effective')}</Tabs.Tab>
+            <Tabs.Tab value="learning">{t('learning.tab')}</Tabs.Tab>
+            <Tabs.Tab value="simulate">{t('learning.simulateTab')}</Tabs.Tab>
             <Tabs.Tab value="install">{t('enforcers.tabs.install')}</Tabs.Tab>
             <Tabs.Tab value="settings">{t('enforcers.tabs.settings')}</Tabs.Tab>
           </Tabs.List>
@@ -78,6 +82,10 @@ export function GroupPage() {
           <Tabs.Panel value="effective">
             <Effective group={g} />
           </Tabs.Panel>
+          <Tabs.Panel value="learning">
+            {query.data && tab === 'learning' && <Learning loaded={query.data} search={search} onSearch={set} />}
+          </Tabs.Panel>
+          <Tabs.Panel value="simulate">{tab === 'simulate' && <Simulate group={name} search={search} onSearch={set} />}</Tabs.Panel>
           <Tabs.Panel value="install">
             <Stack gap="xl">
               <Install group={name} />

@@ -30,6 +30,7 @@ export function EventFilters({ search, onSearch }: Props) {
   // that they can be taken away.
   const pills: [string, keyof EventsSearch][] = []
   if (search.image) pills.push([`${t('events.image')}: ${search.image}`, 'image'])
+  if (search.finding) pills.push([`${t('findings.title')}: ${search.finding}`, 'finding'])
   if (search.enforcer) pills.push([`${t('events.enforcer')}: ${search.enforcer}`, 'enforcer'])
   if (search.from) pills.push([`${t('events.from')}: ${absolute(search.from, i18n.language)}`, 'from'])
   if (search.to) pills.push([`${t('events.to')}: ${absolute(search.to, i18n.language)}`, 'to'])

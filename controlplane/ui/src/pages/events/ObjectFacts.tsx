@@ -4,6 +4,14 @@ import { Fact } from '../../parts/Fact'
 import { Digest, Mono } from '../../parts/Mono'
 import { endpoint } from './what'
 
+// shown are the fields that have a line of their own; whatever else a newer
+// server sends is shown by its name.
+const shown = new Set([
+  'type', 'path', 'requested', 'digest', 'expectedDigest', 'origin', 'fileless', 'interpreter', 'name', 'queryType', 'server', 'target', 'tunnel',
+  'address', 'port', 'protocol', 'direction', 'syscall', 'detail', 'count', 'first', 'last', 'cause', 'reason', 'byControl', 'dev', 'ino', 'mode',
+  'domain', 'socketType', 'socketProtocol',
+])
+
 const origins = ['image', 'modified', 'drifted', 'moved', 'unknown'] as const
 
 export function ObjectFacts({ event: e }: { event: SecurityEvent }) {
@@ -34,6 +42,13 @@ export function ObjectFacts({ event: e }: { event: SecurityEvent }) {
       <Fact name={t('object.detail')}>{o.detail && <Mono value={o.detail} wrap />}</Fact>
       <Fact name={t('object.dropped')}>{e.kind === 'dropped' && Number(o.count ?? 0).toLocaleString(i18n.language)}</Fact>
       <Fact name={t('object.reason')}>{o.reason}</Fact>
+      {Object.entries(o as unknown as Record<string, unknown>)
+        .filter(([k, v]) => !shown.has(k) && v !== undefined && v !== null && v !== '' && v !== false)
+        .map(([k, v]) => (
+          <Fact key={`+${k}`} name={k}>
+            <Mono value={typeof v === 'object' ? JSON.stringify(v) : String(v)} wrap />
+          </Fact>
+        ))}
       {Object.entries(o.byControl ?? {}).map(([c, n]) => (
         <Fact key={c} name={c}>
           {Number(n).toLocaleString(i18n.language)}

@@ -9,7 +9,7 @@ export function filterOf(s: EventsSearch, now: number): EventFilter {
   const from = s.from ?? (s.range ? new Date(now - hours[s.range] * 3_600_000).toISOString() : undefined)
   const f: EventFilter = {
     from, to: s.to, control: s.control, verdict: s.verdict, kind: s.kind, group: s.group,
-    enforcer: s.enforcer, image: s.image, q: s.q,
+    enforcer: s.enforcer, image: s.image, finding: s.finding, q: s.q,
   }
   return Object.fromEntries(Object.entries(f).filter(([, v]) => v !== undefined))
 }

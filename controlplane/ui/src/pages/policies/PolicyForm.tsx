@@ -78,7 +78,7 @@ export function PolicyForm({ text, document, onText, errors, readOnly, open, onO
                 </Text>
               </Accordion.Control>
               <Accordion.Panel>
-                <Exceptions document={document} put={put} readOnly={readOnly} />
+                <Exceptions document={document} put={put} readOnly={readOnly} errors={errors} />
               </Accordion.Panel>
             </Accordion.Item>
           </Accordion>

@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next'
 import { policyQuery } from '../../api/queries'
 import { PageHeader } from '../../parts/PageHeader'
 import { Loading, ProblemAlert } from '../../parts/states'
+import { ProposalPage } from '../learning/ProposalPage'
 import { set, template } from './document'
 import { PolicyWorkspace } from './PolicyWorkspace'
 
@@ -34,6 +35,7 @@ export function NewPolicyPage() {
   const search = fresh.useSearch()
   const navigate = fresh.useNavigate()
   const from = useQuery({ ...policyQuery(search.from ?? ''), enabled: search.from !== undefined })
+  if (search.learn) return <ProposalPage group={search.learn} search={search} onSearch={(s) => void navigate({ search: s, replace: true })} />
   if (search.from && !from.data) return from.error ? <ProblemAlert error={from.error} /> : <Loading rows={10} />
   const start = search.from ? set(from.data?.value.yaml ?? '', ['metadata', 'name'], `${search.from}-copy`) : template('my-policy')
   return <PolicyWorkspace start={start} search={search} onSearch={(s) => void navigate({ search: s, replace: true })} />

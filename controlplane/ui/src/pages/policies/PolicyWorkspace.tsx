@@ -22,7 +22,7 @@ import { useValidation } from './validation'
 interface Props {
   name?: string
   loaded?: Versioned<Policy>
-  start?: string // text of a policy that is not stored yet
+  start?: string // text that is not stored yet
   search: PolicySearch
   onSearch: (s: PolicySearch) => void
 }
@@ -35,7 +35,7 @@ export function PolicyWorkspace({ name, loaded, start, search, onSearch }: Props
   // What the text is compared with and saved over: kept apart from the query,
   // so that a change by somebody else is noticed when saving, not lost.
   const [base, setBase] = useState({ text: loaded?.value.yaml ?? '', etag: loaded?.etag ?? '', revision: loaded?.value.revision })
-  const [text, setText] = useState(loaded?.value.yaml ?? start ?? '')
+  const [text, setText] = useState(start ?? loaded?.value.yaml ?? '')
   const [saving, setSaving] = useState(false)
   const [deleting, setDeleting] = useState(false)
   const dirty = text !== base.text

@@ -1,11 +1,12 @@
-import { Group, NumberInput, Paper, Stack, TagsInput, Text, TextInput } from '@mantine/core'
-import { ActionIcon } from '@mantine/core'
-import { IconTrash } from '@tabler/icons-react'
+import { NumberInput, Stack, TagsInput, Text } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
-import type { PolicyDocument } from '../../api/types'
+import { exceptionFieldsQuery } from '../../api/queries'
+import type { PolicyDocument, PolicyError } from '../../api/types'
+import { ProblemAlert } from '../../parts/states'
 import { parseLabels } from '../enforcers/GroupFields'
 import type { Path } from './document'
-import { isObject } from './fields'
+import { FieldList, isObject } from './fields'
 
 interface Props {
   document: PolicyDocument
@@ -47,48 +48,28 @@ export function ScopeFields({ document, put, readOnly }: Props) {
   )
 }
 
-// Exceptions shows what the policy leaves out. "Allow this" on an event adds
-// to it; finer changes are made in the YAML.
-export function Exceptions({ document, put, readOnly }: Props) {
+// Exceptions edits what the policy leaves out, by the server's description of
+// an exception. "Allow this" on an event adds to it too.
+export function Exceptions({ document, put, readOnly, errors }: Props & { errors: PolicyError[] }) {
   const { t } = useTranslation()
+  const fields = useQuery(exceptionFieldsQuery)
   const list: unknown[] = Array.isArray(document.spec?.exceptions) ? document.spec.exceptions : []
-  if (list.length === 0) {
-    return (
-      <Text size="sm" c="dimmed">
-        {t('policies.noExceptions')}
-      </Text>
-    )
-  }
+  if (!fields.data) return <ProblemAlert error={fields.error} onRetry={() => void fields.refetch()} />
   return (
     <Stack gap="xs">
-      {list.map((item, i) => {
-        const x = isObject(item) ? item : {}
-        const rest = Object.entries(x).filter(([k]) => k !== 'name' && k !== 'reason')
-        return (
-          <Paper key={i} p="sm">
-            <Group justify="space-between" wrap="nowrap" align="flex-start">
-              <Stack gap={4} flex={1} miw={0}>
-                <TextInput size="xs" aria-label={t('common.name')} value={String(x.name ?? '')} readOnly={readOnly} onChange={(e) => put(['spec', 'exceptions', i, 'name'], e.currentTarget.value)} />
-                {typeof x.reason === 'string' && (
-                  <Text size="xs" c="dimmed">
-                    {x.reason}
-                  </Text>
-                )}
-                {rest.map(([k, v]) => (
-                  <Text key={k} size="xs" ff="monospace" style={{ overflowWrap: 'anywhere' }}>
-                    {k}: {Array.isArray(v) ? v.join(', ') : String(v)}
-                  </Text>
-                ))}
-              </Stack>
-              {!readOnly && (
-                <ActionIcon size="sm" variant="subtle" color="red" aria-label={t('policies.removeRule', { n: i + 1 })} onClick={() => put(['spec', 'exceptions'], list.filter((_, j) => j !== i))}>
-                  <IconTrash size={14} />
-                </ActionIcon>
-              )}
-            </Group>
-          </Paper>
-        )
-      })}
+      {list.length === 0 && (
+        <Text size="sm" c="dimmed">
+          {t('policies.noExceptions')}
+        </Text>
+      )}
+      <FieldList
+        fields={[{ name: 'exceptions', type: 'list', items: 'object', available: true, fields: fields.data }]}
+        values={isObject(document.spec) ? document.spec : {}}
+        errors={errors}
+        base="spec"
+        readOnly={readOnly}
+        put={(path, v) => put(['spec', ...path], v)}
+      />
     </Stack>
   )
 }
