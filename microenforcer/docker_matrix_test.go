@@ -32,7 +32,6 @@ var hosts = []struct {
 	flags []string
 	rung  string
 	less  []string // what is audit although the policy enforces
-	gone  []string // unavailable
 	tmp   string
 }{
 	{name: "this kernel", mask: `{"names":["acct"],"action":"SCMP_ACT_ERRNO"}`, rung: "A1"},
@@ -46,10 +45,10 @@ var hosts = []struct {
 		flags: []string{"--user", "1000:1000", "--cap-drop", "ALL", "--read-only", "--tmpfs", "/scratch:exec,mode=1777"}},
 	{name: "no ptrace", mask: noPtrace, rung: "A3", less: traceless},
 	{name: "no ptrace, as uid 1000", mask: noPtrace, flags: []string{"--user", "1000:1000"}, rung: "A3", less: traceless},
-	{name: "no ADDFD, as before 5.9", mask: noAddFD, rung: "B", gone: []string{"interpreters", "users"}},
+	{name: "no ADDFD, as before 5.9", mask: noAddFD, rung: "B"},
 	// The ptrace engine's own tests say more about the two that follow.
-	{name: "gVisor: no listener", mask: noListener, rung: "B", gone: []string{"interpreters", "users"}},
-	{name: "sysbox: busy listener", mask: busyListener, rung: "B", gone: []string{"interpreters", "users"}},
+	{name: "gVisor: no listener", mask: noListener, rung: "B"},
+	{name: "sysbox: busy listener", mask: busyListener, rung: "B"},
 }
 
 // traceless are the controls that rung A3 keeps in audit.
@@ -89,8 +88,6 @@ func TestDockerStatusIsTrue(t *testing.T) {
 					for i, tt := range order {
 						want := "enforced"
 						switch {
-						case slices.Contains(h.gone, tt.control):
-							want = "unavailable"
 						case mode == "audit" || slices.Contains(h.less, tt.control):
 							want = "audit"
 						}

@@ -29,12 +29,10 @@ func (s Support) engine() string {
 	switch {
 	case s.Engine != "":
 		return s.Engine
-	case s.Report.Has(probe.Listener):
-		return ""
-	case s.Report.Rung() == "B":
-		return "B"
+	case s.Report.Rung() == "B", s.Report.Rung() == "C":
+		return s.Report.Rung()
 	}
-	return "C"
+	return ""
 }
 
 // traced are the controls that the ptrace engine has. What is not here is
