@@ -2,12 +2,10 @@ package notify
 
 import (
 	"fmt"
-	"strconv"
 	"syscall"
 	"time"
 
 	"github.com/limpet-security/limpet/internal/kernel/linux"
-	"github.com/limpet-security/limpet/internal/kernel/procfs"
 )
 
 // carrier is a thread of a borrowed caller's process whose descriptor table is
@@ -114,9 +112,6 @@ func (k *carrier) only(fd uint64) error {
 	_, err := k.run(sysCloseRange, [6]uint64{fd + 1, uint64(^uint32(0))})
 	return err
 }
-
-// link is the carrier's descriptor fd below /proc.
-func (k *carrier) link(fd int) string { return procfs.Path(k.tid, "fd/"+strconv.Itoa(fd)) }
 
 const sysCloseRange = 436 // Linux 5.9, the same number everywhere
 

@@ -69,7 +69,7 @@ func handleMmap(s *Supervisor, c *Call) Response {
 		return cont() // EBADF
 	}
 	alone := s.alone(c)
-	known := err == nil && m.Writable == false && s.cfg.Judge.MapKnown(fileOf(&st))
+	known := err == nil && !m.Writable && s.cfg.Judge.MapKnown(fileOf(&st))
 	if !known {
 		c.Slow()
 		if r := s.judgeFile(c, m, fd); !r.Continue {
