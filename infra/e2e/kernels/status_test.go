@@ -28,7 +28,7 @@ var lacks = map[string]map[string]string{
 		"notify_addfd_send": badValue, "notify_sync_wake_up": badValue, "notify_wait_killable": badValue,
 	},
 	"amd64-6.1": {"landlock_tcp": noSuch, "landlock_signal_scope": noSuch, "notify_sync_wake_up": badValue},
-	"arm64-6.1": {"landlock_tcp": noSuch, "landlock_signal_scope": noSuch, "notify_sync_wake_up": badValue},
+	"arm64-6.1": {"landlock_tcp": noSuch, "landlock_signal_scope": noSuch, "notify_sync_wake_up": badValue, "shared_page": badValue},
 }
 
 // Who asks for status, and what nobody like him has.

