@@ -18,7 +18,7 @@ func TestFilesUnderSignals(t *testing.T) {
 	p := program(t, "filesignals")
 	arms = &allArms
 	defer func() { arms, withoutKillable = nil, false }()
-	for _, withoutKillable = range []bool{false, true} {
+	for _, withoutKillable = range stormy() {
 		out, st := supervised(t, &fileJudge{care: decided}, nil, p, t.TempDir())
 		most := 0
 		if withoutKillable {
