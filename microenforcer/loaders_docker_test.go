@@ -24,11 +24,11 @@ func buildDynamic(t testing.TB) (loader string) {
 		copyFile(t, from, filepath.Join(root, to))
 		listed[filepath.Join(root, to)] = to
 	}
-	for _, d := range []string{"tmp/work", ".limpet", "proc", "dev", "sys", "etc"} {
+	for _, d := range []string{"tmp/drop", ".limpet", "proc", "dev", "sys", "etc"} {
 		os.MkdirAll(filepath.Join(root, d), 0o755)
 	}
 	os.Chmod(filepath.Join(root, "tmp"), 0o1777)
-	os.Chmod(filepath.Join(root, "tmp/work"), 0o777)
+	os.Chmod(filepath.Join(root, "tmp/drop"), 0o777)
 	for _, n := range attackNames {
 		put(attack, "/tmp/"+n)
 	}
@@ -59,7 +59,7 @@ func buildDynamic(t testing.TB) (loader string) {
 	os.Symlink("dash", filepath.Join(root, "usr/bin/sh"))
 	os.WriteFile(filepath.Join(root, "tmp/script"), []byte(imageScript), 0o755)
 	listed[filepath.Join(root, "tmp/script")] = "/tmp/script"
-	droppedFiles(t, filepath.Join(root, "tmp/work"))
+	droppedFiles(t, filepath.Join(root, "tmp/drop"))
 	maps := filepath.Join(root, "tmp/maps")
 	buildMaps(t, maps)
 	listed[maps] = "/tmp/maps"

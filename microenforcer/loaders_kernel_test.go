@@ -14,7 +14,7 @@ import (
 )
 
 // newLoaderCell is a cell whose manifest lists the machine's own shell and
-// libraries, and whose /tmp/work holds what an attacker has dropped.
+// libraries, and whose /tmp/drop holds what an attacker has dropped.
 func newLoaderCell(t testing.TB) (c *cell, loader string) {
 	t.Helper()
 	c = newCell(t)
@@ -28,7 +28,7 @@ func newLoaderCell(t testing.TB) (c *cell, loader string) {
 	for _, n := range attackNames {
 		listed[filepath.Join(c.dir, n)] = "/tmp/" + n
 	}
-	work := filepath.Join(c.dir, "work")
+	work := filepath.Join(c.dir, "drop")
 	os.Mkdir(work, 0o777)
 	os.Chmod(work, 0o777)
 	droppedFiles(t, work)
@@ -56,7 +56,7 @@ func TestLoaders(t *testing.T) {
 						continue
 					}
 					tt := tt.at(mode, loader)
-					os.Remove(filepath.Join(c.dir, "work", "s"))
+					os.Remove(filepath.Join(c.dir, "drop", "s"))
 					writePolicy(t, filepath.Join(c.dir, "p.yaml"), tt.controls)
 					command := append([]string{"/tmp/attack"}, tt.attack...)
 					if who == "dropped" {
@@ -196,7 +196,7 @@ func TestMapRace(t *testing.T) {
 	}
 	evil := slices.Clone(good)
 	evil[15] = 0xee // padding of the ELF header
-	if err := os.WriteFile(filepath.Join(c.dir, "work", "evil"), evil, 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(c.dir, "drop", "evil"), evil, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	rounds := "2000"
@@ -206,7 +206,7 @@ func TestMapRace(t *testing.T) {
 		writePolicy(t, filepath.Join(c.dir, "p.yaml"), tt.controls)
 		survived, killed := 0, 0
 		for range 10 {
-			r := c.run(t, []string{"--policy", "/tmp/p.yaml", "--manifest", "/tmp/manifest"}, "/tmp/attack", "child", "/tmp/maps", "race", "/tmp/maps", "/tmp/work/evil", rounds)
+			r := c.run(t, []string{"--policy", "/tmp/p.yaml", "--manifest", "/tmp/manifest"}, "/tmp/attack", "child", "/tmp/maps", "race", "/tmp/maps", "/tmp/drop/evil", rounds)
 			switch {
 			case r.has("won 1"):
 				survived++
@@ -230,7 +230,7 @@ func TestMapRace(t *testing.T) {
 // a program, a library, and the loader that another program names.
 func TestOverwritten(t *testing.T) {
 	c, loader := newLoaderCell(t)
-	evil, err := os.ReadFile(filepath.Join(c.dir, "work", "evil.so"))
+	evil, err := os.ReadFile(filepath.Join(c.dir, "drop", "evil.so"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,8 +275,8 @@ func TestOverwritten(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			before, _ := os.ReadFile(filepath.Join(c.dir, tt.overwrite))
-			os.WriteFile(filepath.Join(c.dir, "work", "new"), tt.with, 0o755)
-			script := "/tmp/attack child " + strings.Join(tt.command, " ") + "; echo then; cat /tmp/work/new > /tmp/" + tt.overwrite + "; /tmp/attack child " + strings.Join(tt.command, " ")
+			os.WriteFile(filepath.Join(c.dir, "drop", "new"), tt.with, 0o755)
+			script := "/tmp/attack child " + strings.Join(tt.command, " ") + "; echo then; cat /tmp/drop/new > /tmp/" + tt.overwrite + "; /tmp/attack child " + strings.Join(tt.command, " ")
 			for _, mode := range []string{"audit", "enforce"} {
 				os.WriteFile(filepath.Join(c.dir, tt.overwrite), before, 0o755)
 				writePolicy(t, filepath.Join(c.dir, "p.yaml"), "    drift: {mode: "+mode+"}\n")

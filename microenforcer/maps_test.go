@@ -26,15 +26,15 @@ type mapCase struct {
 }
 
 var mapCases = []mapCase{
-	{"dlopen", driftOn, []string{"dlopen", "/tmp/work/evil.so"}, "drift", "library", false},
-	{"dlopen in a thread", driftOn, []string{"dlopen-thread", "/tmp/work/evil.so"}, "drift", "library", false},
+	{"dlopen", driftOn, []string{"dlopen", "/tmp/drop/evil.so"}, "drift", "library", false},
+	{"dlopen in a thread", driftOn, []string{"dlopen-thread", "/tmp/drop/evil.so"}, "drift", "library", false},
 	{"dlopen of the image's", driftOn, []string{"dlopen", "libc.so.6"}, "", "", false},
 	{"dlopen of the image's in a thread", driftOn, []string{"dlopen-thread", "libc.so.6"}, "", "", false},
-	{"dlopen allowed", "    drift: {mode: MODE, allowLibraries: true}\n", []string{"dlopen", "/tmp/work/evil.so"}, "", "", false},
-	{"dlopen allowed for the process", "    drift: {mode: MODE, libraryProcesses: [/tmp/maps]}\n", []string{"dlopen", "/tmp/work/evil.so"}, "", "", false},
-	{"dlopen from memory", "    fileless: {mode: MODE}\n", []string{"dlopen-memfd", "/tmp/work/evil.so"}, "fileless", "memory", false},
-	{"mapped to read, then executable", driftOn, []string{"later", "/tmp/work/evil.so"}, "drift", "library", false},
-	{"the same beside a thread", driftOn, []string{"later-thread", "/tmp/work/evil.so"}, "drift", "library", false},
+	{"dlopen allowed", "    drift: {mode: MODE, allowLibraries: true}\n", []string{"dlopen", "/tmp/drop/evil.so"}, "", "", false},
+	{"dlopen allowed for the process", "    drift: {mode: MODE, libraryProcesses: [/tmp/maps]}\n", []string{"dlopen", "/tmp/drop/evil.so"}, "", "", false},
+	{"dlopen from memory", "    fileless: {mode: MODE}\n", []string{"dlopen-memfd", "/tmp/drop/evil.so"}, "fileless", "memory", false},
+	{"mapped to read, then executable", driftOn, []string{"later", "/tmp/drop/evil.so"}, "drift", "library", false},
+	{"the same beside a thread", driftOn, []string{"later-thread", "/tmp/drop/evil.so"}, "drift", "library", false},
 	{"rwx", anonOn, []string{"rwx"}, "anonymousExecutable", "rwx", false},
 	{"anonymous", anonOn, []string{"anon"}, "anonymousExecutable", "anonymous", false},
 	{"written, then executable", anonOn, []string{"wx"}, "anonymousExecutable", "mprotect", false},

@@ -1,4 +1,4 @@
-// The static program of images_test.go: what a Go service does with the kernel.
+// Command hello is the static program of images_test.go: what a Go service does with the kernel.
 package main
 
 import (
