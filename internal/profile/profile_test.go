@@ -45,7 +45,7 @@ func FuzzPath(f *testing.F) {
 		p := Path(s)
 		g, err := glob.Compile(p)
 		if err != nil {
-			t.Skip() // too long or too many parts for a pattern
+			return // too long or too many parts for a pattern
 		}
 		if !g.Match(s) {
 			t.Errorf("%q does not match its pattern %q", s, p)
