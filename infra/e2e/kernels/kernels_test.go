@@ -71,7 +71,7 @@ var tests = []struct{ binary, run string }{
 	{"microenforcer.test", "^Test(AttacksOfEverybody|KillAttempts|SecretsStayHidden|OrphansAreReaped|ApplicationState)"},
 	{"supervise.test", "^Test(InitEverySignal|InitExitCode|InitTerminal|ExitCodes|EverySignal|FaultStaysAPanic)"},
 	{"notify.test", "^TestExecDenied/at_the_stop/(absolute|procfd|dirfd|thread|memfd)|^TestExec(Script|Errnos|Race|Beside)|" +
-		"^TestSignals(OfGo)?$|^Test(SupervisorW|DeathF|Dropped)|^TestNetwork(Races|Corners)|^TestTraceless"},
+		"^TestSignals(OfGo|OnSockets)?$|^Test(SupervisorW|DeathF|Dropped)|^TestNetwork(Races|Corners)|^TestTraceless"},
 }
 
 var passed = regexp.MustCompile(`(?m)^--- PASS`)

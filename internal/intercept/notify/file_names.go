@@ -52,7 +52,7 @@ func names(do func(*fileUser, args) Response) handler {
 			return cont()
 		}
 		if !s.killable {
-			defer s.files.again.enter(c)()
+			defer s.unheard.enter(c)()
 			if r, ok := s.repeated(c); ok {
 				return r
 			}

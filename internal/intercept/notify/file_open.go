@@ -53,7 +53,7 @@ func (s *Supervisor) openScalar(c *Call, dirfd int, path, flags, mode uint64) Re
 		return cont()
 	}
 	if !s.killable {
-		defer s.files.again.enter(c)()
+		defer s.unheard.enter(c)()
 		if r, ok := s.repeated(c); ok {
 			return r
 		}

@@ -18,10 +18,10 @@ func TestFilesUnderSignals(t *testing.T) {
 	p := program(t, "filesignals")
 	arms = &allArms
 	defer func() { arms, withoutKillable = nil, false }()
-	for _, withoutKillable = range stormy() {
+	for _, withoutKillable = range kernelsOfTest() {
 		out, st := supervised(t, &fileJudge{care: decided}, nil, p, t.TempDir())
 		most := 0
-		if withoutKillable {
+		if !killableHere() {
 			most = calls / 300
 		}
 		var bad int

@@ -24,7 +24,6 @@ type fileState struct {
 	umask   uint32 // of everybody while umasked is not set
 	sticky
 	blocked blocked
-	again   again
 }
 
 // fileCreds are a caller's, and how far they are from ours.

@@ -125,7 +125,7 @@ func (s *Supervisor) connectOwned(c *Call, k *sock, addr []byte) (r Response) {
 		c.effect(sum)
 		return s.connectNonblock(k, fd, addr)
 	}
-	first, e := connectPatiently(k, fd, addr)
+	first, e := c.connectPatiently(k, fd, addr, sum)
 	switch e {
 	case 0:
 		c.effect(sum)
@@ -133,7 +133,7 @@ func (s *Supervisor) connectOwned(c *Call, k *sock, addr []byte) (r Response) {
 		return value(0)
 	case syscall.EALREADY:
 	case syscall.EISCONN:
-		return s.connectedBefore(c, sum)
+		return s.connectedBefore(c, k, sum)
 	default:
 		return fail(e)
 	}
@@ -158,20 +158,22 @@ func (s *Supervisor) connectSettled(c *Call, k *sock, p phase, addr []byte, sum 
 		s.net.setPhase(k, connected)
 		return value(0)
 	}
-	return s.connectedBefore(c, sum)
+	return s.connectedBefore(c, k, sum)
 }
 
 // connectedBefore answers for a socket that has its connection. Without
-// WAIT_KILLABLE this may be the same call made again, while the thread that
-// waited in its place is about to note that it succeeded.
-func (s *Supervisor) connectedBefore(c *Call, sum uint64) Response {
+// WAIT_KILLABLE this may be the very call that made it, made again: its answer
+// is on its way, or the kernel took it and dropped it (see outlived). So the
+// thread that connected the socket hears once more that it did.
+func (s *Supervisor) connectedBefore(c *Call, k *sock, sum uint64) Response {
 	if !s.killable {
-		c.Slow()
-		for range 20 {
-			if r, ok := c.again(sum); ok {
-				return r
-			}
-			time.Sleep(250 * time.Microsecond)
+		k.op.Lock()
+		mine := k.by == connector{c.TID(), sum}
+		k.by = connector{}
+		k.op.Unlock()
+		if mine {
+			c.effect(sum)
+			return value(0)
 		}
 	}
 	return fail(syscall.EISCONN)
@@ -234,16 +236,20 @@ const settleLimit = 150 * time.Second
 // which the descriptions share, is set for the microseconds of the call. A
 // second connect collects what came of it. EALREADY: not yet; first is then
 // what a caller gets that waits no longer.
-func connectPatiently(k *sock, fd int, addr []byte) (first, e syscall.Errno) {
+func (c *Call) connectPatiently(k *sock, fd int, addr []byte, sum uint64) (first, e syscall.Errno) {
 	k.op.Lock()
 	defer k.op.Unlock()
 	linux.SetNonblock(fd, true)
 	defer linux.SetNonblock(fd, false)
 	first = linux.ConnectNow(fd, addr)
+	e = first
 	if first == syscall.EINPROGRESS {
-		return first, linux.ConnectNow(fd, addr)
+		e = linux.ConnectNow(fd, addr)
 	}
-	return first, first
+	if e == 0 && !c.s.killable {
+		k.by = connector{c.TID(), sum}
+	}
+	return first, e
 }
 
 // connectWait waits in the caller's place. It takes over the hold on k.
@@ -253,7 +259,7 @@ func (s *Supervisor) connectWait(c *Call, k *sock, fd int, addr []byte, first sy
 		op.until, op.broken = time.Now().Add(d), fail(syscall.EINTR)
 	}
 	op.retry = func() (Response, bool) {
-		switch _, e := connectPatiently(k, fd, addr); e {
+		switch _, e := c.connectPatiently(k, fd, addr, sum); e {
 		case 0:
 			c.effect(sum)
 			s.settle(k, addr, connected)

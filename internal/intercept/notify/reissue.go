@@ -22,19 +22,23 @@ import (
 // thread makes the same call again.
 //
 // A handler asks again() before it acts, and says effect() when it has. What
-// was judged is judged again all the same.
+// was judged is judged again all the same, but for calls on files: the object
+// that was judged is the one that was made or removed.
 type unheard struct {
-	n  atomic.Int32 // answers kept, so that the usual case costs one load
-	mu sync.Mutex
-	m  map[int][]lost
+	n    atomic.Int32 // answers kept, so that the usual case costs one load
+	mu   sync.Mutex
+	m    map[int][]lost
+	busy map[int]chan struct{} // threads whose call on files is being carried out
 }
 
 type lost struct {
+	id   uint64 // of the notification
 	nr   int32
 	args [6]uint64
 	sum  uint64 // of what the arguments point at, and of the object
 	r    Response
 	fd   int // descriptor that the caller has without knowing; -1: none
+	made int // file of ours that was made for it and is to be handed over; -1: none
 	dev  uint64
 	ino  uint64
 	at   time.Time
@@ -81,7 +85,7 @@ func (c *Call) again(sum uint64) (Response, bool) {
 // lost.
 func (c *Call) effect(sum uint64) {
 	if !c.s.killable {
-		c.sum, c.acted, c.given = sum, true, lost{fd: -1}
+		c.sum, c.acted, c.given = sum, true, lost{fd: -1, made: -1}
 	}
 }
 
@@ -92,7 +96,7 @@ func (c *Call) installed(fd, num int) {
 	}
 	var st linux.Stat
 	if err := linux.Fstat(fd, &st); err == nil {
-		c.sum, c.acted, c.given = 0, true, lost{fd: num, dev: uint64(st.Dev), ino: st.Ino}
+		c.sum, c.acted, c.given = 0, true, lost{fd: num, made: -1, dev: uint64(st.Dev), ino: st.Ino}
 	}
 }
 
@@ -108,15 +112,16 @@ func (c *Call) holds(l lost) bool {
 // keep remembers what c came to.
 func (u *unheard) keep(c *Call, r Response) {
 	l := c.given
-	l.nr, l.args, l.sum, l.r, l.at = c.NR, c.Args, c.sum, r, time.Now()
+	l.id, l.nr, l.args, l.sum, l.r, l.at = c.ID, c.NR, c.Args, c.sum, r, time.Now()
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.m == nil || len(u.m) >= maxUnheard {
+	u.expire(l.at)
+	if u.m == nil {
 		u.m = make(map[int][]lost)
-		u.n.Store(0)
 	}
 	of := u.m[c.TID()]
 	if len(of) >= maxPerTask {
+		closeIf(of[0].made)
 		of = append(of[:0], of[1:]...)
 		u.n.Add(-1)
 	}
@@ -124,7 +129,24 @@ func (u *unheard) keep(c *Call, r Response) {
 	u.n.Add(1)
 }
 
-// take gives and forgets the answer to the same call.
+// expire forgets what is too old; everything, if that is not enough. The
+// caller holds mu.
+func (u *unheard) expire(now time.Time) {
+	full := len(u.m) >= maxUnheard
+	for tid, of := range u.m {
+		if last := of[len(of)-1]; !full && now.Sub(last.at) < maxUnheardAge {
+			continue
+		}
+		for _, l := range of {
+			closeIf(l.made)
+		}
+		delete(u.m, tid)
+		u.n.Add(-int32(len(of)))
+	}
+}
+
+// take gives and forgets the answer to the same call. The file that was made
+// for it is its caller's now.
 func (u *unheard) take(c *Call, sum uint64) (lost, bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -134,14 +156,120 @@ func (u *unheard) take(c *Call, sum uint64) (lost, bool) {
 		if l.nr != c.NR || l.args != c.Args || l.sum != sum {
 			continue
 		}
-		of = append(of[:i], of[i+1:]...)
-		if len(of) == 0 {
-			delete(u.m, c.TID())
-		} else {
-			u.m[c.TID()] = of
+		u.drop(c.TID(), i)
+		if time.Since(l.at) >= maxUnheardAge {
+			closeIf(l.made)
+			return lost{}, false
 		}
-		u.n.Add(-1)
-		return l, time.Since(l.at) < maxUnheardAge
+		return l, true
 	}
 	return lost{}, false
+}
+
+// forget drops what was kept last: its caller has heard.
+func (u *unheard) forget(c *Call) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	of := u.m[c.TID()]
+	for i := len(of) - 1; i >= 0; i-- {
+		if of[i].id == c.ID {
+			u.drop(c.TID(), i)
+			return
+		}
+	}
+}
+
+// drop takes one answer of a thread out. The caller holds mu.
+func (u *unheard) drop(tid, i int) {
+	of := u.m[tid]
+	if of = append(of[:i], of[i+1:]...); len(of) == 0 {
+		delete(u.m, tid)
+	} else {
+		u.m[tid] = of
+	}
+	u.n.Add(-1)
+}
+
+// awaitSleep waits until the caller sleeps or is gone. Without WAIT_KILLABLE
+// the kernel accepts an answer that comes between the signal that wakes a
+// caller and the caller's leaving, and drops it. What remains is a signal
+// between our look and our answer, about a microsecond: such a call is made
+// again and carried out twice.
+func (c *Call) awaitSleep() {
+	for range 100 {
+		if st, err := procfs.ReadStat(c.TID()); err != nil || st.State == 'S' || !c.Valid() {
+			return
+		}
+		linux.Yield()
+	}
+}
+
+// Calls on files are carried out beside each other, so that an earlier call of
+// the same thread may not have ended when the kernel makes it again.
+
+// enter waits until an earlier call of the same thread has ended.
+func (u *unheard) enter(c *Call) (leave func()) {
+	tid, mine := c.TID(), make(chan struct{})
+	for {
+		u.mu.Lock()
+		other := u.busy[tid]
+		if other == nil {
+			if u.busy == nil {
+				u.busy = make(map[int]chan struct{})
+			}
+			u.busy[tid] = mine
+			u.mu.Unlock()
+			break
+		}
+		u.mu.Unlock()
+		c.Slow()
+		<-other
+	}
+	return func() {
+		u.mu.Lock()
+		delete(u.busy, tid)
+		u.mu.Unlock()
+		close(mine)
+	}
+}
+
+// repeated answers a call on files that was carried out before.
+func (s *Supervisor) repeated(c *Call) (Response, bool) {
+	if s.killable || s.unheard.n.Load() == 0 {
+		return Response{}, false
+	}
+	l, ok := s.unheard.take(c, 0)
+	switch {
+	case !ok:
+		return Response{}, false
+	case l.made < 0:
+		return s.answerOnce(c, l.r), true
+	}
+	defer linux.Close(l.made)
+	return s.handMade(c, l.made, uint64(l.r.Val)), true
+}
+
+// answerOnce answers a call on files that must not be carried out twice,
+// before the next call of its thread is looked at.
+func (s *Supervisor) answerOnce(c *Call, r Response) Response {
+	if s.killable || r.ended || r.postpone || r.Continue || r.Kill || r.Errno != 0 {
+		return r
+	}
+	c.effect(0)
+	s.send(c, r)
+	c.answered.Store(true)
+	return done()
+}
+
+// handMade gives the caller a duplicate of a file that was made for it. flags
+// are those of the open.
+func (s *Supervisor) handMade(c *Call, fd int, flags uint64) Response {
+	r := s.handOver(c, fd, flags)
+	if r.ended && !s.killable && !c.handed {
+		if kept, err := linux.Dup(fd); err == nil {
+			c.given = lost{fd: -1, made: kept}
+			s.unheard.keep(c, value(int64(flags)))
+		}
+	}
+	return r
 }

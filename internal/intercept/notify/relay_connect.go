@@ -101,7 +101,7 @@ func (s *Supervisor) joinRelay(c *Call, k *sock, fd int, peer netip.AddrPort, ad
 		c.effect(sum)
 		return s.connectNonblock(k, fd, to)
 	}
-	first, e := connectPatiently(k, fd, to)
+	first, e := c.connectPatiently(k, fd, to, sum)
 	switch e {
 	case 0:
 		c.effect(sum)

@@ -69,6 +69,7 @@ type sock struct {
 	roams bool
 
 	op sync.Mutex // serialises changes of O_NONBLOCK around a connect
+	by connector  // whose connect succeeded, without WAIT_KILLABLE; guarded by op
 
 	// Guarded by netState.mu.
 	fd      int // our duplicate, -1 once let go
@@ -79,6 +80,12 @@ type sock struct {
 	phase   phase
 	listens bool // its listen has succeeded
 	misses  int  // sweeps in a row that did not find it
+}
+
+// connector is a thread and what it connected to (sumOf).
+type connector struct {
+	tid int
+	sum uint64
 }
 
 // phase is how far a socket came; without a duplicate it tells what connect

@@ -265,9 +265,14 @@ func (s *Supervisor) send(c *Call, r Response) bool {
 	if r.Errno != 0 {
 		reply.Val = 0
 	}
-	e := linux.Send(s.listener, &reply)
-	if e == syscall.ENOENT && c.acted {
+	if c.acted {
+		// First, for the call may be made again before we know.
 		s.unheard.keep(c, r)
+		c.awaitSleep()
+	}
+	e := linux.Send(s.listener, &reply)
+	if e == 0 && c.acted {
+		s.unheard.forget(c)
 	}
 	if e != 0 && e != syscall.ENOENT {
 		s.cfg.Logger.Error("cannot answer a call", "tid", c.TID(), "errno", e)

@@ -107,6 +107,9 @@ func FutexWake(addr *uint32, n int) {
 	syscall.RawSyscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(addr)), futexWakePrivate, uintptr(n), 0, 0, 0)
 }
 
+// Yield lets others that are ready run first.
+func Yield() { syscall.RawSyscall(syscall.SYS_SCHED_YIELD, 0, 0, 0) }
+
 // Tgkill sends sig to one thread.
 func Tgkill(pid, tid int, sig syscall.Signal) error {
 	_, _, e := syscall.RawSyscall(syscall.SYS_TGKILL, uintptr(pid), uintptr(tid), uintptr(sig))
