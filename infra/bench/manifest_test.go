@@ -4,11 +4,14 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/limpet-security/limpet/internal/drift"
@@ -31,25 +34,19 @@ func hostManifest(tb testing.TB) string {
 
 var hostPrograms = sync.OnceValues(func() ([]byte, error) {
 	var entries []drift.Entry
-	for _, dir := range []string{"/usr/bin", "/usr/sbin", "/usr/lib/git-core", "/usr/lib/gcc", "/usr/lib/postgresql"} {
+	for _, dir := range []string{"/usr/bin", "/usr/sbin", "/usr/lib"} {
 		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-			if err != nil || !d.Type().IsRegular() {
-				return err
+			if err != nil || d.IsDir() && elsewhere[path] {
+				return cmp.Or(err, fs.SkipDir)
 			}
-			info, err := d.Info()
-			if err != nil || info.Mode()&0o111 == 0 {
-				return err
+			if !d.Type().IsRegular() {
+				return nil
 			}
-			b, err := os.ReadFile(path)
-			if err != nil {
-				return err
+			e, ok, err := entry(path)
+			if ok {
+				entries = append(entries, e)
 			}
-			kind := drift.ELF
-			if bytes.HasPrefix(b, []byte("#!")) {
-				kind = drift.Script
-			}
-			entries = append(entries, drift.Entry{Path: path, Digest: sha256.Sum256(b), Kind: kind, Mode: uint32(info.Mode().Perm())})
-			return nil
+			return err
 		})
 		if err != nil {
 			return nil, err
@@ -61,3 +58,31 @@ var hostPrograms = sync.OnceValues(func() ([]byte, error) {
 	}
 	return out.Bytes(), nil
 })
+
+// elsewhere are large folders that nothing here runs from.
+var elsewhere = map[string]bool{"/usr/lib/jvm": true, "/usr/lib/llvm-14": true, "/usr/lib/chromium": true, "/usr/lib/modules": true}
+
+// entry reads a file; false: it does not belong into a manifest.
+func entry(path string) (drift.Entry, bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return drift.Entry{}, false, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return drift.Entry{}, false, err
+	}
+	head := make([]byte, drift.HeaderSize)
+	n, _ := io.ReadFull(f, head)
+	kind, ok := drift.Classify(head[:n], uint32(syscall.S_IFREG|info.Mode().Perm()), path)
+	if !ok {
+		return drift.Entry{}, false, nil
+	}
+	h := sha256.New()
+	h.Write(head[:n])
+	if _, err := io.Copy(h, f); err != nil {
+		return drift.Entry{}, false, err
+	}
+	return drift.Entry{Path: path, Digest: [32]byte(h.Sum(nil)), Kind: kind, Mode: uint32(info.Mode().Perm())}, true, nil
+}

@@ -54,14 +54,21 @@ func BenchmarkStart(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// manifest writes a drift manifest of 5,000 files and /bin/echo.
+// manifest writes a drift manifest of 5,000 files and what /bin/echo needs.
 func manifest(tb testing.TB) string {
 	tb.Helper()
-	echo, err := os.ReadFile("/bin/echo")
-	if err != nil {
-		tb.Fatal(err)
+	var entries []drift.Entry
+	for _, name := range []string{"/bin/echo", "/lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu/libc.so.6"} {
+		path, err := filepath.EvalSymlinks(name)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		e, ok, err := entry(path)
+		if err != nil || !ok {
+			tb.Fatalf("%s: %v, %v", path, ok, err)
+		}
+		entries = append(entries, e)
 	}
-	entries := []drift.Entry{{Path: "/usr/bin/echo", Digest: sha256.Sum256(echo), Kind: drift.ELF, Mode: 0o755}}
 	for i := range 5000 {
 		entries = append(entries, drift.Entry{Path: fmt.Sprintf("/usr/lib/lib%04d.so", i), Digest: sha256.Sum256([]byte{byte(i), byte(i >> 8)}), Kind: drift.Library, Mode: 0o755})
 	}

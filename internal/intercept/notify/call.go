@@ -17,8 +17,9 @@ type Call struct {
 	mem      memory
 	task     *task
 	answered atomic.Bool
-	handed   bool // a descriptor was taken
-	acted    bool // carried out, with an effect that must not come twice (reissue.go)
+	handed   bool  // a descriptor was taken
+	acted    bool  // carried out, with an effect that must not come twice (reissue.go)
+	made     *sock // connected, and this call is to hear of it
 	sum      uint64
 	given    lost
 }

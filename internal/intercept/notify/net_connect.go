@@ -162,16 +162,15 @@ func (s *Supervisor) connectSettled(c *Call, k *sock, p phase, addr []byte, sum 
 }
 
 // connectedBefore answers for a socket that has its connection. Without
-// WAIT_KILLABLE this may be the very call that made it, made again: its answer
-// is on its way, or the kernel took it and dropped it (see outlived). So the
-// thread that connected the socket hears once more that it did.
+// WAIT_KILLABLE this may be the very call that made it, made again while its
+// answer is on its way.
 func (s *Supervisor) connectedBefore(c *Call, k *sock, sum uint64) Response {
 	if !s.killable {
 		k.op.Lock()
 		mine := k.by == connector{c.TID(), sum}
-		k.by = connector{}
 		k.op.Unlock()
 		if mine {
+			c.made = k
 			c.effect(sum)
 			return value(0)
 		}
@@ -247,7 +246,7 @@ func (c *Call) connectPatiently(k *sock, fd int, addr []byte, sum uint64) (first
 		e = linux.ConnectNow(fd, addr)
 	}
 	if e == 0 && !c.s.killable {
-		k.by = connector{c.TID(), sum}
+		k.by, c.made = connector{c.TID(), sum}, k
 	}
 	return first, e
 }

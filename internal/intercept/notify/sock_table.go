@@ -69,7 +69,7 @@ type sock struct {
 	roams bool
 
 	op sync.Mutex // serialises changes of O_NONBLOCK around a connect
-	by connector  // whose connect succeeded, without WAIT_KILLABLE; guarded by op
+	by connector  // whose connect succeeded and was not answered yet, without WAIT_KILLABLE; guarded by op
 
 	// Guarded by netState.mu.
 	fd      int // our duplicate, -1 once let go
@@ -86,6 +86,18 @@ type sock struct {
 type connector struct {
 	tid int
 	sum uint64
+}
+
+// heard says that the thread whose connect succeeded knows.
+func (k *sock) heard(c *Call) {
+	if k == nil {
+		return
+	}
+	k.op.Lock()
+	if k.by.tid == c.TID() {
+		k.by = connector{}
+	}
+	k.op.Unlock()
 }
 
 // phase is how far a socket came; without a duplicate it tells what connect

@@ -249,7 +249,7 @@ func (c *Call) reset(w *worker) {
 	c.w = w
 	c.task = nil
 	c.answered.Store(false)
-	c.acted = false
+	c.acted, c.made = false, nil
 	c.mem.fd, c.mem.at = -1, 0
 }
 
@@ -273,6 +273,7 @@ func (s *Supervisor) send(c *Call, r Response) bool {
 	e := linux.Send(s.listener, &reply)
 	if e == 0 && c.acted {
 		s.unheard.forget(c)
+		c.made.heard(c)
 	}
 	if e != 0 && e != syscall.ENOENT {
 		s.cfg.Logger.Error("cannot answer a call", "tid", c.TID(), "errno", e)

@@ -52,7 +52,7 @@ func Program(s Start) ([]linux.SockFilter, error) {
 	if err != nil {
 		return nil, err
 	}
-	head := listed(s.Arms.Calls, auditArch)
+	head := append(listed(s.Arms.Calls, auditArch), hot(numbers(), auditArch, s.Arms)...)
 	if s.AllSignals {
 		head = append(head, signals(numbers(), auditArch, s.Group)...)
 	}
