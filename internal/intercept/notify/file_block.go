@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -9,7 +8,6 @@ import (
 	"unsafe"
 
 	"github.com/limpet-security/limpet/internal/kernel/linux"
-	"github.com/limpet-security/limpet/internal/kernel/procfs"
 )
 
 // memoryDevices is the major number of null, zero, full, random and urandom.
@@ -31,7 +29,7 @@ func (o *opening) special(obj *fileObject, how int) Response {
 		}
 	}
 	o.c.Slow()
-	how |= linux.ONoCTTY // what we open is not to become our terminal
+	how |= linux.ONoCTTY // what we open is not to become our terminal (claims)
 	fd, e := -1, syscall.Errno(0)
 	memory := obj.kind() == syscall.S_IFCHR && obj.st.Rdev>>8 == memoryDevices // nobody waits for these
 	if memory || how&syscall.O_NONBLOCK != 0 {
@@ -45,30 +43,15 @@ func (o *opening) special(obj *fileObject, how int) Response {
 	if e != 0 {
 		return fail(e)
 	}
+	claims := o.claims(obj)
 	r := o.handAlone(fd)
 	if r.Errno == 0 {
 		o.done()
 	}
+	if claims && r.Errno == 0 && !r.ended {
+		return o.claim(r.Val)
+	}
 	return r
-}
-
-// devTTY is /dev/tty: whose terminal it means depends on who opens it.
-const devTTY = 5 << 8
-
-// terminal names the caller's controlling terminal.
-func (o *opening) terminal() (string, syscall.Errno) {
-	theirs, session, err := procfs.Terminal(o.tgid)
-	if err != nil || theirs == 0 {
-		return "", syscall.ENXIO
-	}
-	if ours, mine, err := procfs.Terminal(o.s.self); err == nil && ours == theirs && mine == session {
-		return "/dev/tty", 0
-	}
-	major, minor := theirs>>8&0xfff, theirs&0xff|theirs>>12&0xfff00
-	if major < 136 || major > 143 {
-		return "", syscall.ENXIO
-	}
-	return "/dev/pts/" + strconv.Itoa((major-136)<<8+minor), 0
 }
 
 // blocked are the opens under way that wait for somebody: of a FIFO without

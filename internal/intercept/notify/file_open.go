@@ -258,8 +258,16 @@ func (o *opening) existing(obj, dir *fileObject) Response {
 		return o.special(obj, how)
 	}
 	o.c.Brief()
+	if flags&syscall.O_TRUNC != 0 && obj.st.Size > 0 && o.full() {
+		return fail(syscall.EMFILE)
+	}
 	fd := -1
 	e := o.as(!obj.proc, func() (err error) {
+		if flags&syscall.O_NOFOLLOW != 0 && kind == syscall.S_IFDIR { // F_GETFL shows it
+			if fd, err = linux.OpenAt(obj.fd, ".", how|syscall.O_NOFOLLOW); err == nil {
+				return nil
+			}
+		}
 		fd, err = linux.Reopen(obj.fd, how|linux.ONoCTTY, 0)
 		return err
 	})
@@ -485,6 +493,9 @@ func (o *opening) make(dir *fileObject, last string) (r Response, again bool) {
 		return cont(), false
 	}
 	o.c.Brief()
+	if o.full() {
+		return fail(syscall.EMFILE), false
+	}
 	mode, e := o.mode(dir.fd, uint32(o.how.Mode))
 	if e != 0 {
 		return fail(e), false

@@ -54,21 +54,27 @@ func (u *fileUser) tooLarge(o *fileObject, size int64) syscall.Errno {
 	if size <= o.st.Size {
 		return 0
 	}
-	b, _, err := procfs.ReadFile(procfs.Path(u.tid, "limits"), 8192)
-	if err != nil {
+	if limit, ok := u.limit("Max file size"); !ok || size <= limit {
 		return 0
-	}
-	_, rest, _ := strings.Cut(string(b), "Max file size")
-	f := strings.Fields(rest)
-	if len(f) == 0 {
-		return 0
-	}
-	limit, err := strconv.ParseInt(f[0], 10, 64)
-	if err != nil || size <= limit {
-		return 0 // unlimited
 	}
 	_ = linux.Tgkill(u.tgid, u.tid, syscall.SIGXFSZ)
 	return syscall.EFBIG
+}
+
+// limit is one of the caller's, by its name in /proc/PID/limits; not ok: there
+// is none.
+func (u *fileUser) limit(name string) (limit int64, ok bool) {
+	b, _, err := procfs.ReadFile(procfs.Path(u.tid, "limits"), 8192)
+	if err != nil {
+		return 0, false
+	}
+	_, rest, _ := strings.Cut(string(b), name)
+	f := strings.Fields(rest)
+	if len(f) == 0 {
+		return 0, false
+	}
+	limit, err = strconv.ParseInt(f[0], 10, 64)
+	return limit, err == nil
 }
 
 // ftruncate cuts through a descriptor: on another one of ours for the object

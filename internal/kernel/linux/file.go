@@ -43,6 +43,13 @@ func StatAt(dir int, path string, st *Stat, flags int) error {
 	return unix.Fstatat(dir, path, st, flags)
 }
 
+// OpenLimit is the RLIMIT_NOFILE of a process whose ids are ours.
+func OpenLimit(pid int) (int64, error) {
+	var l unix.Rlimit
+	err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &l)
+	return int64(min(l.Cur, 1<<62)), err
+}
+
 // FsMagic gives the filesystem type of a descriptor.
 func FsMagic(fd int) (int64, error) {
 	var s unix.Statfs_t

@@ -21,6 +21,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 #include <utime.h>
@@ -129,6 +130,20 @@ int main(int argc, char **argv)
 	// Another root, and another directory of a thread.
 	if (getuid() == 0 && (kid = fork()) == 0) { if (chroot("dir")) { printf("chroot %s\n", strerrorname_np(errno)); _exit(0); } once("chroot abs", "/in", O_WRONLY, 0); once("chroot dots", "/../../in", O_WRONLY, 0); once("chroot cwd", "file", O_WRONLY, 0); once("chroot out", "../etc/passwd", O_WRONLY, 0); if (chdir("/")) {} once("chroot creat", "/../made", O_CREAT | O_WRONLY, 0644); show("/made"); SAY("chroot rename", rename("/../made", "/../made2")); _exit(0); } else if (getuid() == 0) waitpid(kid, 0, 0);
 	if ((kid = fork()) == 0) { unshare(CLONE_FS); if (chdir("dir")) {} once("forked cwd", "in", O_WRONLY, 0); once("forked up", "../file", O_RDWR, 0); _exit(0); } waitpid(kid, 0, 0);
+	// No number left: nothing is made and nothing is cut.
+	if ((kid = fork()) == 0) {
+		struct rlimit rl = {64, 64}; put("kept", "content", 0644); setrlimit(RLIMIT_NOFILE, &rl); while (dup(0) >= 0) {}
+		once("full creat", "not-made", O_CREAT | O_WRONLY, 0644); show("not-made"); once("full trunc", "kept", O_WRONLY | O_TRUNC, 0); show("kept"); once("full tmpfile", ".", O_TMPFILE | O_RDWR, 0600);
+		close(63); once("one left", "made-last", O_CREAT | O_WRONLY, 0644); show("made-last"); rl.rlim_cur = 20; setrlimit(RLIMIT_NOFILE, &rl); close(30); once("above the limit", "not-made2", O_CREAT | O_WRONLY, 0644); show("not-made2"); close(10); once("below it", "made-low", O_CREAT | O_WRONLY, 0644); show("made-low"); _exit(0);
+	} waitpid(kid, 0, 0);
+	{ int n = open("dir", O_RDONLY | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC); printf("nofollow dir: fl %o fd %o\n", fcntl(n, F_GETFL), fcntl(n, F_GETFD)); close(n); }
+	// Terminals: a session leader gets the first that it opens, and only then.
+	int pt = posix_openpt(O_RDWR | O_NOCTTY); grantpt(pt); unlockpt(pt); const char *tty = ptsname(pt);
+	if ((kid = fork()) == 0) {
+		close(pt); once("tty as no leader", tty, O_RDWR, 0); setsid(); once("tty noctty", tty, O_RDWR | O_NOCTTY, 0); once("/dev/tty none", "/dev/tty", O_RDWR, 0); once("tty write-only", tty, O_WRONLY, 0); once("/dev/tty still none", "/dev/tty", O_RDWR, 0);
+		int f = op("tty", tty, O_RDWR, 0); printf("ours %d\n", tcgetpgrp(f) == getpid()); once("/dev/tty", "/dev/tty", O_RDWR, 0);
+		pid_t other = fork(); if (!other) { setsid(); int g = open(tty, O_RDWR); printf("another session's: %s\n", g < 0 ? strerrorname_np(errno) : tcgetsid(g) == getppid() ? "kept" : "taken"); once("/dev/tty of nobody", "/dev/tty", O_RDWR, 0); _exit(0); } waitpid(other, 0, 0); _exit(0);
+	} waitpid(kid, 0, 0); close(pt);
 	printf("end\n");
 	return 0;
 }
