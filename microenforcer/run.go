@@ -46,7 +46,9 @@ const (
 // becomes the command, and Run does not return.
 func Run(cfg Config) (code int, err error) {
 	debug.SetMemoryLimit(softMemory)
-	debug.SetGCPercent(gcPercent)
+	// No collection while the workload waits for its start.
+	debug.SetGCPercent(-1)
+	time.AfterFunc(time.Second, func() { debug.SetGCPercent(gcPercent) })
 	runtime.GOMAXPROCS(max(processors, runtime.NumCPU()))
 	if err := cfg.validate(); err != nil {
 		return ExitFailed, err

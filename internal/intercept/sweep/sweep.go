@@ -124,12 +124,14 @@ func New(cfg Config) (*Sweeper, error) {
 // processes: we are the first process of a container.
 func (s *Sweeper) InContainer() bool { return s.here }
 
-// Run looks until ctx ends.
+// Run looks until ctx ends; not at once, when the workload wants the processor
+// for its own start.
 func (s *Sweeper) Run(ctx context.Context) {
 	defer s.close()
 	stop := context.AfterFunc(ctx, func() { s.alarm.Close() })
 	defer stop()
-	for ctx.Err() == nil && s.alarm.Wait(s.Look(time.Now())) {
+	for pause := Period; ctx.Err() == nil && s.alarm.Wait(pause); {
+		pause = s.Look(time.Now())
 	}
 }
 
