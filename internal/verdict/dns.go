@@ -145,19 +145,7 @@ var publicResolvers = func() (out []netip.Addr) {
 
 // Query judges a question to a name server, or a part of its answer.
 func (e *Engine) Query(a *action.Query) Decision {
-	for i := range e.query {
-		c := &e.query[i]
-		rule := c.match(a)
-		if rule == "" {
-			continue
-		}
-		s := subject{proc: a.Proc, addr: a.Server.Addr(), port: a.Server.Port()}
-		if c.src.excepted(&s) {
-			continue
-		}
-		return c.src.decision(rule)
-	}
-	return Decision{}
+	return first(e.query, a, subject{proc: a.Proc, addr: a.Server.Addr(), port: a.Server.Port()})
 }
 
 // NamesMatter says whether an allow rule could let a connection happen if its

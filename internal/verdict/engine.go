@@ -91,73 +91,37 @@ func sortChecks[A any](list []check[A]) {
 	sort.SliceStable(list, func(i, j int) bool { return list[i].src.compare(list[j].src) < 0 })
 }
 
+// first decides by the first violation that no exception of its policy covers;
+// s is what exceptions are held against.
+func first[A any](list []check[A], a *A, s subject) Decision {
+	for i := range list {
+		c := &list[i]
+		if rule := c.match(a); rule != "" && !c.src.excepted(&s) {
+			return c.src.decision(rule)
+		}
+	}
+	return Decision{}
+}
+
 // Exec judges a program that is about to run. Digest and Origin must be
 // filled in if Needs asks for them.
 func (e *Engine) Exec(a *action.Exec) Decision {
-	for i := range e.exec {
-		c := &e.exec[i]
-		rule := c.match(a)
-		if rule == "" {
-			continue
-		}
-		s := subject{proc: a.Proc, path: a.Path, digest: a.Digest}
-		if c.src.excepted(&s) {
-			continue
-		}
-		return c.src.decision(rule)
-	}
-	return Decision{}
+	return first(e.exec, a, subject{proc: a.Proc, path: a.Path, digest: a.Digest})
 }
 
 // Socket judges a new socket.
 func (e *Engine) Socket(a *action.Socket) Decision {
-	for i := range e.socket {
-		c := &e.socket[i]
-		rule := c.match(a)
-		if rule == "" {
-			continue
-		}
-		s := subject{proc: a.Proc}
-		if c.src.excepted(&s) {
-			continue
-		}
-		return c.src.decision(rule)
-	}
-	return Decision{}
+	return first(e.socket, a, subject{proc: a.Proc})
 }
 
 // Connect judges an outbound flow.
 func (e *Engine) Connect(a *action.Connect) Decision {
-	for i := range e.connect {
-		c := &e.connect[i]
-		rule := c.match(a)
-		if rule == "" {
-			continue
-		}
-		s := subject{proc: a.Proc, path: a.Unix, addr: peerAddr(a.Peer), port: a.Peer.Port()}
-		if c.src.excepted(&s) {
-			continue
-		}
-		return c.src.decision(rule)
-	}
-	return Decision{}
+	return first(e.connect, a, subject{proc: a.Proc, path: a.Unix, addr: peerAddr(a.Peer), port: a.Peer.Port()})
 }
 
 // Fork judges a new task.
 func (e *Engine) Fork(a *action.Fork) Decision {
-	for i := range e.fork {
-		c := &e.fork[i]
-		rule := c.match(a)
-		if rule == "" {
-			continue
-		}
-		s := subject{proc: a.Proc}
-		if c.src.excepted(&s) {
-			continue
-		}
-		return c.src.decision(rule)
-	}
-	return Decision{}
+	return first(e.fork, a, subject{proc: a.Proc})
 }
 
 // Privilege judges a call that asks for more than an application usually needs.
@@ -165,20 +129,7 @@ func (e *Engine) Privilege(a *action.Privilege) Decision {
 	if int(a.Kind) >= privilegeKinds {
 		return Decision{}
 	}
-	list := e.privilege[a.Kind]
-	for i := range list {
-		c := &list[i]
-		rule := c.match(a)
-		if rule == "" {
-			continue
-		}
-		s := subject{proc: a.Proc, syscall: a.Syscall}
-		if c.src.excepted(&s) {
-			continue
-		}
-		return c.src.decision(rule)
-	}
-	return Decision{}
+	return first(e.privilege[a.Kind], a, subject{proc: a.Proc, syscall: a.Syscall})
 }
 
 // Needs says what an engine looks at, so that an enforcer can leave out work.

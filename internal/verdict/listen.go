@@ -176,34 +176,10 @@ func (r *reputation) match(a *action.Connect) policy.RuleID {
 
 // Bind judges a socket that is about to be bound or to listen.
 func (e *Engine) Bind(a *action.Bind) Decision {
-	for i := range e.bind {
-		c := &e.bind[i]
-		rule := c.match(a)
-		if rule == "" {
-			continue
-		}
-		s := subject{proc: a.Proc, addr: peerAddr(a.Local), port: a.Local.Port()}
-		if c.src.excepted(&s) {
-			continue
-		}
-		return c.src.decision(rule)
-	}
-	return Decision{}
+	return first(e.bind, a, subject{proc: a.Proc, addr: peerAddr(a.Local), port: a.Local.Port()})
 }
 
 // Accept judges an inbound connection.
 func (e *Engine) Accept(a *action.Accept) Decision {
-	for i := range e.accept {
-		c := &e.accept[i]
-		rule := c.match(a)
-		if rule == "" {
-			continue
-		}
-		s := subject{proc: a.Proc, addr: peerAddr(a.Peer), port: a.Local.Port()}
-		if c.src.excepted(&s) {
-			continue
-		}
-		return c.src.decision(rule)
-	}
-	return Decision{}
+	return first(e.accept, a, subject{proc: a.Proc, addr: peerAddr(a.Peer), port: a.Local.Port()})
 }

@@ -25,19 +25,7 @@ func (c *compiler) addMap(src *source, match func(*action.Map) policy.RuleID) {
 
 // Map judges memory that becomes executable.
 func (e *Engine) Map(a *action.Map) Decision {
-	for i := range e.maps {
-		c := &e.maps[i]
-		rule := c.match(a)
-		if rule == "" {
-			continue
-		}
-		s := subject{proc: a.Proc, path: a.Path, digest: a.Digest, syscall: a.Syscall}
-		if c.src.excepted(&s) {
-			continue
-		}
-		return c.src.decision(rule)
-	}
-	return Decision{}
+	return first(e.maps, a, subject{proc: a.Proc, path: a.Path, digest: a.Digest, syscall: a.Syscall})
 }
 
 // anonymous compiles anonymousExecutable.

@@ -126,19 +126,7 @@ func (m *miners) talk(a *action.Talk) policy.RuleID {
 
 // Talk judges the first words of an outbound connection.
 func (e *Engine) Talk(a *action.Talk) Decision {
-	for i := range e.talk {
-		c := &e.talk[i]
-		rule := c.match(a)
-		if rule == "" {
-			continue
-		}
-		s := subject{proc: a.Proc, addr: peerAddr(a.Peer), port: a.Peer.Port()}
-		if c.src.excepted(&s) {
-			continue
-		}
-		return c.src.decision(rule)
-	}
-	return Decision{}
+	return first(e.talk, a, subject{proc: a.Proc, addr: peerAddr(a.Peer), port: a.Peer.Port()})
 }
 
 // minerPools are the domains of well-known mining pools, and of services that

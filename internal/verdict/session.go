@@ -54,34 +54,10 @@ func (c *compiler) crowd(src *source, k *policy.ProcessLimitControl) {
 
 // Session judges a process that came from outside.
 func (e *Engine) Session(a *action.Session) Decision {
-	for i := range e.session {
-		c := &e.session[i]
-		rule := c.match(a)
-		if rule == "" {
-			continue
-		}
-		s := subject{proc: a.Proc, path: a.Path, digest: a.Digest}
-		if c.src.excepted(&s) {
-			continue
-		}
-		return c.src.decision(rule)
-	}
-	return Decision{}
+	return first(e.session, a, subject{proc: a.Proc, path: a.Path, digest: a.Digest})
 }
 
 // Crowd judges how many tasks there are and how deep they descend.
 func (e *Engine) Crowd(a *action.Crowd) Decision {
-	for i := range e.crowd {
-		c := &e.crowd[i]
-		rule := c.match(a)
-		if rule == "" {
-			continue
-		}
-		s := subject{proc: a.Proc}
-		if c.src.excepted(&s) {
-			continue
-		}
-		return c.src.decision(rule)
-	}
-	return Decision{}
+	return first(e.crowd, a, subject{proc: a.Proc})
 }

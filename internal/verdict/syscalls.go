@@ -42,19 +42,7 @@ func (s *syscalls) match(a *action.Call) policy.RuleID {
 
 // Call judges a system call by its name.
 func (e *Engine) Call(a *action.Call) Decision {
-	for i := range e.calls {
-		c := &e.calls[i]
-		rule := c.match(a)
-		if rule == "" {
-			continue
-		}
-		s := subject{proc: a.Proc, syscall: a.Name}
-		if c.src.excepted(&s) {
-			continue
-		}
-		return c.src.decision(rule)
-	}
-	return Decision{}
+	return first(e.calls, a, subject{proc: a.Proc, syscall: a.Name})
 }
 
 // Lists says that some policy lists a call as a violation, whoever makes it.
