@@ -44,8 +44,9 @@ volume, the others mount it read-only, and their commands stand behind the
 enforcer. It knows
 
   ECS           task definitions as JSON (also "describe-task-definition" output),
-                the container list of Terraform's container_definitions,
-                CloudFormation templates in JSON and YAML
+                or only its list of containers; Terraform files whose
+                container_definitions is jsonencode([...]); CloudFormation
+                templates in JSON and YAML
   Azure         container groups as YAML, ARM templates
   Cloud Run     services as YAML or JSON
   Kubernetes    Pod, Deployment, StatefulSet, DaemonSet, Job, CronJob, ... and
@@ -63,6 +64,10 @@ back. Where a container leaves its command to the image, the image is asked;
   # Kubernetes: see the change, then apply it
   limpet wrap definition deploy.yaml --carrier registry.example.com/limpet-carrier:1 | diff deploy.yaml -
   limpet wrap definition deploy.yaml --carrier registry.example.com/limpet-carrier:1 | kubectl apply -f -
+
+  # Terraform: what is computed stays computed, and may be given
+  limpet wrap definition task.tf --carrier '${var.registry}/limpet-carrier:1' \
+    --token-secret '${aws_secretsmanager_secret.limpet.arn}' -o task.tf
 
   # Start the application even where the enforcer cannot work
   limpet wrap definition service.yaml --carrier registry.example.com/limpet-carrier:1 --priority availability

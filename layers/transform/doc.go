@@ -1,7 +1,6 @@
 // Package transform edits the definition by which a platform runs containers,
 // so that they run under the MicroEnforcer without another image: an ECS task
-// definition (JSON, the container list of a Terraform resource, a
-// CloudFormation template), an Azure container group (YAML, an ARM template), a
+// definition (JSON, a Terraform file, a CloudFormation template), an Azure container group (YAML, an ARM template), a
 // Cloud Run service, and every Kubernetes object that holds a pod.
 //
 // It takes the text of a definition and Options, and gives the same text with
@@ -9,8 +8,9 @@
 // volume read-only in the others, and their own commands behind it. Where the
 // definition leaves a command to the image, Options.Start is asked for the
 // image's. What it does not have to touch keeps its order, its comments and its
-// expressions. Doing it twice changes nothing; Undo gives the original values
-// back, which travel in the carrier's environment.
+// expressions; of Terraform only the changed places are written. Doing it twice
+// changes nothing; Undo gives the original back: what cannot be seen of it
+// travels in the carrier's environment.
 //
 // Containers whose image was wrapped need no carrier: a command that would go
 // past their entrypoint is put behind it.

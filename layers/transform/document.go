@@ -17,20 +17,29 @@ const MaxBytes = 8 << 20
 // maxDepth bounds how deep JSON may nest.
 const maxDepth = 200
 
-// document is one text: a JSON value or a stream of YAML documents.
+// document is one text: a JSON value, a stream of YAML documents or a Terraform
+// file.
 type document struct {
-	roots  []*yaml.Node // the content of each document
-	docs   []*yaml.Node // YAML: the document nodes, with their comments
-	indent string
-	end    string // JSON: what followed the value
+	roots     []*yaml.Node // the content of each document
+	docs      []*yaml.Node // YAML: the document nodes, with their comments
+	indent    string
+	end       string // JSON: what followed the value
+	terraform *terraform
 }
 
 func parse(data []byte) (*document, error) {
 	if len(data) > MaxBytes {
 		return nil, fmt.Errorf("the definition has %d bytes, at most %d: %w", len(data), MaxBytes, ErrShape)
 	}
-	if t := bytes.TrimLeft(data, " \t\r\n\ufeff"); len(t) > 0 && (t[0] == '{' || t[0] == '[') && json.Valid(t) {
+	switch t := bytes.TrimLeft(data, " \t\r\n\ufeff"); {
+	case len(t) > 0 && (t[0] == '{' || t[0] == '['):
 		return parseJSON(t)
+	case isTerraform(data):
+		t, err := parseTerraform(data)
+		if err != nil {
+			return nil, err
+		}
+		return &document{roots: t.tasks, terraform: t}, nil
 	}
 	return parseYAML(data)
 }
@@ -66,6 +75,9 @@ func parseYAML(data []byte) (*document, error) {
 }
 
 func (d *document) bytes() ([]byte, error) {
+	if d.terraform != nil {
+		return d.terraform.bytes(), nil
+	}
 	var b bytes.Buffer
 	if d.docs == nil {
 		writeJSON(&b, d.roots[0], "\n", d.indent)
@@ -86,16 +98,16 @@ func (d *document) bytes() ([]byte, error) {
 }
 
 func parseJSON(data []byte) (*document, error) {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	root, err := jsonValue(dec, 0)
+	r := &jsonReader{data: data, dec: json.NewDecoder(bytes.NewReader(data)), line: 1}
+	r.dec.UseNumber()
+	root, err := r.value(0)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the definition: %w: %w", ErrShape, err)
+		return nil, fmt.Errorf("line %d: cannot read the definition: %w: %w", r.at(r.dec.InputOffset()), ErrShape, err)
 	}
 	d := &document{roots: []*yaml.Node{root}, indent: "  "}
-	rest := data[dec.InputOffset():]
+	rest := data[r.dec.InputOffset():]
 	if len(bytes.TrimSpace(rest)) != 0 {
-		return nil, fmt.Errorf("something follows the JSON value: %w", ErrShape)
+		return nil, fmt.Errorf("line %d: something follows the JSON value: %w", r.at(r.dec.InputOffset()), ErrShape)
 	}
 	d.end = string(rest)
 	head, after, found := strings.Cut(string(data), "\n")
@@ -108,35 +120,50 @@ func parseJSON(data []byte) (*document, error) {
 	return d, nil
 }
 
-func jsonValue(dec *json.Decoder, depth int) (*yaml.Node, error) {
+// jsonReader makes nodes of JSON.
+type jsonReader struct {
+	data []byte
+	dec  *json.Decoder
+	line int
+	seen int64 // bytes whose lines are counted
+}
+
+// at is the line of a place that is not before the last one asked about.
+func (r *jsonReader) at(offset int64) int {
+	if offset > r.seen {
+		r.line += bytes.Count(r.data[r.seen:offset], []byte("\n"))
+		r.seen = offset
+	}
+	return r.line
+}
+
+func (r *jsonReader) value(depth int) (*yaml.Node, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("nested deeper than %d", maxDepth)
 	}
-	t, err := dec.Token()
+	t, err := r.dec.Token()
 	if err != nil {
 		return nil, err
 	}
-	scalar := func(tag, value string) *yaml.Node {
-		return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: value}
-	}
+	n := &yaml.Node{Kind: yaml.ScalarNode, Line: r.at(r.dec.InputOffset())}
 	switch v := t.(type) {
 	case string:
-		return scalar("!!str", v), nil
+		n.Tag, n.Value = "!!str", v
 	case json.Number:
-		return scalar("!!float", v.String()), nil
+		n.Tag, n.Value = "!!float", v.String()
 	case bool:
-		return boolean(v), nil
+		n.Tag, n.Value = "!!bool", fmt.Sprint(v)
 	case nil:
-		return scalar("!!null", "null"), nil
+		n.Tag, n.Value = "!!null", "null"
 	case json.Delim:
-		n := list()
+		n.Kind, n.Tag = yaml.SequenceNode, "!!seq"
 		if v == '{' {
-			n = object()
+			n.Kind, n.Tag = yaml.MappingNode, "!!map"
 		}
 		seen := map[string]bool{}
-		for dec.More() {
+		for r.dec.More() {
 			if v == '{' {
-				k, err := dec.Token()
+				k, err := r.dec.Token()
 				if err != nil {
 					return nil, err
 				}
@@ -145,18 +172,19 @@ func jsonValue(dec *json.Decoder, depth int) (*yaml.Node, error) {
 					return nil, fmt.Errorf("the key %.100q stands twice in one object", key)
 				}
 				seen[key] = true
-				n.Content = append(n.Content, scalar("!!str", key))
+				n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: key})
 			}
-			item, err := jsonValue(dec, depth+1)
+			item, err := r.value(depth + 1)
 			if err != nil {
 				return nil, err
 			}
 			n.Content = append(n.Content, item)
 		}
-		_, err := dec.Token()
-		return n, err
+		if _, err := r.dec.Token(); err != nil {
+			return nil, err
+		}
 	}
-	return nil, fmt.Errorf("unexpected %v", t)
+	return n, nil
 }
 
 // writeJSON writes a node; line is a newline with the indentation of the

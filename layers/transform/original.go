@@ -7,6 +7,25 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// original is what cannot be seen of a container after it was touched. It
+// travels in the carrier's environment, so that Undo can give it back.
+type original struct {
+	Entry  state    `json:"entry,omitempty"`
+	Cmd    state    `json:"cmd,omitempty"`
+	Health []string `json:"health,omitempty"` // of ECS
+	Ptrace bool     `json:"ptrace,omitempty"` // we added it
+}
+
+// state is what was under a key of a command.
+type state string
+
+// States.
+const (
+	kept    state = ""        // words of the definition's own, which are still there
+	missing state = "missing" // nothing: the image's words were written out
+	empty   state = "empty"   // an empty list, which counts as nothing
+)
+
 // originalEnv is the carrier's variable that holds the originals, as JSON by
 // container.
 const originalEnv = "LIMPET_ORIGINAL"

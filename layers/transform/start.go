@@ -10,18 +10,6 @@ import (
 	"github.com/limpet-security/limpet/layers/wrap"
 )
 
-// original is what a container said before it was touched; nil slices: the
-// key was missing. It travels in the carrier's environment, so that Undo can
-// give it back.
-type original struct {
-	Entry  []string `json:"entry,omitempty"`
-	Cmd    []string `json:"cmd,omitempty"`
-	HasCmd bool     `json:"hasCmd,omitempty"`
-	HasEnt bool     `json:"hasEntry,omitempty"`
-	Health []string `json:"health,omitempty"` // of ECS
-	Ptrace bool     `json:"ptrace,omitempty"` // we added it
-}
-
 // prefix is what stands in front of a container's own command.
 func (j *job) prefix() []string {
 	p := []string{workload.BinaryPath, "run"}
@@ -31,116 +19,167 @@ func (j *job) prefix() []string {
 	return append(p, "--")
 }
 
-// bare is an entrypoint without what we put in front of it.
-func bare(entrypoint []string) []string {
-	for behind(entrypoint) {
-		i := slices.Index(entrypoint, "--")
-		if i < 0 {
-			return entrypoint
-		}
-		entrypoint = entrypoint[i+1:]
-	}
-	return entrypoint
+// behind says that the command under a key runs under an enforcer.
+func behind(n *yaml.Node, key string) bool {
+	l := at(n, key)
+	return l != nil && l.Kind == yaml.SequenceNode && behindWords(wordsOf(l.Content))
 }
 
-// spot is one container and the names its platform gives to things.
-type spot struct {
-	node       *yaml.Node // the mapping with image and command
-	name       string
-	entry, cmd string // keys; cmd "": one key holds the whole command
-	image      *yaml.Node
+func behindWords(w []string) bool {
+	return len(w) > 1 && w[0] == workload.BinaryPath && w[1] == "run"
+}
+
+// wordsOf gives the texts of nodes; an expression's is no word of ours.
+func wordsOf(list []*yaml.Node) []string {
+	out := make([]string, len(list))
+	for i, n := range list {
+		if n = target(n); !isExpression(n) {
+			out[i] = n.Value
+		}
+	}
+	return out
+}
+
+// bare is a command without what we put in front of it.
+func bare(words []*yaml.Node) []*yaml.Node {
+	for behindWords(wordsOf(words)) {
+		i := slices.Index(wordsOf(words), "--")
+		if i < 0 {
+			break
+		}
+		words = words[i+1:]
+	}
+	return words
+}
+
+// command is what stands under a key: the words, without ours, and how they
+// came there. prior is what an earlier Transform remembers of it.
+func command(n *yaml.Node, key string, prior state) ([]*yaml.Node, state, error) {
+	l := at(n, key)
+	switch {
+	case l == nil || l.Kind == yaml.ScalarNode && l.Tag == "!!null":
+		return nil, missing, nil
+	case l.Kind != yaml.SequenceNode || isExpression(l):
+		return nil, kept, fmt.Errorf("%s is not written out as a list: %w", key, ErrShape)
+	}
+	for _, w := range l.Content {
+		if w = target(w); w.Kind != yaml.ScalarNode && !isExpression(w) {
+			return nil, kept, fmt.Errorf("a word of %s is no text: %w", key, ErrShape)
+		}
+	}
+	switch words := bare(l.Content); {
+	case prior != kept:
+		return nil, prior, nil // what stands there came from the image
+	case len(words) == 0:
+		return nil, empty, nil
+	default:
+		return words, kept, nil
+	}
 }
 
 // protect puts the enforcer in front of a container's command. prior is what
-// it was before an earlier Transform, if there was one. baked: the image has
+// an earlier Transform remembers of it, if there was one. baked: the image has
 // an enforcer of its own, and no volume is needed.
 func (j *job) protect(c spot, prior *original) (was original, baked bool, err error) {
-	entry, hasEntry, err := words(field(c.node, c.entry))
-	if err != nil {
-		return was, false, fmt.Errorf("container %q: %s: %w", c.name, c.entry, err)
-	}
-	var cmd []string
-	hasCmd := false
-	if c.cmd != "" {
-		if cmd, hasCmd, err = words(field(c.node, c.cmd)); err != nil {
-			return was, false, fmt.Errorf("container %q: %s: %w", c.name, c.cmd, err)
+	if prior != nil {
+		was = *prior
+		if !behind(c.node, c.entry) { // somebody wrote another command since
+			was.Entry, was.Cmd = kept, kept
 		}
 	}
-	if prior != nil && behind(entry) {
-		entry, hasEntry, cmd, hasCmd = prior.Entry, prior.HasEnt, prior.Cmd, prior.HasCmd
+	entry, state, err := command(c.node, c.entry, was.Entry)
+	if err != nil {
+		return was, false, err
 	}
-	was = original{Entry: entry, Cmd: cmd, HasEnt: hasEntry, HasCmd: hasCmd}
+	was.Entry = state
 	image, known := j.start(c)
-	if known == nil && image.wrapped() {
+	if known == nil && behindWords(image.Entrypoint) {
 		// The image's entrypoint is the enforcer; a command of the definition's
 		// own would go past it.
-		if hasEntry && !behind(entry) {
-			set(c.node, c.entry, texts(append(j.prefix(), bare(entry)...)))
+		if state == kept {
+			err = write(c.node, c.entry, j.prefix(), entry)
 		}
-		return was, true, nil
+		return was, true, err
 	}
-	if j.Carrier == "" {
-		return was, false, fmt.Errorf("container %q: %w: give --carrier IMAGE, or wrap %s", c.name, ErrCarrier, imageName(c.image))
+	switch {
+	case j.Carrier == "":
+		return was, false, fmt.Errorf("%w: give --carrier IMAGE, or wrap %s", ErrCarrier, imageName(field(c.node, c.image)))
+	case state == kept: // which drops the image's arguments; those of the definition stay
+		return was, false, write(c.node, c.entry, j.prefix(), entry)
+	case known != nil:
+		return was, false, fmt.Errorf("%w: the definition leaves it to the image, and %w; give --entrypoint %s='[\"/program\",\"argument\"]'", ErrStart, known, c.id)
 	}
-	full, rest := bare(entry), cmd
-	if !hasEntry || len(entry) == 0 {
-		if known != nil {
-			return was, false, fmt.Errorf("container %q: %w: the definition leaves it to the image, and %w; give --entrypoint %s='[\"/program\",\"argument\"]'", c.name, ErrStart, known, c.name)
-		}
-		full = image.Entrypoint
-		if len(cmd) == 0 { // an empty list counts as none
-			rest = image.Cmd
-		}
-	}
-	if len(full)+len(rest) == 0 {
-		return was, false, fmt.Errorf("container %q: %w: neither the definition nor the image names one", c.name, ErrStart)
-	}
-	all := slices.Concat(j.prefix(), full)
+	words := slices.Concat(j.prefix(), image.Entrypoint)
 	if c.cmd == "" {
-		all = append(all, rest...)
-	} else if len(rest) > 0 || hasCmd {
-		set(c.node, c.cmd, texts(rest))
+		words = append(words, image.Cmd...)
+	} else if _, was.Cmd, err = command(c.node, c.cmd, was.Cmd); err != nil {
+		was.Cmd = kept // an expression: arguments of the definition's, whatever they are
 	}
-	set(c.node, c.entry, texts(all))
-	return was, false, nil
+	switch own := c.cmd != "" && was.Cmd == kept; {
+	case !own && len(image.Entrypoint)+len(image.Cmd) == 0:
+		return was, false, fmt.Errorf("%w: neither the definition nor the image names one", ErrStart)
+	case !own && c.cmd != "" && len(image.Cmd) > 0:
+		if err := write(c.node, c.cmd, image.Cmd, nil); err != nil {
+			return was, false, err
+		}
+	}
+	return was, false, write(c.node, c.entry, words, nil)
+}
+
+// write puts words under a key: new ones, and behind them some that stand there.
+func write(n *yaml.Node, key string, words []string, rest []*yaml.Node) error {
+	list := append(texts(words).Content, rest...)
+	l := field(n, key)
+	switch {
+	case l == nil || l.Kind == yaml.ScalarNode:
+		l = texts(nil)
+		l.Content = list
+		set(n, key, l)
+	case l.Kind == yaml.AliasNode || l.Anchor != "":
+		return fmt.Errorf("%s is shared by a YAML anchor; write it out: %w", key, ErrShape)
+	case len(list) != len(l.Content) || !slices.Equal(wordsOf(list), wordsOf(l.Content)):
+		l.Content = list
+	}
+	return nil
+}
+
+// restore gives a container its own command back.
+func restore(c spot, was original) {
+	for key, s := range map[string]state{c.entry: was.Entry, c.cmd: was.Cmd} {
+		l := at(c.node, key)
+		switch {
+		case key == "" || l == nil || l.Kind != yaml.SequenceNode:
+		case s == missing:
+			drop(c.node, key)
+		case s == empty:
+			l.Content = nil
+		case key == c.entry:
+			l.Content = bare(l.Content)
+		}
+	}
 }
 
 // start asks how the image starts; known is nil when that is known.
 func (j *job) start(c spot) (Start, error) {
-	if words := j.Entrypoints[c.name]; len(words) > 0 {
+	if words := j.Entrypoints[c.id]; len(words) > 0 {
 		return Start{Entrypoint: words}, nil
 	}
+	image := field(c.node, c.image)
 	switch {
-	case c.image == nil || c.image.Kind != yaml.ScalarNode || isExpression(c.image):
+	case image == nil || image.Kind != yaml.ScalarNode || isExpression(image):
 		return Start{}, fmt.Errorf("its image is not written out")
 	case j.Start == nil:
 		return Start{}, fmt.Errorf("nobody can ask the image")
 	}
-	s, err := j.Start(j.ctx, c.image.Value)
+	s, err := j.Start(j.ctx, image.Value)
 	if err != nil {
 		return Start{}, fmt.Errorf("the image cannot be asked (%w)", err)
 	}
 	return s, nil
 }
 
-// restore gives a container its own command back.
-func restore(c spot, was original) {
-	give := func(key string, has bool, value []string) {
-		if key == "" {
-			return
-		}
-		if has {
-			set(c.node, key, texts(value))
-		} else {
-			drop(c.node, key)
-		}
-	}
-	give(c.entry, was.HasEnt, was.Entry)
-	give(c.cmd, was.HasCmd, was.Cmd)
-}
-
 // health puts a probe's command behind the enforcer, or takes it out again.
-func (j *job) health(parent *yaml.Node, key string, shell bool) error {
+func (j *job) health(parent *yaml.Node, key string, shell, undo bool) error {
 	cmd, ok, err := words(field(parent, key))
 	if err != nil || !ok || len(cmd) == 0 {
 		return err
@@ -149,7 +188,7 @@ func (j *job) health(parent *yaml.Node, key string, shell bool) error {
 	if !shell {
 		test = append([]string{"CMD"}, cmd...)
 	}
-	if j.Undo {
+	if undo {
 		test = wrap.BareHealth(test)
 	} else {
 		test = wrap.Health(test, nil)
@@ -159,6 +198,19 @@ func (j *job) health(parent *yaml.Node, key string, shell bool) error {
 	}
 	if !slices.Equal(test, cmd) {
 		set(parent, key, texts(test))
+	}
+	return nil
+}
+
+// probes puts every command that a platform starts in a container from outside
+// behind the enforcer, or takes it out again.
+func (j *job) probes(c *yaml.Node, undo bool, paths ...[]string) error {
+	for _, path := range paths {
+		if e := at(at(c, path...), "exec"); e != nil {
+			if err := j.health(e, "command", false, undo); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -8,14 +8,12 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-
-	"github.com/limpet-security/limpet/internal/workload"
 )
 
 // Errors that callers tell apart.
 var (
 	ErrShape   = errors.New("the definition has another form than expected")
-	ErrUnknown = errors.New("not a definition that is known: want an ECS task definition or container list (JSON), a CloudFormation or ARM template, an Azure container group, a Cloud Run service, or Kubernetes objects")
+	ErrUnknown = errors.New("not a definition that is known: want an ECS task definition or container list (JSON), a Terraform file, a CloudFormation or ARM template, an Azure container group, a Cloud Run service, or Kubernetes objects")
 	ErrStart   = errors.New("the container's command is not known")
 	ErrCarrier = errors.New("the image is not wrapped and no carrier is given")
 )
@@ -60,9 +58,6 @@ type Start struct {
 	Entrypoint, Cmd []string
 }
 
-// wrapped says that the image runs under an enforcer of its own.
-func (s Start) wrapped() bool { return behind(s.Entrypoint) }
-
 // Result says what became of the containers.
 type Result struct {
 	Format     string      `json:"format"`
@@ -101,8 +96,13 @@ func Transform(ctx context.Context, data []byte, o Options) ([]byte, *Result, er
 		return nil, nil, err
 	}
 	j := &job{ctx: ctx, Options: o, result: &Result{Containers: []Container{}, Warnings: []string{}}}
+	j.terraform = d.terraform != nil
+	edit := j.document
+	if j.terraform {
+		edit = func(root *yaml.Node) error { return j.task(root, lower, "Terraform task definition") }
+	}
 	for _, root := range d.roots {
-		if err := j.document(target(root)); err != nil {
+		if err := edit(target(root)); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -123,8 +123,17 @@ func Transform(ctx context.Context, data []byte, o Options) ([]byte, *Result, er
 // job is one Transform under way.
 type job struct {
 	Options
-	ctx    context.Context
-	result *Result
+	ctx       context.Context
+	result    *Result
+	terraform bool
+}
+
+// given is a value of Options. In Terraform it may have ${...} in it.
+func (j *job) given(s string) *yaml.Node {
+	if j.terraform && strings.Contains(s, "${") {
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: expression, Value: `"` + s + `"`}
+	}
+	return text(s)
 }
 
 // document finds what a root holds. One that holds nothing is left alone: a
@@ -170,7 +179,7 @@ func (j *job) warn(format string, args ...any) {
 	j.result.Warnings = append(j.result.Warnings, fmt.Sprintf(format, args...))
 }
 
-// ignored says that a container is left alone, and notes what becomes of each.
+// ignored says that a container is left alone.
 func (j *job) ignored(name string) bool {
 	for _, g := range j.Ignore {
 		if ok, _ := path.Match(g, name); ok {
@@ -180,11 +189,7 @@ func (j *job) ignored(name string) bool {
 	return false
 }
 
-func (j *job) note(name, image, action string) {
-	j.result.Containers = append(j.result.Containers, Container{Name: name, Image: image, Action: action})
-}
-
-// behind says that a command runs under an enforcer.
-func behind(entrypoint []string) bool {
-	return len(entrypoint) > 1 && entrypoint[0] == workload.BinaryPath && entrypoint[1] == "run"
+// note says what became of a container.
+func (j *job) note(s spot, action string) {
+	j.result.Containers = append(j.result.Containers, Container{Name: s.id, Image: imageName(field(s.node, s.image)), Action: action})
 }

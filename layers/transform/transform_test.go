@@ -73,6 +73,10 @@ func TestDefinitions(t *testing.T) {
 				o.TokenSecret, o.CPU, o.Memory = "limpet/token", "100m", "64Mi"
 			case "cloudformation.yaml":
 				o.Priority = Availability
+			case "terraform.tf":
+				o.Carrier, o.TokenSecret, o.CPU = "${var.registry}/limpet-carrier:1", "${aws_secretsmanager_secret.limpet.arn}", "64"
+			case "terraform-json-style.tf":
+				o.Gateway, o.Entrypoints = "", map[string][]string{"b": {"/entry"}}
 			}
 			out, r := transform(t, in, o)
 			if !r.Changed {
@@ -114,6 +118,18 @@ func TestDefinitions(t *testing.T) {
 // values reads every document.
 func values(t *testing.T, data []byte) (out []any) {
 	t.Helper()
+	if isTerraform(data) {
+		tf, err := parseTerraform(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, task := range tf.tasks {
+			var b bytes.Buffer
+			writeJSON(&b, task, "\n", " ")
+			out = append(out, b.String())
+		}
+		return out
+	}
 	if json.Valid(data) {
 		var v any
 		if err := json.Unmarshal(data, &v); err != nil {
@@ -172,6 +188,15 @@ func TestRefusals(t *testing.T) {
 		{"Windows", `{"containerDefinitions":[],"runtimePlatform":{"operatingSystemFamily":"WINDOWS_SERVER_2022_CORE"}}`, nil, ErrShape, "Windows"},
 		{"an expression for a command", `{"Resources":{"T":{"Type":"AWS::ECS::TaskDefinition","Properties":{"ContainerDefinitions":[{"Name":"a","Image":"x","EntryPoint":{"Ref":"E"}}]}}}}`, nil, ErrShape, "not written out"},
 		{"an alias", "kind: Pod\napiVersion: v1\nspec:\n  volumes: &v []\n  containers: [{name: a, image: registry.example.com/shop/web:1.4, volumeMounts: *v}]\n", nil, ErrShape, "alias"},
+		{"merged", "kind: Pod\napiVersion: v1\nx: &b {image: registry.example.com/shop/web:1.4}\nspec:\n  containers:\n    - name: a\n      <<: *b\n", nil, ErrShape, "line 6: container \"a\" merges"},
+		{"a shared command", "kind: Pod\napiVersion: v1\nspec:\n  containers:\n    - {name: a, image: x, command: &c [/x]}\n    - {name: b, image: x, command: *c}\n", nil, ErrShape, "line 5: container \"a\": command is shared"},
+		{"a comma too many", "{\n \"containerDefinitions\": [\n  {\"name\": \"a\",}\n ]\n}", nil, ErrShape, "line 3: "},
+		{"no number of CPU units", `[{"name":"a","image":"registry.example.com/shop/web:1.4"}]`, func(o *Options) { o.CPU = "100m" }, nil, `"100m": ECS wants a whole number`},
+		{"no Terraform", "resource \"aws_ecs_task_definition\" \"a\" {\n  container_definitions = jsonencode([)\n}\n", nil, ErrShape, "line 2: "},
+		{"Terraform without a task", "resource \"null_resource\" \"a\" {\n}\n", nil, ErrShape, "no aws_ecs_task_definition"},
+		{"Terraform that reads a file", "resource \"aws_ecs_task_definition\" \"a\" {\n  container_definitions = file(\"task.json\")\n}\n", nil, ErrShape, "line 2: container_definitions of a is not written as jsonencode"},
+		{"a computed container", "resource \"aws_ecs_task_definition\" \"a\" {\n  container_definitions = jsonencode([\n    local.web,\n  ])\n}\n", nil, ErrShape, "line 3: container"},
+		{"a computed Windows", "resource \"aws_ecs_task_definition\" \"a\" {\n  container_definitions = jsonencode([])\n  runtime_platform {\n    operating_system_family = \"WINDOWS_SERVER_2022_CORE\"\n  }\n}\n", nil, ErrShape, "line 4: the task is for Windows"},
 		{"a forged original", `[{"name":"limpet-enforcer","image":"x","environment":[{"name":"LIMPET_ORIGINAL","value":"{"}]},{"name":"a","image":"x"}]`, nil, ErrShape, "LIMPET_ORIGINAL"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

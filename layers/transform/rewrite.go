@@ -1,0 +1,253 @@
+package transform
+
+import (
+	"bytes"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"go.yaml.in/yaml/v3"
+)
+
+// rewriter finds what has to be written anew so that a text says what its
+// nodes have become.
+type rewriter struct {
+	src    []byte
+	edits  []edit
+	quoted bool   // keys stand in quotes
+	equals string // what stands between key and value
+}
+
+func (w *rewriter) replace(start, end int, text string) {
+	w.edits = append(w.edits, edit{start, end, text})
+}
+
+// apply makes the edits. Those that take something out may overlap.
+func apply(src []byte, edits []edit) []byte {
+	slices.SortStableFunc(edits, func(a, b edit) int { return a.start - b.start })
+	var out bytes.Buffer
+	pos := 0
+	for _, e := range edits {
+		out.Write(src[pos:max(pos, e.start)])
+		out.WriteString(e.text)
+		pos = max(pos, e.end)
+	}
+	out.Write(src[pos:])
+	return out.Bytes()
+}
+
+// value brings the text of p to what n says.
+func (w *rewriter) value(p *part, n *yaml.Node) {
+	if same(p, n) {
+		return
+	}
+	if n.Kind == yaml.ScalarNode || n != p.node {
+		w.replace(p.start, p.end, w.render(n, w.margin(p.start)))
+		return
+	}
+	var after *item // the last that stays
+	var added []string
+	var front []string
+	switch n.Kind {
+	case yaml.MappingNode:
+		have := map[string]bool{}
+		for i := range p.items {
+			it := &p.items[i]
+			have[it.key] = true
+			v := field(n, it.key)
+			if v == nil {
+				w.cut(p, i, after)
+				continue
+			}
+			w.value(it.part, v)
+			after = it
+		}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if key := n.Content[i].Value; !have[key] {
+				added = append(added, w.pair(key, n.Content[i+1], w.inside(p)))
+			}
+		}
+	case yaml.SequenceNode:
+		for i := range p.items {
+			it := &p.items[i]
+			if !slices.Contains(n.Content, it.part.node) {
+				w.cut(p, i, after)
+				continue
+			}
+			w.value(it.part, it.part.node)
+			after = it
+		}
+		seen := false
+		for _, c := range n.Content {
+			switch {
+			case slices.ContainsFunc(p.items, func(it item) bool { return it.part.node == c }):
+				seen = true
+			case seen || after == nil:
+				added = append(added, w.render(c, w.inside(p)))
+			default:
+				front = append(front, w.render(c, w.inside(p)))
+			}
+		}
+	}
+	if len(front) > 0 {
+		first := p.items[slices.IndexFunc(p.items, func(it item) bool { return it.part.node == n.Content[len(front)] })]
+		w.replace(first.start, first.start, strings.Join(front, ", ")+", ")
+	}
+	w.add(p, after, added)
+}
+
+// same says that n has the value that stands in the text.
+func same(p *part, n *yaml.Node) bool {
+	if n.Kind != p.kind || n.Tag != p.tag || n.Value != p.value {
+		return false
+	}
+	step := 1
+	if n.Kind == yaml.MappingNode {
+		step = 2
+	}
+	if len(n.Content) != step*len(p.items) {
+		return false
+	}
+	for i, it := range p.items {
+		if step == 2 && n.Content[2*i].Value != it.key || !same(it.part, n.Content[step*i+step-1]) {
+			return false
+		}
+	}
+	return true
+}
+
+// restOfLine is what may follow the last item on its line where the next one
+// gets a line of its own.
+var restOfLine = regexp.MustCompile(`^[ \t]*(,?)[ \t]*((#|//).*)?\r?$`)
+
+// add puts items behind the last one that stays.
+func (w *rewriter) add(p *part, after *item, added []string) {
+	if len(added) == 0 {
+		return
+	}
+	if after == nil {
+		open, end := "", ""
+		if p.kind == yaml.MappingNode || strings.Contains(added[0], "\n") {
+			open = "\n" + w.inside(p)
+			if len(p.items) == 0 {
+				end = "\n" + w.margin(p.start)
+			}
+		}
+		sep := ", "
+		if open != "" {
+			sep = "," + open
+		}
+		w.replace(p.start+1, p.start+1, open+strings.Join(added, sep)+end)
+		return
+	}
+	eol := len(w.src)
+	if i := bytes.IndexByte(w.src[after.end:], '\n'); i >= 0 {
+		eol = after.end + i
+	}
+	m := restOfLine.FindSubmatch(w.src[after.end:eol])
+	if m == nil || eol >= p.end { // all on one line
+		w.replace(after.end, after.end, ", "+strings.Join(added, ", "))
+		return
+	}
+	comma := p.kind == yaml.SequenceNode || len(m[1]) > 0 || len(p.items) > 1 && bytes.HasPrefix(bytes.TrimLeft(w.src[p.items[0].end:], " \t"), []byte(","))
+	if comma && len(m[1]) == 0 {
+		w.replace(after.end, after.end, ",")
+	}
+	end := ""
+	if comma {
+		end = ","
+	}
+	lead := "\n" + w.margin(after.start)
+	last := strings.TrimSuffix(end, map[bool]string{true: "", false: ","}[len(m[1]) > 0])
+	w.replace(eol, eol, lead+strings.Join(added, end+lead)+last)
+}
+
+// cut takes an item out, with its line where it has one for itself.
+func (w *rewriter) cut(p *part, i int, after *item) {
+	it := p.items[i]
+	start, end := w.lineStart(it.start), len(w.src)
+	if n := bytes.IndexByte(w.src[it.end:], '\n'); n >= 0 {
+		end = it.end + n
+	}
+	if len(bytes.TrimSpace(w.src[start:it.start])) == 0 && end < p.end && restOfLine.Match(w.src[it.end:end]) {
+		w.replace(start, end+1, "")
+		return
+	}
+	switch {
+	case i+1 < len(p.items):
+		w.replace(it.start, p.items[i+1].start, "")
+	case after != nil:
+		w.replace(after.end, it.end, "")
+	default:
+		w.replace(it.start, it.end, "")
+	}
+}
+
+func (w *rewriter) lineStart(at int) int { return bytes.LastIndexByte(w.src[:at], '\n') + 1 }
+
+// margin is the white space before the line of a place.
+func (w *rewriter) margin(at int) string {
+	l := w.src[w.lineStart(at):]
+	return string(l[:len(l)-len(bytes.TrimLeft(l, " \t"))])
+}
+
+// inside is the margin of what an object or a list holds.
+func (w *rewriter) inside(p *part) string {
+	switch {
+	case len(p.items) == 0:
+	case w.lineStart(p.items[0].start) > p.start:
+		return w.margin(p.items[0].start)
+	case w.lineStart(p.items[0].end) > p.start: // [{ ... }, { ... }]
+		return w.margin(p.start)
+	}
+	return w.margin(p.start) + "  "
+}
+
+func (w *rewriter) pair(key string, v *yaml.Node, margin string) string {
+	if w.quoted || !hclsyntax.ValidIdentifier(key) {
+		key = quoted(key)
+	}
+	return key + w.equals + w.render(v, margin)
+}
+
+// render writes a value whose line begins with margin.
+func (w *rewriter) render(n *yaml.Node, margin string) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		pairs := make([]string, len(n.Content)/2)
+		for i := range pairs {
+			pairs[i] = w.pair(n.Content[2*i].Value, n.Content[2*i+1], margin+"  ")
+		}
+		end := ""
+		if w.equals == ": " {
+			end = ","
+		}
+		return enclose("{ ", pairs, " }", end, margin)
+	case yaml.SequenceNode:
+		items := make([]string, len(n.Content))
+		for i, c := range n.Content {
+			items[i] = w.render(c, margin+"  ")
+		}
+		return enclose("[", items, "]", ",", margin)
+	}
+	if n.Tag == "!!str" {
+		return quoted(n.Value)
+	}
+	return n.Value
+}
+
+// enclose writes items in a line if they are few and short, or else in one each
+// that ends with end.
+func enclose(left string, items []string, right, end, margin string) string {
+	if s := left + strings.Join(items, ", ") + right; !strings.Contains(s, "\n") && (len(items) < 3 || len(s) < 80) {
+		return s
+	}
+	inside := "\n" + margin + "  "
+	return strings.TrimSpace(left) + inside + strings.Join(items, end+inside) + "\n" + margin + strings.TrimSpace(right)
+}
+
+// quoted is a string that Terraform computes nothing in.
+func quoted(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`, "${", "$${", "%{", "%%{").Replace(s) + `"`
+}
