@@ -99,6 +99,7 @@ func (p *policies) accept(data []byte, now time.Time) (enforcer.Policies, error)
 	// since it was assigned. Away from it they pass here: not before so many days
 	// after the bundle was issued, which is later.
 	w.AssignedAt = b.IssuedAt
+	w.Lists = b.Lists
 	if _, err := verdict.Compile(b.Policies, w); err != nil {
 		return enforcer.Policies{}, fmt.Errorf("cannot compile bundle %d.%d: %w", b.Epoch, b.Number, err)
 	}

@@ -19,8 +19,12 @@ func compileGroup(ctx context.Context, r store.Reader, t tenant.ID, g store.Grou
 	if err != nil {
 		return nil, err
 	}
+	lists, err := publish.Lists(ctx, r, t, policies)
+	if err != nil {
+		return nil, err
+	}
 	e, err := verdict.Compile(policies, verdict.Workload{
-		Image: image, Labels: maps.Clone(g.Labels), Group: g.Name, GroupMode: policy.Mode(g.Mode),
+		Image: image, Labels: maps.Clone(g.Labels), Group: g.Name, GroupMode: policy.Mode(g.Mode), Lists: lists,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot compile policies of group %q: %w", g.Name, err)

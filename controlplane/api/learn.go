@@ -13,6 +13,7 @@ import (
 	"github.com/limpet-security/limpet/controlplane/access"
 	"github.com/limpet-security/limpet/controlplane/events"
 	"github.com/limpet-security/limpet/controlplane/learn"
+	"github.com/limpet-security/limpet/controlplane/publish"
 	"github.com/limpet-security/limpet/controlplane/store"
 	"github.com/limpet-security/limpet/internal/policy"
 	"github.com/limpet-security/limpet/internal/tenant"
@@ -243,7 +244,11 @@ func (a *API) simulatePolicy(ctx context.Context, in *simulateInput) (*bodyOutpu
 	for _, p := range policies {
 		p.Spec.Scope = policy.Scope{} // the question is what it would do here
 	}
-	trial, err := learn.NewTrial(policies, verdict.Workload{Group: g.Name, Labels: g.Labels})
+	lists, err := publish.Lists(ctx, a.Store.Reader, t, policies)
+	if err != nil {
+		return nil, err
+	}
+	trial, err := learn.NewTrial(policies, verdict.Workload{Group: g.Name, Labels: g.Labels, Lists: lists})
 	if err != nil {
 		return nil, huma.NewError(http.StatusUnprocessableEntity, err.Error())
 	}

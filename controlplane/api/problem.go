@@ -62,6 +62,10 @@ func (a *API) problem(ctx context.Context, err error) huma.StatusError {
 // policyProblem shows what is wrong in a policy, with its place in the text.
 func policyProblem(list policy.Errors) huma.StatusError {
 	const most = 100
+	what := "policy"
+	if list[0].Path == "content" {
+		what = "reputation list"
+	}
 	var details []error
 	for i, e := range list {
 		if i == most {
@@ -71,7 +75,7 @@ func policyProblem(list policy.Errors) huma.StatusError {
 			Location: e.Path, Message: e.Message, Value: map[string]int{"line": e.Line, "column": e.Column},
 		})
 	}
-	return huma.NewError(http.StatusUnprocessableEntity, "the policy is not valid", details...)
+	return huma.NewError(http.StatusUnprocessableEntity, "the "+what+" is not valid", details...)
 }
 
 // writeProblem answers outside huma.

@@ -23,6 +23,11 @@ type route struct {
 
 // do binds a typed handler: its input and output make the OpenAPI document.
 func do[I, O any](f func(*API, context.Context, *I) (*O, error)) func(*API, route) {
+	return doLarge(maxBody, f)
+}
+
+// doLarge is do for bodies of up to so many bytes.
+func doLarge[I, O any](most int64, f func(*API, context.Context, *I) (*O, error)) func(*API, route) {
 	return func(a *API, r route) {
 		op := huma.Operation{
 			OperationID:  operationID(r),
@@ -31,7 +36,7 @@ func do[I, O any](f func(*API, context.Context, *I) (*O, error)) func(*API, rout
 			Summary:      r.summary,
 			Tags:         []string{tag(r.path)},
 			Middlewares:  huma.Middlewares{a.guard(r)},
-			MaxBodyBytes: maxBody,
+			MaxBodyBytes: most,
 			Extensions:   map[string]any{"x-permission": string(r.permission)},
 		}
 		if r.permission != access.Public {

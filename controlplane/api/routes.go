@@ -52,6 +52,11 @@ func init() {
 		{put, prefix + "/policies/{name}", access.PoliciesWrite, "Change a policy", do((*API).putPolicy)},
 		{remove, prefix + "/policies/{name}", access.PoliciesWrite, "Remove a policy", do((*API).deletePolicy)},
 		{get, prefix + "/policies/{name}/revisions", access.PoliciesRead, "How a policy stood before", do((*API).listRevisions)},
+		{get, prefix + "/reputation-lists", access.PoliciesRead, "List reputation lists", do((*API).listReputationLists)},
+		{post, prefix + "/reputation-lists", access.PoliciesWrite, "Add a reputation list", doLarge(maxListBody, (*API).postReputationList)},
+		{get, prefix + "/reputation-lists/{name}", access.PoliciesRead, "Show a reputation list", do((*API).getReputationList)},
+		{put, prefix + "/reputation-lists/{name}", access.PoliciesWrite, "Change a reputation list", doLarge(maxListBody, (*API).putReputationList)},
+		{remove, prefix + "/reputation-lists/{name}", access.PoliciesWrite, "Remove a reputation list that no policy names", do((*API).deleteReputationList)},
 		{get, prefix + "/controls", access.PoliciesRead, "Every control, its fields and whether it works yet", do((*API).getControls)},
 		{get, prefix + "/schemas/runtimepolicy.json", access.PoliciesRead, "JSON Schema of a policy", do((*API).getPolicySchema)},
 

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -12,41 +11,13 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-
-	"github.com/limpet-security/limpet/internal/policy"
 )
-
-// KindGroup is the kind of an enforcer group's document.
-const KindGroup = "EnforcerGroup"
 
 // Bounds of what is read from files.
 const (
-	maxFile      = 4 << 20 // bytes of one file
+	maxFile      = 16 << 20 // bytes of one file
 	maxDocuments = 10_000
 )
-
-// Group is an enforcer group as a document.
-type Group struct {
-	APIVersion string    `yaml:"apiVersion"`
-	Kind       string    `yaml:"kind"`
-	Metadata   GroupMeta `yaml:"metadata"`
-	Spec       GroupSpec `yaml:"spec"`
-}
-
-// GroupMeta names a group.
-type GroupMeta struct {
-	Name        string `yaml:"name"`
-	Description string `yaml:"description,omitempty"`
-}
-
-// GroupSpec is what a group says.
-type GroupSpec struct {
-	Mode       string            `yaml:"mode"`       // audit or enforce
-	OnNoPolicy string            `yaml:"onNoPolicy"` // audit or refuse
-	Learning   bool              `yaml:"learning,omitempty"`
-	Labels     map[string]string `yaml:"labels,omitempty"`
-	Policies   []string          `yaml:"policies"`
-}
 
 // Document is one document of a file.
 type Document struct {
@@ -54,12 +25,13 @@ type Document struct {
 	Name   string
 	Source string // file and line, for messages
 	Text   string // as its author wrote it
-	group  *Group
+	normal string // as the server would show it
+	body   any    // what is sent to the server
 }
 
 // Read reads documents from files, folders (every .yaml, .yml and .json below)
-// and "-" for in. Policies come first, then groups, so that a group finds the
-// policies it names.
+// and "-" for in, in the order in which they are applied: what is named comes
+// before what names it.
 func Read(in io.Reader, paths ...string) ([]Document, error) {
 	var docs []Document
 	for _, p := range paths {
@@ -105,12 +77,7 @@ func Read(in io.Reader, paths ...string) ([]Document, error) {
 	return docs, nil
 }
 
-func order(kind string) int {
-	if kind == policy.KindRuntime {
-		return 0
-	}
-	return 1
-}
+func order(name string) int { _, at := kindOf(name); return at }
 
 func filesOf(p string) ([]string, error) {
 	st, err := os.Stat(p)
@@ -182,59 +149,26 @@ func parse(source, text string) (d Document, ok bool, err error) {
 		return d, false, fmt.Errorf("%s: %w", source, err)
 	}
 	d = Document{Kind: head.Kind, Name: head.Metadata.Name, Source: source, Text: text}
-	switch head.Kind {
-	case policy.KindRuntime:
-		if _, err := policy.Parse([]byte(text)); err != nil {
+	if k, _ := kindOf(head.Kind); k != nil {
+		if d.normal, d.body, err = k.parse(text); err != nil {
 			return d, false, fmt.Errorf("%s: %w", source, err)
 		}
-	case KindGroup:
-		d.group = &Group{}
-		dec := yaml.NewDecoder(bytes.NewReader([]byte(text)))
-		dec.KnownFields(true)
-		if err := dec.Decode(d.group); err != nil {
-			return d, false, fmt.Errorf("%s: %w", source, err)
-		}
-		if err := d.group.check(); err != nil {
-			return d, false, fmt.Errorf("%s: %w", source, err)
-		}
-	case "":
-		var any yaml.Node
-		if err := yaml.Unmarshal([]byte(text), &any); err == nil && any.Kind == 0 {
-			return d, false, nil
-		}
-		return d, false, fmt.Errorf("%s: the document has no kind; want %s or %s", source, policy.KindRuntime, KindGroup)
-	default:
-		return d, false, fmt.Errorf("%s: kind %q is not known; want %s or %s", source, head.Kind, policy.KindRuntime, KindGroup)
+		return d, true, nil
 	}
-	return d, true, nil
+	if head.Kind != "" {
+		return d, false, fmt.Errorf("%s: kind %q is not known; want %s", source, head.Kind, kindNames())
+	}
+	var any yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &any); err == nil && any.Kind == 0 {
+		return d, false, nil
+	}
+	return d, false, fmt.Errorf("%s: the document has no kind; want %s", source, kindNames())
 }
 
-func (g *Group) check() error {
-	if g.APIVersion != policy.APIVersion {
-		return fmt.Errorf("apiVersion is %q, want %s", g.APIVersion, policy.APIVersion)
+func kindNames() string {
+	var names []string
+	for _, k := range kindList {
+		names = append(names, k.name)
 	}
-	if g.Metadata.Name == "" {
-		return errors.New("metadata.name is missing")
-	}
-	if g.Spec.Mode == "" {
-		g.Spec.Mode = "audit"
-	}
-	if g.Spec.OnNoPolicy == "" {
-		g.Spec.OnNoPolicy = "audit"
-	}
-	if g.Spec.Policies == nil {
-		g.Spec.Policies = []string{}
-	}
-	return nil
-}
-
-// YAML writes a group as its document.
-func (g *Group) YAML() (string, error) {
-	var b bytes.Buffer
-	enc := yaml.NewEncoder(&b)
-	enc.SetIndent(2)
-	if err := enc.Encode(g); err != nil {
-		return "", fmt.Errorf("cannot write group: %w", err)
-	}
-	return b.String(), nil
+	return strings.Join(names, ", ")
 }

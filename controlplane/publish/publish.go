@@ -16,6 +16,7 @@ import (
 	"github.com/limpet-security/limpet/controlplane/store"
 	"github.com/limpet-security/limpet/internal/bundle"
 	"github.com/limpet-security/limpet/internal/policy"
+	"github.com/limpet-security/limpet/internal/reputation"
 	"github.com/limpet-security/limpet/internal/tenant"
 	"github.com/limpet-security/limpet/internal/wire"
 )
@@ -123,7 +124,11 @@ func (p *Publisher) stage(ctx context.Context, tx *store.Tx, t tenant.ID, group 
 	if err != nil {
 		return false, err
 	}
-	digest, err := contents(g, policies)
+	lists, err := Lists(ctx, tx.Reader, t, policies)
+	if err != nil {
+		return false, err
+	}
+	digest, err := contents(g, policies, lists)
 	if err != nil {
 		return false, err
 	}
@@ -149,7 +154,7 @@ func (p *Publisher) stage(ctx context.Context, tx *store.Tx, t tenant.ID, group 
 	expires := now.Add(Life)
 	data, err := bundle.Sign(&bundle.Bundle{
 		Format: bundle.Format, Tenant: string(t), Group: group, Epoch: epoch, Number: number,
-		IssuedAt: now, Expires: expires, GroupMode: policy.Mode(g.Mode), Policies: policies, Learning: g.Learning,
+		IssuedAt: now, Expires: expires, GroupMode: policy.Mode(g.Mode), Policies: policies, Learning: g.Learning, Lists: lists,
 	}, key)
 	if err != nil {
 		return false, err
@@ -163,12 +168,17 @@ func (p *Publisher) stage(ctx context.Context, tx *store.Tx, t tenant.ID, group 
 }
 
 // contents is a digest of what a bundle says, without its number and times.
-func contents(g store.Group, policies []*policy.RuntimePolicy) (string, error) {
+func contents(g store.Group, policies []*policy.RuntimePolicy, lists []*reputation.List) (string, error) {
+	var digests []string
+	for _, l := range lists {
+		digests = append(digests, l.Name+" "+l.Digest())
+	}
 	b, err := json.Marshal(struct {
 		Mode     string
 		Policies []*policy.RuntimePolicy
-		Learning bool `json:",omitempty"`
-	}{g.Mode, policies, g.Learning})
+		Learning bool     `json:",omitempty"`
+		Lists    []string `json:",omitempty"`
+	}{g.Mode, policies, g.Learning, digests})
 	if err != nil {
 		return "", fmt.Errorf("cannot write policies: %w", err)
 	}

@@ -133,6 +133,7 @@ rm -f /tmp/evil
 		}
 	}
 	t.Logf("denied:\n%s", n)
+	l.lists()
 }
 
 // learner is a control plane, and an enforcer that reports to it.

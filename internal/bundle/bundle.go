@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/limpet-security/limpet/internal/policy"
+	"github.com/limpet-security/limpet/internal/reputation"
 )
 
 // Format is the newest format that this version reads and the one it writes.
@@ -18,6 +19,7 @@ const (
 	MaxBytes    = 8 << 20 // of an envelope
 	MaxPolicies = 256
 	MaxRevoked  = 10_000
+	MaxLists    = 200 // reputation lists
 	MaxName     = 256
 )
 
@@ -44,8 +46,9 @@ type Bundle struct {
 	Expires   time.Time // zero: never
 	GroupMode policy.Mode
 	Policies  []*policy.RuntimePolicy
-	Revoked   []string // image digests that must not start
-	Learning  bool     // enforcers of the group report what their workloads do
+	Revoked   []string           // image digests that must not start
+	Learning  bool               // enforcers of the group report what their workloads do
+	Lists     []*reputation.List // that the policies name, as far as they exist
 
 	// Unknown lists what a newer control plane wrote and this version does
 	// not know. It is filled in by Verify and not signed again.
@@ -82,10 +85,17 @@ type payload struct {
 	Policies  []json.RawMessage `json:"policies"`
 	Revoked   []string          `json:"revoked,omitempty"`
 	Learning  bool              `json:"learning,omitempty"` // enforcers that do not know it ignore it
+	Lists     []payloadList     `json:"lists,omitempty"`
+}
+
+// payloadList is a packed reputation list.
+type payloadList struct {
+	Name string `json:"name"`
+	Data []byte `json:"data"`
 }
 
 var payloadKeys = map[string]bool{"tenant": true, "group": true, "epoch": true, "number": true, "issuedAt": true,
-	"expires": true, "groupMode": true, "policies": true, "revoked": true, "learning": true}
+	"expires": true, "groupMode": true, "policies": true, "revoked": true, "learning": true, "lists": true}
 
 // encode checks a bundle and gives its payload.
 func (b *Bundle) encode() ([]byte, error) {
@@ -111,6 +121,9 @@ func (b *Bundle) encode() ([]byte, error) {
 		}
 		p.Policies = append(p.Policies, raw)
 	}
+	for _, l := range b.Lists {
+		p.Lists = append(p.Lists, payloadList{l.Name, l.Packed()})
+	}
 	if err := p.check(); err != nil {
 		return nil, err
 	}
@@ -133,6 +146,8 @@ func (p *payload) check() error {
 		return fmt.Errorf("more than %d policies", MaxPolicies)
 	case len(p.Revoked) > MaxRevoked:
 		return fmt.Errorf("more than %d revoked images", MaxRevoked)
+	case len(p.Lists) > MaxLists:
+		return fmt.Errorf("more than %d reputation lists", MaxLists)
 	}
 	for _, r := range p.Revoked {
 		if r == "" || len(r) > MaxName {
@@ -165,6 +180,15 @@ func decode(data []byte) (*Bundle, error) {
 		if !payloadKeys[k] {
 			b.Unknown = append(b.Unknown, Unknown{Path: k})
 		}
+	}
+	lists := map[string]bool{}
+	for _, l := range p.Lists {
+		list, err := reputation.Open(l.Name, l.Data)
+		if err != nil || lists[l.Name] || !policy.ValidName(l.Name) {
+			return nil, fmt.Errorf("%w: reputation list %.80q is damaged or there twice", ErrMalformed, l.Name)
+		}
+		lists[l.Name] = true
+		b.Lists = append(b.Lists, list)
 	}
 	names := map[string]bool{}
 	for i, raw := range p.Policies {

@@ -16,10 +16,11 @@ func ApplyCommand() *cobra.Command {
 	var dry bool
 	cmd := &cobra.Command{
 		Use:   "apply -f FILE|FOLDER|-",
-		Short: "Make policies and enforcer groups what files say",
-		Long: `Make policies (kind RuntimePolicy) and enforcer groups (kind EnforcerGroup) what
-files say. What stands already as written is left alone: applying twice changes
-nothing. Objects that no file names are left alone as well.`,
+		Short: "Make policies, enforcer groups and reputation lists what files say",
+		Long: `Make policies (kind RuntimePolicy), enforcer groups (kind EnforcerGroup) and
+reputation lists (kind ReputationList) what files say. What stands already as
+written is left alone: applying twice changes nothing. Objects that no file names
+are left alone as well.`,
 		Example: `  limpet apply -f policies/
   limpet apply -f group.yaml --dry-run`,
 		Args: noArgs,

@@ -10,6 +10,7 @@ func commands() []*cobra.Command {
 		DiffCommand(),
 		GetCommand(),
 		PolicyCommand(),
+		ListCommand(),
 		BackupCommand(),
 		RestoreCommand(),
 		TokenCommand(),

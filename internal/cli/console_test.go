@@ -153,6 +153,55 @@ func TestApplyRefuses(t *testing.T) {
 	limpet(t, 1, "", "get", "policy", "missing")
 }
 
+func TestLists(t *testing.T) {
+	startServer(t)
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		p := filepath.Join(dir, name)
+		if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	bad := write("bad.txt", "192.0.2.1\nnot an entry\n10.0.0.1/8\n")
+	if out := limpet(t, 1, "", "list", "import", "bad", bad); !strings.Contains(out, "line 2, column 1") || !strings.Contains(out, "line 3") {
+		t.Error(out)
+	}
+	good := write("good.txt", "# of today\r\n192.0.2.1   \n10.0.0.0/8\n")
+	if out := limpet(t, 0, "", "list", "import", "bad", good, "--dry-run"); !strings.Contains(out, "created (dry run)") || !strings.Contains(out, "private") {
+		t.Error(out)
+	}
+	limpet(t, 1, "", "get", "list", "bad")
+	for _, want := range []string{"created", "unchanged"} {
+		if out := limpet(t, 0, "", "list", "import", "bad", good); !strings.Contains(out, "ReputationList bad "+want+": 2 entries, 2 ranges of addresses, 0 names") {
+			t.Error(out)
+		}
+	}
+	table := write("pools.csv", "id,pool\n1,mine.test\n2,dig.test\n")
+	limpet(t, 0, "", "list", "import", "pools", table, "--column", "pool", "--description", "Mining pools")
+	if out := limpet(t, 0, "192.0.2.7\n", "list", "import", "feed", "-"); !strings.Contains(out, "feed created") {
+		t.Error(out)
+	}
+	text := limpet(t, 0, "", "get", "lists", "-o", "yaml")
+	if out := limpet(t, 0, text, "apply", "-f", "-"); out != "ReputationList bad unchanged\nReputationList feed unchanged\nReputationList pools unchanged\n" {
+		t.Errorf("%s\n%s", out, text)
+	}
+	if out := limpet(t, 0, "", "get", "lists"); strings.Count(out, "ReputationList") != 3 {
+		t.Error(out)
+	}
+	text = strings.Replace(text, "mine.test", "ours.test", 1)
+	if out := limpet(t, 1, text, "diff", "-f", "-"); !strings.Contains(out, "+    1,ours.test") || strings.Contains(out, "10.0.0.0/8\n+") {
+		t.Error(out)
+	}
+	if out := limpet(t, 0, text, "apply", "-f", "-"); !strings.Contains(out, "ReputationList pools changed\n") {
+		t.Error(out)
+	}
+	limpet(t, 0, "", "list", "delete", "pools")
+	limpet(t, 1, "", "list", "delete", "pools")
+	limpet(t, 2, "", "list", "import", "x")
+	limpet(t, 1, "kind: ReputationList\napiVersion: limpet.dev/v1\nmetadata: {name: x}\nspec: {content: \"?\"}\n", "apply", "-f", "-")
+}
+
 func TestTokens(t *testing.T) {
 	startServer(t)
 	secret := strings.TrimSpace(limpet(t, 0, "", "token", "create", "ci", "--role", "auditor", "--expires", "1d"))

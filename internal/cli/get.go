@@ -17,13 +17,14 @@ func GetCommand() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "get KIND [NAME]",
-		Short: "Write policies or enforcer groups as documents that apply takes",
+		Short: "Write policies, enforcer groups or reputation lists as documents that apply takes",
 		Example: `  limpet get policies
   limpet get policy default -o yaml > default.yaml
-  limpet get groups -o yaml`,
+  limpet get groups -o yaml
+  limpet get list bad-hosts`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 1 || len(args) > 2 {
-				return &UsageError{errors.New("want a kind (policy or group) and perhaps a name")}
+				return &UsageError{errors.New("want a kind (policy, group or list) and perhaps a name")}
 			}
 			return nil
 		},
@@ -49,7 +50,7 @@ func GetCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			docs, err := c.Get(cmd.Context(), kind, name)
+			docs, err := c.Get(cmd.Context(), kind, name, output == "name")
 			if err != nil {
 				return err
 			}

@@ -110,6 +110,7 @@ func Status(e *verdict.Engine, s Support) (rung string, out []ControlStatus) {
 				st.Reason = why
 			}
 			unarmedFiles(&st, e, s.Arms)
+			undelivered(&st, e)
 			unnamed(&st, e, s.engine())
 		}
 		out = append(out, st)

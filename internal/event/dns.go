@@ -2,6 +2,7 @@ package event
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/limpet-security/limpet/internal/event/eventpb"
 )
@@ -55,7 +56,7 @@ func minerSentence(e *eventpb.Event, rule, who, object string) string {
 		return fmt.Sprintf("%s spoke a miner's protocol (%s) to %s.", who, Text(orElse(e.GetAttributes()["method"], "stratum"), 64), peer(e.GetNetwork()))
 	case rule == "server-name":
 		return fmt.Sprintf("%s asked %s for %q over TLS, a mining pool.", who, peer(e.GetNetwork()), Text(e.GetAttributes()["server_name"], 260))
-	case rule == "pool":
+	case rule == "pool", strings.HasPrefix(rule, "lists["):
 		return fmt.Sprintf("%s tried to connect to %s, the address of a mining pool.", who, peer(e.GetNetwork()))
 	case rule == "argument":
 		return fmt.Sprintf("%s was told to connect to a mining pool.", object)

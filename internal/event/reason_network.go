@@ -3,6 +3,7 @@ package event
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/limpet-security/limpet/internal/event/eventpb"
 	"github.com/limpet-security/limpet/internal/policy"
@@ -41,14 +42,18 @@ func reached(e *eventpb.Event, control policy.ControlID, rule, who string) strin
 		}
 		return fmt.Sprintf("%s tried %s within a short time, the last of them %s, as a port scan does.", who, what, peer(n))
 	case policy.Reputation:
+		known := "known for attacks"
+		if list, ok := strings.CutPrefix(strings.TrimSuffix(rule, "]"), "lists["); ok {
+			known = fmt.Sprintf("on reputation list %q", Text(list, 64))
+		}
 		if d := e.GetDns(); d != nil {
 			name := orElse(d.Target, d.Name)
-			return fmt.Sprintf("%s asked for %q, a name known for attacks.", who, Text(name, 260))
+			return fmt.Sprintf("%s asked for %q, a name %s.", who, Text(name, 260), known)
 		}
 		if rule == "names" {
 			return fmt.Sprintf("%s tried to connect to %s, the address of a name known for attacks.", who, peer(n))
 		}
-		return fmt.Sprintf("%s tried to connect to %s, an address known for attacks.", who, peer(n))
+		return fmt.Sprintf("%s tried to connect to %s, an address %s.", who, peer(n), known)
 	}
 	return ""
 }

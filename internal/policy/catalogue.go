@@ -87,7 +87,7 @@ var catalogue = []entry{
 	{PortScan, "Port scan", Network, "T1046", true, nil,
 		"A process that tries many ports or many hosts."},
 	{Reputation, "Address reputation", Network, "T1071", true, nil,
-		"Connections to addresses known for attacks."},
+		"Connections to addresses and names known for attacks, by lists that the control plane delivers and by what stands in the policy."},
 	{ReverseShell, "Reverse shell", Behaviour, "T1059.004", true, nil,
 		"A program started with a network connection as its standard input, output or error."},
 	{BindShell, "Bind shell", Behaviour, "T1059.004", true, nil,

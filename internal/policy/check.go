@@ -53,6 +53,7 @@ func (d *decoder) checkControls(c *Controls) {
 	d.checkExecutables(c)
 	d.checkFiles(c)
 	d.checkNetwork(c)
+	d.checkLists(c)
 	d.checkOthers(c)
 }
 

@@ -16,6 +16,7 @@ type MinerControl struct {
 	Pools      []DNSName `json:"pools,omitempty" max:"5000" doc:"Pools beyond the built-in list."`
 	Names      []Name    `json:"names,omitempty" max:"1000" doc:"Names of miner programs beyond the built-in list."`
 	Ports      []Ports   `json:"ports,omitempty" max:"100" doc:"Ports that count as a pool's."`
+	Lists      []string  `json:"lists,omitempty" max:"100" doc:"Names of reputation lists (kind ReputationList) whose addresses and names are pools."`
 	Heuristics bool      `json:"heuristics,omitempty" soon:"true" doc:"Judge by behaviour too: huge pages, affinity, sustained load."`
 	Except     []Glob    `json:"except,omitempty" max:"1000" doc:"Executables that are never miners."`
 }

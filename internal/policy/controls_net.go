@@ -90,6 +90,6 @@ type ReputationControl struct {
 	Setting
 	Addresses []CIDR    `json:"addresses,omitempty" max:"5000" doc:"Networks or addresses with a bad name."`
 	Names     []DNSName `json:"names,omitempty" max:"5000" doc:"Host names with a bad name; each stands for everything below it, too."`
-	Lists     []string  `json:"lists,omitempty" max:"100" soon:"true" doc:"Names of the lists to use; empty means all that the control plane delivers."`
+	Lists     []string  `json:"lists,omitempty" max:"100" doc:"Names of reputation lists of the control plane (kind ReputationList). What stands in one is judged like addresses and names; loopback addresses in it never count."`
 	Allowed   []CIDR    `json:"allowed,omitempty" max:"1000" doc:"Addresses that are not looked up."`
 }

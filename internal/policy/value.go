@@ -164,6 +164,9 @@ func (d DNSName) check() error {
 	return nil
 }
 
+// Check says what is wrong with a host name.
+func (d DNSName) Check() error { return d.check() }
+
 func (s SyscallName) check() error {
 	if s == "" || len(s) > 64 {
 		return errors.New("a system call has a name such as ptrace")

@@ -63,6 +63,14 @@ func naiveQuery(ps []*policy.RuntimePolicy, w *Workload, a *action.Query) Decisi
 		}
 		if bad := p.Spec.Controls.IPReputation; bad != nil && !a.Address.IsValid() && (a.Asked() && naiveBad(bad, a.Name) || naiveBad(bad, a.Target)) {
 			vs = append(vs, violation{policy.Reputation, bad.Setting, "names", p})
+		} else if bad != nil && !a.Address.IsValid() {
+			name := a.Target
+			if a.Asked() {
+				name = a.Name
+			}
+			if rule := naiveOnList(bad.Lists, w, netip.Addr{}, []string{name}); name != "" && rule != "" {
+				vs = append(vs, violation{policy.Reputation, bad.Setting, rule, p})
+			}
 		}
 		if k == nil {
 			continue

@@ -38,9 +38,10 @@ type Engine struct {
 	notes      []Note
 	next       time.Time
 	needs      Needs
-	known      []*nameSet // interpreters beyond the built-in ones
-	dropped    []dropped  // capabilities
-	envKeys    []string   // variables with false credentials
+	known      []*nameSet                    // interpreters beyond the built-in ones
+	dropped    []dropped                     // capabilities
+	envKeys    []string                      // variables with false credentials
+	missing    map[policy.ControlID][]string // reputation lists that are not there
 }
 
 const privilegeKinds = int(action.PrivClock) + 1

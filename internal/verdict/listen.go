@@ -56,11 +56,12 @@ func (c *compiler) listening(k *policy.Controls) {
 	}
 	if k.IPReputation != nil {
 		if src := c.source(policy.Reputation, k.IPReputation.Setting); src != nil {
-			r := &reputation{bad: c.addrs(k.IPReputation.Addresses), allowed: c.addrs(k.IPReputation.Allowed)}
+			r := &badAddrs{bad: c.addrs(k.IPReputation.Addresses), allowed: c.addrs(k.IPReputation.Allowed)}
 			c.e.connect = append(c.e.connect, check[action.Connect]{src, r.match})
 			c.badNames(src, k.IPReputation)
-			if len(k.IPReputation.Lists) > 0 {
-				c.note(src, "no lists are delivered yet; addresses are judged by those that stand in the policy")
+			c.reputationLists(src, k.IPReputation)
+			if len(k.IPReputation.Lists)+len(k.IPReputation.Addresses)+len(k.IPReputation.Names) == 0 {
+				c.note(src, "neither lists nor addresses nor names are given, so nothing is judged")
 			}
 		}
 	}
@@ -161,10 +162,10 @@ func (s *scanning) match(a *action.Connect) policy.RuleID {
 	return ""
 }
 
-// reputation is a compiled policy.ReputationControl.
-type reputation struct{ bad, allowed addrSet }
+// badAddrs is the part of policy.ReputationControl that is about addresses.
+type badAddrs struct{ bad, allowed addrSet }
 
-func (r *reputation) match(a *action.Connect) policy.RuleID {
+func (r *badAddrs) match(a *action.Connect) policy.RuleID {
 	if a.Protocol == action.ProtoUnix {
 		return ""
 	}

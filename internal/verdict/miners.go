@@ -16,6 +16,7 @@ type miners struct {
 	portIDs []policy.RuleID
 	given   []policy.Ports
 	except  *pathSet
+	listed  *listed // nil: no lists
 }
 
 func (c *compiler) cryptoMiners(k *policy.Controls) {
@@ -33,7 +34,7 @@ func (c *compiler) cryptoMiners(k *policy.Controls) {
 	m := &miners{
 		pools: newHostSet(pools), names: c.names(append(append([]policy.Name{}, minerNames...), k.CryptoMiners.Names...)),
 		ports: newPortSet(k.CryptoMiners.Ports), portIDs: ruleIDs("ports", len(k.CryptoMiners.Ports)), given: k.CryptoMiners.Ports,
-		except: c.paths(k.CryptoMiners.Except),
+		except: c.paths(k.CryptoMiners.Except), listed: c.listed(src, k.CryptoMiners.Lists, nil),
 	}
 	c.e.exec = append(c.e.exec, check[action.Exec]{src, m.exec})
 	c.e.connect = append(c.e.connect, check[action.Connect]{src, m.connect})
@@ -74,7 +75,7 @@ func (m *miners) exec(a *action.Exec) policy.RuleID {
 		if i := strings.IndexByte(rest, '='); i >= 0 && !ok { // --url=HOST:PORT
 			rest = rest[i+1:]
 		}
-		if i := strings.IndexAny(rest, ":/"); i >= 0 && m.pools.has(strings.TrimSuffix(rest[:i], ".")) {
+		if i := strings.IndexAny(rest, ":/"); i >= 0 && m.pool(strings.TrimSuffix(rest[:i], ".")) != "" {
 			return "argument"
 		}
 	}
@@ -89,10 +90,18 @@ func (m *miners) query(a *action.Query) policy.RuleID {
 	case a.Target != "":
 		name = a.Target
 	}
-	if m.pools.has(name) && !m.spared(a.Proc) {
+	if m.spared(a.Proc) {
+		return ""
+	}
+	return m.pool(name)
+}
+
+// pool gives the rule by which a host name is a pool's, or "".
+func (m *miners) pool(host string) policy.RuleID {
+	if m.pools.has(host) {
 		return "pool"
 	}
-	return ""
+	return m.listed.name(host)
 }
 
 func (m *miners) connect(a *action.Connect) policy.RuleID {
@@ -109,7 +118,7 @@ func (m *miners) connect(a *action.Connect) policy.RuleID {
 			}
 		}
 	}
-	return ""
+	return m.listed.connect(a)
 }
 
 func (m *miners) talk(a *action.Talk) policy.RuleID {
@@ -118,7 +127,7 @@ func (m *miners) talk(a *action.Talk) policy.RuleID {
 		return ""
 	case a.Protocol == action.TalkStratum:
 		return "stratum"
-	case m.pools.has(a.ServerName):
+	case m.pool(a.ServerName) != "":
 		return "server-name"
 	}
 	return ""

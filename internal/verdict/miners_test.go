@@ -3,6 +3,7 @@ package verdict
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -39,12 +40,12 @@ func TestMinersAgreeWithNaiveEvaluator(t *testing.T) {
 	r := random{rand.New(rand.NewPCG(20261122, 4))}
 	counts := map[Verdict]int{}
 	host := func() string {
-		return pick(r, "xmr.nanopool.org", "nanopool.org", "pool.supportxmr.com", "example.com", "a.mine.test", "mine.test", "mine.test.org", "")
+		return pick(r, "xmr.nanopool.org", "nanopool.org", "pool.supportxmr.com", "example.com", "a.mine.test", "www.evil.test", "mine.test", "mine.test.org", "")
 	}
 	for range 800 {
 		p := &policy.RuntimePolicy{APIVersion: policy.APIVersion, Kind: policy.KindRuntime, Metadata: policy.Meta{Name: "p"}}
 		p.Spec.Controls.CryptoMiners = &policy.MinerControl{Setting: r.setting(), Pools: some[policy.DNSName](r, 2, "mine.test", "*.Mine.test", "example.com"),
-			Names: some[policy.Name](r, 1, "digger", "a"), Ports: r.ports(), Except: r.globs(1)}
+			Names: some[policy.Name](r, 1, "digger", "a"), Ports: r.ports(), Except: r.globs(1), Lists: some[string](r, 2, "a", "b", "gone")}
 		ps, w := []*policy.RuntimePolicy{p}, r.workload()
 		e, err := Compile(ps, w)
 		if err != nil {
@@ -68,7 +69,7 @@ func TestMinersAgreeWithNaiveEvaluator(t *testing.T) {
 					if naivePool(k, name) {
 						return "pool"
 					}
-					return ""
+					return naiveOnList(k.Lists, &w, netip.Addr{}, []string{name})
 				})
 			case 1:
 				a := r.connect()
@@ -84,7 +85,7 @@ func TestMinersAgreeWithNaiveEvaluator(t *testing.T) {
 					if i := slices.IndexFunc(k.Ports, func(p policy.Ports) bool { return p.First <= a.Peer.Port() && a.Peer.Port() <= p.Last }); i >= 0 {
 						return fmt.Sprintf("ports[%d]", i)
 					}
-					return ""
+					return naiveOnList(k.Lists, &w, naivePeer(a.Peer), a.Names)
 				})
 			case 2:
 				a := &action.Talk{Proc: r.proc(), Peer: r.peer(), Protocol: action.TalkProtocol(r.IntN(3))}
@@ -96,7 +97,7 @@ func TestMinersAgreeWithNaiveEvaluator(t *testing.T) {
 					switch {
 					case a.Protocol == action.TalkStratum:
 						return "stratum"
-					case naivePool(k, a.ServerName):
+					case naivePool(k, a.ServerName), naiveOnList(k.Lists, &w, netip.Addr{}, []string{a.ServerName}) != "":
 						return "server-name"
 					}
 					return ""

@@ -41,7 +41,7 @@ func naiveConnect(ps []*policy.RuntimePolicy, w *Workload, a *action.Connect) De
 				vs = append(vs, violation{policy.DNS, k.Setting, rule, p})
 			}
 		}
-		vs = append(vs, naiveReach(p, a)...)
+		vs = append(vs, naiveReach(p, w, a)...)
 		if k := p.Spec.Controls.Outbound; k != nil {
 			if rule := naiveOutbound(k, w, a); rule != "" {
 				vs = append(vs, violation{policy.Outbound, k.Setting, rule, p})

@@ -37,7 +37,7 @@ func naiveCall(ps []*policy.RuntimePolicy, w *Workload, a *action.Call) Decision
 func TestCallsAgreeWithNaiveEvaluator(t *testing.T) {
 	r := random{rand.New(rand.NewPCG(20261122, 4))}
 	counts := map[Verdict]int{}
-	for range 600 {
+	for range 800 {
 		ps := []*policy.RuntimePolicy{r.policy("p0"), r.policy("p1")}[:1+r.IntN(2)]
 		for _, p := range ps {
 			p.Spec.Controls.Syscalls = maybe(r, r.syscallControl)

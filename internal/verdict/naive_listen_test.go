@@ -32,7 +32,7 @@ func (r random) listening(k *policy.Controls) {
 		return &policy.PortScanControl{Setting: r.setting(), MaxPorts: pick(r, 0, 2, 30), MaxHosts: pick(r, 0, 3), WindowSeconds: pick(r, 0, 5), Except: r.globs(1)}
 	})
 	k.IPReputation = maybe(r, func() *policy.ReputationControl {
-		return &policy.ReputationControl{Setting: r.setting(), Addresses: r.cidrs(), Allowed: r.cidrs(), Names: r.hostPatterns(1)}
+		return &policy.ReputationControl{Setting: r.setting(), Addresses: r.cidrs(), Allowed: r.cidrs(), Names: r.hostPatterns(1), Lists: some[string](r, 2, "a", "b", "gone")}
 	})
 	k.BindShell = maybe(r, func() *policy.ShellControl {
 		return &policy.ShellControl{Setting: r.setting(), AllowedProcesses: r.globs(1), AllowedParents: r.globs(1), AllowedPeers: r.cidrs(), AllowLoopback: r.IntN(2) == 0}
@@ -104,7 +104,7 @@ func naiveAccept(ps []*policy.RuntimePolicy, w *Workload, a *action.Accept) Deci
 }
 
 // naiveReach is what portScan and ipReputation say of a connection.
-func naiveReach(p *policy.RuntimePolicy, a *action.Connect) (vs []violation) {
+func naiveReach(p *policy.RuntimePolicy, w *Workload, a *action.Connect) (vs []violation) {
 	if a.Protocol == action.ProtoUnix {
 		return nil
 	}
@@ -128,6 +128,10 @@ func naiveReach(p *policy.RuntimePolicy, a *action.Connect) (vs []violation) {
 			vs = append(vs, violation{policy.Reputation, k.Setting, "addresses", p})
 		case slices.ContainsFunc(a.Names, func(n string) bool { return naiveBad(k, n) }):
 			vs = append(vs, violation{policy.Reputation, k.Setting, "names", p})
+		default:
+			if rule := naiveOnList(k.Lists, w, naivePeer(a.Peer), a.Names); rule != "" {
+				vs = append(vs, violation{policy.Reputation, k.Setting, rule, p})
+			}
 		}
 	}
 	return vs

@@ -179,7 +179,7 @@ func (r random) policy(name string) *policy.RuntimePolicy {
 
 func (r random) workload() Workload {
 	w := Workload{Image: pick(r, "reg/app:1", "reg/app@sha256:00", "other:2", ""), Group: "g", Labels: map[string]string{"env": "prod"},
-		GroupMode: pick(r, "", policy.Enforce, policy.Enforce, policy.Audit, policy.Off), Now: now, Users: map[string]uint32{"root": 0, "app": 1000, "nobody": 65534}, Groups: map[string]uint32{"root": 0, "app": 1000, "wheel": 10}}
+		GroupMode: pick(r, "", policy.Enforce, policy.Enforce, policy.Audit, policy.Off), Now: now, Users: map[string]uint32{"root": 0, "app": 1000, "nobody": 65534}, Groups: map[string]uint32{"root": 0, "app": 1000, "wheel": 10}, Lists: some(r, 2, bothLists...)}
 	if r.IntN(2) == 0 {
 		w.AssignedAt = now.Add(-10 * 24 * time.Hour)
 	}

@@ -6,18 +6,20 @@ import (
 
 	"github.com/limpet-security/limpet/internal/glob"
 	"github.com/limpet-security/limpet/internal/policy"
+	"github.com/limpet-security/limpet/internal/reputation"
 )
 
 // Workload is what a set of policies is compiled for.
 type Workload struct {
-	Image      string            // reference that the workload was wrapped or started from
-	Labels     map[string]string // labels of the workload
-	Group      string            // enforcer group
-	GroupMode  policy.Mode       // off, audit or enforce; "" means that no group weakens a policy (enforce)
-	AssignedAt time.Time         // when the policies were assigned; zero: not known, enforceAfterDays has not passed
-	Now        time.Time         // time that enforceAfterDays and expires are held against; zero: time.Now()
-	Users      map[string]uint32 // users of the image's /etc/passwd; root is known without
-	Groups     map[string]uint32 // groups of the image's /etc/group; root is known without
+	Image      string             // reference that the workload was wrapped or started from
+	Labels     map[string]string  // labels of the workload
+	Group      string             // enforcer group
+	GroupMode  policy.Mode        // off, audit or enforce; "" means that no group weakens a policy (enforce)
+	AssignedAt time.Time          // when the policies were assigned; zero: not known, enforceAfterDays has not passed
+	Now        time.Time          // time that enforceAfterDays and expires are held against; zero: time.Now()
+	Users      map[string]uint32  // users of the image's /etc/passwd; root is known without
+	Groups     map[string]uint32  // groups of the image's /etc/group; root is known without
+	Lists      []*reputation.List // that policies may name
 }
 
 // inScope says whether a policy is meant for the workload.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/limpet-security/limpet/internal/bundle"
+	"github.com/limpet-security/limpet/internal/reputation"
 	"github.com/limpet-security/limpet/internal/workload"
 )
 
@@ -95,7 +96,7 @@ func (id Identity) settle(prior *Identity, ownKey bool, now time.Time) Identity 
 func sameBundle(a, b *bundle.Bundle) bool {
 	if a.Format != b.Format || a.Tenant != b.Tenant || a.Group != b.Group || a.Epoch != b.Epoch ||
 		a.Number != b.Number || a.GroupMode != b.GroupMode || a.Expires.IsZero() != b.Expires.IsZero() ||
-		!slices.Equal(a.Revoked, b.Revoked) || len(a.Policies) != len(b.Policies) {
+		!slices.Equal(a.Revoked, b.Revoked) || !slices.EqualFunc(a.Lists, b.Lists, (*reputation.List).Equal) || len(a.Policies) != len(b.Policies) {
 		return false
 	}
 	for i := range a.Policies {
