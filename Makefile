@@ -18,6 +18,7 @@ UI       := controlplane/ui
 UI_FILES := $(shell git ls-files -co --exclude-standard $(UI) 2>/dev/null | grep -vE '\.go$$|/dist/|/e2e/')
 PAYLOAD  := $(foreach a,$(ARCHES),layers/payload/bin/microenforcer-linux-$(a))
 TAGS     := kernel docker postgres browser
+SOAK_FOR ?= 20m
 comma    := ,
 empty    :=
 space    := $(empty) $(empty)
@@ -66,8 +67,9 @@ check: $(UI)/node_modules/.installed ## format, vet, static analysis, race detec
 bench: build ## benchmarks; every figure beside the program it is compared with
 	$(AS_ROOT) go test -run '^$$' -bench . -benchtime 300ms -p 1 -tags '$(subst $(space),$(comma),$(TAGS))' ./internal/... ./layers/... ./controlplane/... ./microenforcer/... ./infra/bench
 
-soak: build ## long races and load: the full counts that `make test` runs in small
+soak: build ## long races, storms and load (hours; SOAK_FOR=20m is the length of the long run)
 	LIMPET_SOAK=1 LIMPET_RACE_ROUNDS=1000000 $(AS_ROOT) go test -count=1 -p 1 -timeout 120m -tags '$(subst $(space),$(comma),$(TAGS))' ./internal/intercept/... ./microenforcer/...
+	LIMPET_SOAK=1 LIMPET_SOAK_FOR=$(SOAK_FOR) $(AS_ROOT) go test -count=1 -v -timeout 120m -tags kernel -run '^(TestSoak|TestTenMillionEvents)$$' ./infra/e2e
 
 images: build ## container images: limpet (all in one) and limpet-gateway
 	docker build -q -t limpet:$(VERSION) -f infra/images/limpet.Dockerfile bin

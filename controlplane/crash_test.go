@@ -15,7 +15,6 @@ import (
 
 	"github.com/limpet-security/limpet/internal/event/eventpb"
 	"github.com/limpet-security/limpet/internal/uplink"
-	"github.com/limpet-security/limpet/internal/wire"
 )
 
 // process is a server in a process of its own.
@@ -143,30 +142,7 @@ func TestUplinkSurvivesKill(t *testing.T) {
 	c := Config{Data: t.TempDir(), Listen: freeAddr(t), GatewayListen: freeAddr(t)}
 	server := spawn(t, c)
 	admin := administrator(t, c.Data, "", server.Console)
-	pem, err := os.ReadFile(server.CAFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	enrolled := make(chan uplink.Enrolled, 1)
-	u, err := uplink.New(uplink.Config{
-		Gateway: server.Gateway, CAPEM: string(pem), Token: joinToken(t, admin, "web"), Kind: wire.KindMicro, Version: "test",
-		OnEnrolled: func(e uplink.Enrolled) { enrolled <- e },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() { _ = u.Run(ctx) })
-	defer running.Wait()
-	defer cancel()
-	var id string
-	select {
-	case e := <-enrolled:
-		id = e.EnforcerID
-	case <-time.After(20 * time.Second):
-		t.Fatal("not enrolled")
-	}
+	u, id := linked(t, server, admin, "", uplink.Limits{})
 	const events = 1500
 	for n := range events {
 		if n == 500 {

@@ -63,15 +63,7 @@ echo the end
 // other names, ports and process ids, and nothing of it is denied; an attack
 // on it is.
 func TestLearn(t *testing.T) {
-	if os.Getenv(inCell) == "" {
-		cmd := exec.Command("unshare", "-n", "-m", "-p", "-f", "--mount-proc", "--kill-child", "sh", "-c",
-			`ip link set lo up && ip addr add `+farEnd+`/32 dev lo && exec "$@"`, "sh", os.Args[0], "-test.run=^TestLearn$", "-test.v", "-test.timeout=4m")
-		cmd.Env = append(os.Environ(), inCell+"=1")
-		out, err := cmd.CombinedOutput()
-		t.Logf("%s", out)
-		if err != nil {
-			t.Fatal(err)
-		}
+	if !inOwnCell(t, "TestLearn", 4*time.Minute) {
 		return
 	}
 	l := newLearner(t)

@@ -333,8 +333,9 @@ func (p *pump) replace(b *batch, why error) {
 	var e eventpb.Event
 	d := drops{count: 1, by: map[string]uint64{}}
 	if proto.Unmarshal(it.data, &e) == nil {
+		d.count = max(e.Count, 1)
 		d.first, d.last = e.ObservedAtNs, e.ObservedAtNs
-		d.by[e.Control] = 1
+		d.by[e.Control] = d.count
 	}
 	r := dropEvent(b.boot, "refused by the gateway", &d)
 	r.Sequence = it.seq

@@ -44,7 +44,8 @@ type queue struct {
 	disk                      uint64 // of this boot, in the spool
 }
 
-// drops counts what was dropped for one reason since the last report.
+// drops counts what was dropped for one reason since the last report, in
+// occurrences: an event that stands for n equal ones counts n.
 type drops struct {
 	count       uint64
 	first, last int64
@@ -129,8 +130,10 @@ func (q *queue) poke() {
 	}
 }
 
+// drop counts n events like e as dropped.
 func (q *queue) drop(e *eventpb.Event, reason string, n uint64) {
 	q.dropped += n
+	n *= max(e.Count, 1)
 	d := q.drops[reason]
 	if d == nil {
 		d = &drops{first: e.ObservedAtNs, by: map[string]uint64{}}

@@ -136,6 +136,9 @@ func resolve(args []string) error {
 	return nil
 }
 
+// answerLimit is how long a question waits for its answer.
+var answerLimit = 2 * time.Second
+
 // question makes one and sends it to a server by one of the ways.
 func question(how, server, name string, typ dnsmessage.Type) (dnsmessage.Message, error) {
 	var m dnsmessage.Message
@@ -157,7 +160,7 @@ func question(how, server, name string, typ dnsmessage.Type) (dnsmessage.Message
 			return m, err
 		}
 		defer c.Close()
-		c.SetDeadline(time.Now().Add(2 * time.Second))
+		c.SetDeadline(time.Now().Add(answerLimit))
 		to, err := netip.ParseAddrPort(server)
 		if err != nil {
 			return m, err
@@ -179,7 +182,7 @@ func question(how, server, name string, typ dnsmessage.Type) (dnsmessage.Message
 			return m, err
 		}
 		defer c.Close()
-		c.SetDeadline(time.Now().Add(2 * time.Second))
+		c.SetDeadline(time.Now().Add(answerLimit))
 		if how == "tcp4" {
 			b = append(binary.BigEndian.AppendUint16(nil, uint16(len(b))), b...)
 		}

@@ -1,0 +1,104 @@
+//go:build kernel
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// usage is what one process holds, looked at again and again.
+type usage struct {
+	rss, fds, threads []int // rss in kB; one value of each a look
+}
+
+// look adds one value of each; it says whether the process was there.
+func (u *usage) look(pid int) bool {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return false
+	}
+	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		return false
+	}
+	var kb, threads int
+	for line := range strings.Lines(string(status)) {
+		fmt.Sscanf(line, "VmRSS: %d kB", &kb)
+		fmt.Sscanf(line, "Threads: %d", &threads)
+	}
+	if kb == 0 {
+		return false // it has ended
+	}
+	u.rss, u.fds, u.threads = append(u.rss, kb), append(u.fds, len(fds)), append(u.threads, threads)
+	return true
+}
+
+// follow looks at a process every so often until it ends or end is called.
+func follow(pid int, every time.Duration) (u *usage, end func()) {
+	u = &usage{}
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for u.look(pid) {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return u, func() { close(done); <-ended }
+}
+
+// enough is how many looks tell whether something grows.
+const enough = 200
+
+// check holds the process to a bound on its memory and, after a quarter of the
+// looks (it warms up), to what it held then: the median of its memory, and the
+// least of descriptors and threads, because calls under way hold some for a
+// moment. What leaks raises even the least.
+func (u *usage) check(t *testing.T, most int) {
+	t.Helper()
+	n := len(u.rss)
+	if n == 0 {
+		t.Error("the process was never seen")
+		return
+	}
+	if peak := slices.Max(u.rss); peak > most {
+		t.Errorf("resident %d kB, at most %d are allowed", peak, most)
+	}
+	warm := n / 4
+	then, now := slice(warm, warm+(n-warm)/3), slice(n-(n-warm)/3, n)
+	t.Logf("%d looks; resident kB: median %d after the start, %d at the end, peak %d; descriptors: least %d and %d, most %d; threads: least %d and %d, most %d",
+		n, median(then(u.rss)), median(now(u.rss)), slices.Max(u.rss), least(then(u.fds)), least(now(u.fds)), slices.Max(u.fds),
+		least(then(u.threads)), least(now(u.threads)), slices.Max(u.threads))
+	if n < enough {
+		return
+	}
+	if a, b := median(then(u.rss)), median(now(u.rss)); b > a+a/20+1024 {
+		t.Errorf("memory grows: a median of %d kB became %d", a, b)
+	}
+	for what, list := range map[string][]int{"descriptors": u.fds, "threads": u.threads} {
+		if a, b := least(then(list)), least(now(list)); b > a+2 {
+			t.Errorf("%s leak: at least %d became at least %d", what, a, b)
+		}
+	}
+}
+
+func slice(from, to int) func([]int) []int {
+	return func(s []int) []int { return s[from:max(to, from+1)] }
+}
+
+func median(s []int) int {
+	s = slices.Sorted(slices.Values(s))
+	return s[len(s)/2]
+}
+
+func least(s []int) int { return slices.Min(s) }
