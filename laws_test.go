@@ -45,6 +45,12 @@ var laws = []law{
 		not:  []string{"controlplane", "layers", "scanner", "internal/cli"},
 	},
 	{
+		name:   "what enforcers link stays small: no Connect, no protobuf JSON",
+		from:   []string{"internal", "microenforcer"},
+		not:    []string{"connectrpc.com", "google.golang.org/protobuf/encoding/protojson", "internal/wire/handler", "internal/wire/wirepb/wirepbconnect"},
+		except: []string{"internal/wire/handler", "internal/wire/wirepb/wirepbconnect", "internal/cli"},
+	},
+	{
 		name: "the gateway holds no database and no room of the control plane",
 		from: []string{"controlplane/gateway"},
 		not: []string{"database/sql", "github.com/uptrace", "modernc.org", "github.com/jackc", "github.com/hashicorp/vault",

@@ -9,6 +9,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/limpet-security/limpet/internal/wire"
+	"github.com/limpet-security/limpet/internal/wire/handler"
 	"github.com/limpet-security/limpet/internal/wire/wirepb"
 )
 
@@ -55,7 +56,7 @@ func (s calls) PullBundle(ctx context.Context, r *connect.Request[wirepb.PullBun
 	c := callerOf(ctx)
 	leave, err := s.g.polls.enter(c.key())
 	if err != nil {
-		return nil, wire.ToConnect(err)
+		return nil, handler.Error(err)
 	}
 	defer leave()
 	// Up to a tenth less than asked, so that polls that began together end apart.
@@ -81,7 +82,7 @@ func pollWait(m *wirepb.PullBundleRequest) time.Duration {
 func (s calls) PushEvents(ctx context.Context, r *connect.Request[wirepb.PushEventsRequest]) (*connect.Response[wirepb.PushEventsResponse], error) {
 	c := callerOf(ctx)
 	if err := s.g.events.take(c.received, c.key(), len(r.Msg.Events)); err != nil {
-		return nil, wire.ToConnect(err)
+		return nil, handler.Error(err)
 	}
 	return forward(ctx, s.g, r, wire.ValidatePush, func(ctx context.Context, m *wirepb.PushEventsRequest) (*wirepb.PushEventsResponse, error) {
 		a, err := s.g.cfg.Control.PushEvents(ctx, &wirepb.ControlPushEventsRequest{Identity: c.identity(), Request: m, ReceivedAtNs: c.received.UnixNano()})
@@ -95,7 +96,7 @@ func (s calls) PushEvents(ctx context.Context, r *connect.Request[wirepb.PushEve
 func (s calls) PushProfile(ctx context.Context, r *connect.Request[wirepb.PushProfileRequest]) (*connect.Response[wirepb.PushProfileResponse], error) {
 	c := callerOf(ctx)
 	if err := s.g.events.take(c.received, c.key(), len(r.Msg.Items)); err != nil {
-		return nil, wire.ToConnect(err)
+		return nil, handler.Error(err)
 	}
 	return forward(ctx, s.g, r, wire.ValidateProfile, func(ctx context.Context, m *wirepb.PushProfileRequest) (*wirepb.PushProfileResponse, error) {
 		return s.g.cfg.Control.PushProfile(ctx, &wirepb.ControlPushProfileRequest{Identity: c.identity(), Request: m, ReceivedAtNs: c.received.UnixNano()})
@@ -108,7 +109,7 @@ func forward[Q, A any](ctx context.Context, g *Gateway, r *connect.Request[Q], v
 	if err := validate(r.Msg); err != nil {
 		g.metrics.refused.WithLabelValues(wire.Reason(err)).Inc()
 		g.metrics.calls.WithLabelValues(name, wire.Reason(err)).Inc()
-		return nil, wire.ToConnect(err)
+		return nil, handler.Error(err)
 	}
 	a, err := call(ctx, r.Msg)
 	switch reason := wire.Reason(err); {
@@ -131,7 +132,7 @@ func forward[Q, A any](ctx context.Context, g *Gateway, r *connect.Request[Q], v
 	}
 	g.metrics.calls.WithLabelValues(name, wire.Reason(err)).Inc()
 	if err != nil {
-		return nil, wire.ToConnect(err)
+		return nil, handler.Error(err)
 	}
 	return connect.NewResponse(a), nil
 }

@@ -15,7 +15,8 @@ import (
 	"time"
 
 	"github.com/limpet-security/limpet/internal/wire"
-	"github.com/limpet-security/limpet/internal/wire/wirepb"
+	"github.com/limpet-security/limpet/internal/wire/handler"
+	"github.com/limpet-security/limpet/internal/wire/wirepb/wirepbconnect"
 )
 
 // route is how one path is let in.
@@ -27,12 +28,12 @@ type route struct {
 
 // routes is everything that this gateway answers with a call.
 var routes = map[string]route{
-	wirepb.GatewayEnrollProcedure:      {},
-	wirepb.GatewayRenewProcedure:       {signed: true, expired: true},
-	wirepb.GatewayHeartbeatProcedure:   {signed: true},
-	wirepb.GatewayPullBundleProcedure:  {signed: true, polls: true},
-	wirepb.GatewayPushEventsProcedure:  {signed: true},
-	wirepb.GatewayPushProfileProcedure: {signed: true},
+	wirepbconnect.GatewayEnrollProcedure:      {},
+	wirepbconnect.GatewayRenewProcedure:       {signed: true, expired: true},
+	wirepbconnect.GatewayHeartbeatProcedure:   {signed: true},
+	wirepbconnect.GatewayPullBundleProcedure:  {signed: true, polls: true},
+	wirepbconnect.GatewayPushEventsProcedure:  {signed: true},
+	wirepbconnect.GatewayPushProfileProcedure: {signed: true},
 }
 
 // caller is what front found out about a request.
@@ -73,7 +74,7 @@ func (g *Gateway) front(calls http.Handler) http.Handler {
 		body, leave, err := g.admit(w, r, rt, &c)
 		if err != nil {
 			g.refused(r, c, err)
-			wire.WriteError(w, r, err)
+			handler.WriteError(w, r, err)
 			return
 		}
 		defer leave()
@@ -93,7 +94,7 @@ func (g *Gateway) admit(w http.ResponseWriter, r *http.Request, rt route, c *cal
 	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/proto" {
 		return nil, nil, wire.Errorf(wire.ErrInvalid, "content type is not application/proto")
 	}
-	limit := int64(wire.MaxBody(r.URL.Path))
+	limit := int64(handler.MaxBody(r.URL.Path))
 	if r.ContentLength > limit {
 		return nil, nil, wire.Errorf(wire.ErrTooLarge, "%d bytes, at most %d", r.ContentLength, limit)
 	}
@@ -198,7 +199,7 @@ func (g *Gateway) recovered(w http.ResponseWriter, r *http.Request) {
 	}
 	g.metrics.panics.Inc()
 	g.log.Error("request ended in a panic", "call", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
-	wire.WriteError(w, r, wire.Errorf(wire.ErrUnavailable, "internal error"))
+	handler.WriteError(w, r, wire.Errorf(wire.ErrUnavailable, "internal error"))
 }
 
 // ready says 503 while the control plane does not answer.

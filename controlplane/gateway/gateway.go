@@ -12,8 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/limpet-security/limpet/internal/wire"
-	"github.com/limpet-security/limpet/internal/wire/wirepb"
-	"github.com/limpet-security/limpet/internal/wire/zstd"
+	"github.com/limpet-security/limpet/internal/wire/handler"
+	"github.com/limpet-security/limpet/internal/wire/wirepb/wirepbconnect"
 )
 
 // Config says whom the gateway speaks for. Control and CA are required.
@@ -119,7 +119,7 @@ func New(cfg Config) (*Gateway, error) {
 	g.verifier.Admit = func(id wire.Identity) error {
 		return g.requests.take(g.now(), id.Tenant+"/"+id.ID, 1)
 	}
-	_, calls := wirepb.NewGatewayHandler(calls{g}, append(wire.HandlerOptions(), zstd.Option())...)
+	_, calls := wirepbconnect.NewGatewayHandler(calls{g}, handler.Options()...)
 	g.handler = g.front(calls)
 	return g, nil
 }

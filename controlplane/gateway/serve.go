@@ -15,7 +15,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"github.com/limpet-security/limpet/internal/wire"
-	"github.com/limpet-security/limpet/internal/wire/zstd"
+	"github.com/limpet-security/limpet/internal/wire/handler"
 )
 
 // Serve answers on ln until ctx ends, then lets calls finish for at most grace.
@@ -52,7 +52,7 @@ func ServeControl(ctx context.Context, ln net.Listener, tc *tls.Config, ca *x509
 	tc.ClientCAs.AddCert(ca)
 	tc.NextProtos = []string{"h2", "http/1.1"}
 	srv := &http.Server{
-		Handler:           wire.NewControlHandler(svc, zstd.Option()),
+		Handler:           handler.Control(svc),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      wire.MaxWait + 20*time.Second,

@@ -9,6 +9,6 @@ go build -o "$tools/" google.golang.org/protobuf/cmd/protoc-gen-go connectrpc.co
 module=github.com/limpet-security/limpet
 PATH="$tools:$PATH" protoc \
   --go_out=. --go_opt=module=$module \
-  --connect-go_out=. --connect-go_opt=module=$module,package_suffix= \
+  --connect-go_out=. --connect-go_opt=module=$module \
   internal/event/event.proto internal/wire/wire.proto
 go generate ./...

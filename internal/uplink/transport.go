@@ -22,12 +22,12 @@ func httpClient(cfg *Config, pool *x509.CertPool, signer func() *wire.Signer,
 		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		TLSClientConfig:        &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12, GetClientCertificate: cert},
 		TLSHandshakeTimeout:    10 * time.Second,
-		ForceAttemptHTTP2:      true,
 		MaxIdleConnsPerHost:    4,
 		IdleConnTimeout:        50 * time.Second, // before the usual load balancer (60 s) hangs up
 		MaxResponseHeaderBytes: 64 << 10,
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 20 * time.Second, PingTimeout: 10 * time.Second},
+		Protocols:              new(http.Protocols), // HTTP/1.1: the build leaves HTTP/2 out
 	}
+	t.Protocols.SetHTTP1(true)
 	if cfg.Proxy != "" {
 		if p, err := url.Parse(cfg.Proxy); err == nil {
 			t.Proxy = http.ProxyURL(p)

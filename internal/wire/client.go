@@ -4,62 +4,66 @@ import (
 	"context"
 	"net/http"
 
-	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/limpet-security/limpet/internal/wire/wirepb"
 )
 
+// Paths of the services; a method's name follows.
+const (
+	GatewayService = "/limpet.wire.v1.Gateway/"
+	controlService = "/limpet.wire.v1.Control/"
+)
+
 // GatewayClient calls a gateway. Errors are those of this package.
-type GatewayClient struct{ c wirepb.GatewayClient }
+type GatewayClient struct{ c caller }
 
 // NewGatewayClient calls the gateway at base (https://host:port) with hc, whose
 // transport signs (SigningTransport) and trusts the right CA.
 func NewGatewayClient(hc *http.Client, base string) *GatewayClient {
-	return &GatewayClient{wirepb.NewGatewayClient(hc, base, clientOptions()...)}
+	return &GatewayClient{newCaller(hc, base)}
 }
 
 // Enroll: see ControlService.
 func (g *GatewayClient) Enroll(ctx context.Context, m *wirepb.EnrollRequest) (*wirepb.EnrollResponse, error) {
-	return call(ctx, g.c.Enroll, m)
+	return answer[wirepb.EnrollResponse](ctx, g.c, GatewayService+"Enroll", m)
 }
 
 // Renew: see ControlService.
 func (g *GatewayClient) Renew(ctx context.Context, m *wirepb.RenewRequest) (*wirepb.RenewResponse, error) {
-	return call(ctx, g.c.Renew, m)
+	return answer[wirepb.RenewResponse](ctx, g.c, GatewayService+"Renew", m)
 }
 
 // Heartbeat: see ControlService.
 func (g *GatewayClient) Heartbeat(ctx context.Context, m *wirepb.HeartbeatRequest) (*wirepb.HeartbeatResponse, error) {
-	return call(ctx, g.c.Heartbeat, m)
+	return answer[wirepb.HeartbeatResponse](ctx, g.c, GatewayService+"Heartbeat", m)
 }
 
 // PullBundle: see ControlService.
 func (g *GatewayClient) PullBundle(ctx context.Context, m *wirepb.PullBundleRequest) (*wirepb.PullBundleResponse, error) {
-	return call(ctx, g.c.PullBundle, m)
+	return answer[wirepb.PullBundleResponse](ctx, g.c, GatewayService+"PullBundle", m)
 }
 
 // PushEvents: see ControlService.
 func (g *GatewayClient) PushEvents(ctx context.Context, m *wirepb.PushEventsRequest) (*wirepb.PushEventsResponse, error) {
-	return call(ctx, g.c.PushEvents, m)
+	return answer[wirepb.PushEventsResponse](ctx, g.c, GatewayService+"PushEvents", m)
 }
 
 // PushProfile: see ControlService.
 func (g *GatewayClient) PushProfile(ctx context.Context, m *wirepb.PushProfileRequest) (*wirepb.PushProfileResponse, error) {
-	return call(ctx, g.c.PushProfile, m)
+	return answer[wirepb.PushProfileResponse](ctx, g.c, GatewayService+"PushProfile", m)
 }
 
-func call[Q, A any](ctx context.Context, f func(context.Context, *connect.Request[Q]) (*connect.Response[A], error), m *Q) (*A, error) {
-	r, err := f(ctx, connect.NewRequest(m))
-	if err != nil {
-		return nil, fromConnect(err)
-	}
-	return r.Msg, nil
+// message is a *M.
+type message[M any] interface {
+	*M
+	proto.Message
 }
 
-// Serve runs one call of a ControlService for a Connect handler.
-func Serve[Q, A any](ctx context.Context, f func(context.Context, *Q) (*A, error), m *Q) (*connect.Response[A], error) {
-	r, err := f(ctx, m)
-	if err != nil {
-		return nil, ToConnect(err)
+func answer[A any, P message[A]](ctx context.Context, c caller, procedure string, q proto.Message) (*A, error) {
+	a := P(new(A))
+	if err := c.call(ctx, procedure, q, a); err != nil {
+		return nil, err
 	}
-	return connect.NewResponse(r), nil
+	return (*A)(a), nil
 }

@@ -11,7 +11,7 @@
 // # The line
 //
 // Every call is one HTTPS POST of one binary protobuf message (the Connect
-// unary protocol, "application/proto"), compressed with zstd or gzip when that
+// unary protocol, "application/proto"), compressed with gzip when that
 // helps. There are no streams, so load balancers that know nothing of HTTP/2
 // may stand between. A policy change reaches the enforcer by a long poll of at
 // most MaxWait.

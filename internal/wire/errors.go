@@ -1,14 +1,9 @@
 package wire
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"strconv"
 	"time"
-
-	"connectrpc.com/connect"
 )
 
 // Errors that cross the line. errors.Is finds them on both sides.
@@ -23,28 +18,36 @@ var (
 	ErrUnavailable = errors.New("control plane is away")  // transient
 )
 
-// reasons is the name of each error on the wire (header Limpet-Error) and the
-// Connect code that goes with it.
+// reasons is the name of each error on the wire (header Limpet-Error).
 var reasons = []struct {
 	name string
-	code connect.Code
 	err  error
 }{
-	{"token", connect.CodePermissionDenied, ErrToken},
-	{"identity", connect.CodeUnauthenticated, ErrIdentity},
-	{"signature", connect.CodeUnauthenticated, ErrSignature},
-	{"clock", connect.CodeUnauthenticated, ErrClock},
-	{"invalid", connect.CodeInvalidArgument, ErrInvalid},
-	{"too-large", connect.CodeResourceExhausted, ErrTooLarge},
-	{"busy", connect.CodeResourceExhausted, ErrBusy},
-	{"unavailable", connect.CodeUnavailable, ErrUnavailable},
+	{"token", ErrToken},
+	{"identity", ErrIdentity},
+	{"signature", ErrSignature},
+	{"clock", ErrClock},
+	{"invalid", ErrInvalid},
+	{"too-large", ErrTooLarge},
+	{"busy", ErrBusy},
+	{"unavailable", ErrUnavailable},
+}
+
+// kindOf is the error with a name; nil for a name that is not known.
+func kindOf(name string) error {
+	for _, r := range reasons {
+		if r.name == name {
+			return r.err
+		}
+	}
+	return nil
 }
 
 // Metadata of an error answer.
 const (
-	headerReason     = "Limpet-Error"       // name in reasons
-	headerServerTime = "Limpet-Time"        // UTC nanoseconds since 1970, with ErrClock
-	headerRetryAfter = "Limpet-Retry-After" // milliseconds, with ErrBusy
+	HeaderReason     = "Limpet-Error"       // name in reasons
+	HeaderServerTime = "Limpet-Time"        // UTC nanoseconds since 1970, with ErrClock
+	HeaderRetryAfter = "Limpet-Retry-After" // milliseconds, with ErrBusy
 )
 
 // Error is an error of this package with what the other side needs to act.
@@ -61,6 +64,9 @@ func (e *Error) Error() string {
 	}
 	return e.Kind.Error() + ": " + e.Message
 }
+
+// Text is the Message as it crosses the line.
+func (e *Error) Text() string { return clip(e.Message, MaxText) }
 
 // Unwrap gives the Kind to errors.Is.
 func (e *Error) Unwrap() error { return e.Kind }
@@ -81,11 +87,6 @@ func Permanent(err error) bool {
 	return false
 }
 
-// WriteError answers a request outside a Connect handler.
-func WriteError(w http.ResponseWriter, r *http.Request, err error) {
-	_ = connect.NewErrorWriter().Write(w, r, ToConnect(err))
-}
-
 // Reason is the name of err's kind, for metrics: "token", "busy" and so on, "ok"
 // for nil, "unavailable" for what this package does not know.
 func Reason(err error) string {
@@ -98,69 +99,6 @@ func Reason(err error) string {
 		}
 	}
 	return "unavailable"
-}
-
-// ToConnect puts err on the wire. Errors that this package does not know
-// become ErrUnavailable without their text: it may hold what callers must not see.
-func ToConnect(err error) *connect.Error {
-	var ce *connect.Error
-	e := &Error{Kind: ErrUnavailable, Message: "internal error"}
-	if !errors.As(err, &e) {
-		for _, r := range reasons {
-			if errors.Is(err, r.err) && r.err != ErrUnavailable {
-				e = &Error{Kind: r.err, Message: err.Error()}
-				break
-			}
-		}
-	}
-	for _, r := range reasons {
-		if r.err != e.Kind {
-			continue
-		}
-		ce = connect.NewError(r.code, errors.New(clip(e.Message, MaxText)))
-		ce.Meta().Set(headerReason, r.name)
-		break
-	}
-	if ce == nil {
-		ce = connect.NewError(connect.CodeInternal, errors.New("internal error"))
-	}
-	if !e.ServerTime.IsZero() {
-		ce.Meta().Set(headerServerTime, strconv.FormatInt(e.ServerTime.UnixNano(), 10))
-	}
-	if e.RetryAfter > 0 {
-		ce.Meta().Set(headerRetryAfter, strconv.FormatInt(e.RetryAfter.Milliseconds(), 10))
-	}
-	return ce
-}
-
-// fromConnect reads what ToConnect wrote. Anything else that went wrong on the
-// way (no connection, a proxy's own answer, a deadline) is ErrUnavailable.
-func fromConnect(err error) error {
-	if err == nil {
-		return nil
-	}
-	if errors.Is(err, context.Canceled) {
-		return err
-	}
-	var ce *connect.Error
-	if !errors.As(err, &ce) {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
-	name := ce.Meta().Get(headerReason)
-	for _, r := range reasons {
-		if r.name != name {
-			continue
-		}
-		e := &Error{Kind: r.err, Message: clip(ce.Message(), MaxText)}
-		if ns, err := strconv.ParseInt(ce.Meta().Get(headerServerTime), 10, 64); err == nil {
-			e.ServerTime = time.Unix(0, ns)
-		}
-		if ms, err := strconv.ParseInt(ce.Meta().Get(headerRetryAfter), 10, 64); err == nil && ms > 0 {
-			e.RetryAfter = min(time.Duration(ms)*time.Millisecond, MaxRetryAfter)
-		}
-		return e
-	}
-	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
 // ServerTime is the gateway's clock, if err told it (ErrClock).

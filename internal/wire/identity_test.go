@@ -2,13 +2,8 @@ package wire
 
 import (
 	"crypto/x509"
-	"errors"
-	"fmt"
 	"net/url"
 	"testing"
-	"time"
-
-	"connectrpc.com/connect"
 )
 
 func TestIdentityOf(t *testing.T) {
@@ -41,34 +36,5 @@ func TestIdentityOf(t *testing.T) {
 		if got != want {
 			t.Errorf("%s: got %q (%v), want %q", text, got, err, want)
 		}
-	}
-}
-
-// TestErrorsCross: what one side says, the other side hears.
-func TestErrorsCross(t *testing.T) {
-	at := time.Unix(0, 1234567890123456789)
-	for _, r := range reasons {
-		err := fmt.Errorf("around it: %w", &Error{Kind: r.err, Message: "why", ServerTime: at, RetryAfter: 1500 * time.Millisecond})
-		got := fromConnect(ToConnect(err))
-		if !errors.Is(got, r.err) || Reason(got) != r.name || got.Error() != r.err.Error()+": why" {
-			t.Errorf("%s became %v", r.name, got)
-		}
-		if g, ok := ServerTime(got); !ok || !g.Equal(at) {
-			t.Errorf("%s: server time became %v", r.name, g)
-		}
-		if d := RetryAfter(got); d != 1500*time.Millisecond {
-			t.Errorf("%s: retry after became %v", r.name, d)
-		}
-	}
-	far := fromConnect(connect.NewError(connect.CodeUnavailable, errors.New("dial tcp 10.0.0.7:8445: connection refused")))
-	if got := fromConnect(ToConnect(far)); got.Error() != "control plane is away: internal error" {
-		t.Errorf("a gateway's own failure became %v", got)
-	}
-	secret := errors.New("pq: password authentication failed for user limpet")
-	if got := fromConnect(ToConnect(secret)); !errors.Is(got, ErrUnavailable) || errors.Is(got, secret) || got.Error() != "control plane is away: internal error" {
-		t.Errorf("an internal error became %v", got)
-	}
-	if got := fromConnect(connect.NewError(connect.CodeUnavailable, errors.New("502"))); !errors.Is(got, ErrUnavailable) || Permanent(got) {
-		t.Errorf("a proxy's error became %v", got)
 	}
 }

@@ -5,12 +5,13 @@
 //
 // Source: internal/wire/wire.proto
 
-package wirepb
+package wirepbconnect
 
 import (
 	connect "connectrpc.com/connect"
 	context "context"
 	errors "errors"
+	wirepb "github.com/limpet-security/limpet/internal/wire/wirepb"
 	http "net/http"
 	strings "strings"
 )
@@ -65,15 +66,15 @@ const (
 
 // GatewayClient is a client for the limpet.wire.v1.Gateway service.
 type GatewayClient interface {
-	Enroll(context.Context, *connect.Request[EnrollRequest]) (*connect.Response[EnrollResponse], error)
-	Renew(context.Context, *connect.Request[RenewRequest]) (*connect.Response[RenewResponse], error)
-	Heartbeat(context.Context, *connect.Request[HeartbeatRequest]) (*connect.Response[HeartbeatResponse], error)
+	Enroll(context.Context, *connect.Request[wirepb.EnrollRequest]) (*connect.Response[wirepb.EnrollResponse], error)
+	Renew(context.Context, *connect.Request[wirepb.RenewRequest]) (*connect.Response[wirepb.RenewResponse], error)
+	Heartbeat(context.Context, *connect.Request[wirepb.HeartbeatRequest]) (*connect.Response[wirepb.HeartbeatResponse], error)
 	// PullBundle answers at once when a newer bundle exists, else within wait_seconds (<= 55).
-	PullBundle(context.Context, *connect.Request[PullBundleRequest]) (*connect.Response[PullBundleResponse], error)
+	PullBundle(context.Context, *connect.Request[wirepb.PullBundleRequest]) (*connect.Response[wirepb.PullBundleResponse], error)
 	// PushEvents is acknowledged only after the events are committed.
-	PushEvents(context.Context, *connect.Request[PushEventsRequest]) (*connect.Response[PushEventsResponse], error)
+	PushEvents(context.Context, *connect.Request[wirepb.PushEventsRequest]) (*connect.Response[wirepb.PushEventsResponse], error)
 	// PushProfile hands in what a learning enforcer saw; acknowledged when committed.
-	PushProfile(context.Context, *connect.Request[PushProfileRequest]) (*connect.Response[PushProfileResponse], error)
+	PushProfile(context.Context, *connect.Request[wirepb.PushProfileRequest]) (*connect.Response[wirepb.PushProfileResponse], error)
 }
 
 // NewGatewayClient constructs a client for the limpet.wire.v1.Gateway service. By default, it uses
@@ -85,39 +86,39 @@ type GatewayClient interface {
 // http://api.acme.com or https://acme.com/grpc).
 func NewGatewayClient(httpClient connect.HTTPClient, baseURL string, opts ...connect.ClientOption) GatewayClient {
 	baseURL = strings.TrimRight(baseURL, "/")
-	gatewayMethods := File_internal_wire_wire_proto.Services().ByName("Gateway").Methods()
+	gatewayMethods := wirepb.File_internal_wire_wire_proto.Services().ByName("Gateway").Methods()
 	return &gatewayClient{
-		enroll: connect.NewClient[EnrollRequest, EnrollResponse](
+		enroll: connect.NewClient[wirepb.EnrollRequest, wirepb.EnrollResponse](
 			httpClient,
 			baseURL+GatewayEnrollProcedure,
 			connect.WithSchema(gatewayMethods.ByName("Enroll")),
 			connect.WithClientOptions(opts...),
 		),
-		renew: connect.NewClient[RenewRequest, RenewResponse](
+		renew: connect.NewClient[wirepb.RenewRequest, wirepb.RenewResponse](
 			httpClient,
 			baseURL+GatewayRenewProcedure,
 			connect.WithSchema(gatewayMethods.ByName("Renew")),
 			connect.WithClientOptions(opts...),
 		),
-		heartbeat: connect.NewClient[HeartbeatRequest, HeartbeatResponse](
+		heartbeat: connect.NewClient[wirepb.HeartbeatRequest, wirepb.HeartbeatResponse](
 			httpClient,
 			baseURL+GatewayHeartbeatProcedure,
 			connect.WithSchema(gatewayMethods.ByName("Heartbeat")),
 			connect.WithClientOptions(opts...),
 		),
-		pullBundle: connect.NewClient[PullBundleRequest, PullBundleResponse](
+		pullBundle: connect.NewClient[wirepb.PullBundleRequest, wirepb.PullBundleResponse](
 			httpClient,
 			baseURL+GatewayPullBundleProcedure,
 			connect.WithSchema(gatewayMethods.ByName("PullBundle")),
 			connect.WithClientOptions(opts...),
 		),
-		pushEvents: connect.NewClient[PushEventsRequest, PushEventsResponse](
+		pushEvents: connect.NewClient[wirepb.PushEventsRequest, wirepb.PushEventsResponse](
 			httpClient,
 			baseURL+GatewayPushEventsProcedure,
 			connect.WithSchema(gatewayMethods.ByName("PushEvents")),
 			connect.WithClientOptions(opts...),
 		),
-		pushProfile: connect.NewClient[PushProfileRequest, PushProfileResponse](
+		pushProfile: connect.NewClient[wirepb.PushProfileRequest, wirepb.PushProfileResponse](
 			httpClient,
 			baseURL+GatewayPushProfileProcedure,
 			connect.WithSchema(gatewayMethods.ByName("PushProfile")),
@@ -128,55 +129,55 @@ func NewGatewayClient(httpClient connect.HTTPClient, baseURL string, opts ...con
 
 // gatewayClient implements GatewayClient.
 type gatewayClient struct {
-	enroll      *connect.Client[EnrollRequest, EnrollResponse]
-	renew       *connect.Client[RenewRequest, RenewResponse]
-	heartbeat   *connect.Client[HeartbeatRequest, HeartbeatResponse]
-	pullBundle  *connect.Client[PullBundleRequest, PullBundleResponse]
-	pushEvents  *connect.Client[PushEventsRequest, PushEventsResponse]
-	pushProfile *connect.Client[PushProfileRequest, PushProfileResponse]
+	enroll      *connect.Client[wirepb.EnrollRequest, wirepb.EnrollResponse]
+	renew       *connect.Client[wirepb.RenewRequest, wirepb.RenewResponse]
+	heartbeat   *connect.Client[wirepb.HeartbeatRequest, wirepb.HeartbeatResponse]
+	pullBundle  *connect.Client[wirepb.PullBundleRequest, wirepb.PullBundleResponse]
+	pushEvents  *connect.Client[wirepb.PushEventsRequest, wirepb.PushEventsResponse]
+	pushProfile *connect.Client[wirepb.PushProfileRequest, wirepb.PushProfileResponse]
 }
 
 // Enroll calls limpet.wire.v1.Gateway.Enroll.
-func (c *gatewayClient) Enroll(ctx context.Context, req *connect.Request[EnrollRequest]) (*connect.Response[EnrollResponse], error) {
+func (c *gatewayClient) Enroll(ctx context.Context, req *connect.Request[wirepb.EnrollRequest]) (*connect.Response[wirepb.EnrollResponse], error) {
 	return c.enroll.CallUnary(ctx, req)
 }
 
 // Renew calls limpet.wire.v1.Gateway.Renew.
-func (c *gatewayClient) Renew(ctx context.Context, req *connect.Request[RenewRequest]) (*connect.Response[RenewResponse], error) {
+func (c *gatewayClient) Renew(ctx context.Context, req *connect.Request[wirepb.RenewRequest]) (*connect.Response[wirepb.RenewResponse], error) {
 	return c.renew.CallUnary(ctx, req)
 }
 
 // Heartbeat calls limpet.wire.v1.Gateway.Heartbeat.
-func (c *gatewayClient) Heartbeat(ctx context.Context, req *connect.Request[HeartbeatRequest]) (*connect.Response[HeartbeatResponse], error) {
+func (c *gatewayClient) Heartbeat(ctx context.Context, req *connect.Request[wirepb.HeartbeatRequest]) (*connect.Response[wirepb.HeartbeatResponse], error) {
 	return c.heartbeat.CallUnary(ctx, req)
 }
 
 // PullBundle calls limpet.wire.v1.Gateway.PullBundle.
-func (c *gatewayClient) PullBundle(ctx context.Context, req *connect.Request[PullBundleRequest]) (*connect.Response[PullBundleResponse], error) {
+func (c *gatewayClient) PullBundle(ctx context.Context, req *connect.Request[wirepb.PullBundleRequest]) (*connect.Response[wirepb.PullBundleResponse], error) {
 	return c.pullBundle.CallUnary(ctx, req)
 }
 
 // PushEvents calls limpet.wire.v1.Gateway.PushEvents.
-func (c *gatewayClient) PushEvents(ctx context.Context, req *connect.Request[PushEventsRequest]) (*connect.Response[PushEventsResponse], error) {
+func (c *gatewayClient) PushEvents(ctx context.Context, req *connect.Request[wirepb.PushEventsRequest]) (*connect.Response[wirepb.PushEventsResponse], error) {
 	return c.pushEvents.CallUnary(ctx, req)
 }
 
 // PushProfile calls limpet.wire.v1.Gateway.PushProfile.
-func (c *gatewayClient) PushProfile(ctx context.Context, req *connect.Request[PushProfileRequest]) (*connect.Response[PushProfileResponse], error) {
+func (c *gatewayClient) PushProfile(ctx context.Context, req *connect.Request[wirepb.PushProfileRequest]) (*connect.Response[wirepb.PushProfileResponse], error) {
 	return c.pushProfile.CallUnary(ctx, req)
 }
 
 // GatewayHandler is an implementation of the limpet.wire.v1.Gateway service.
 type GatewayHandler interface {
-	Enroll(context.Context, *connect.Request[EnrollRequest]) (*connect.Response[EnrollResponse], error)
-	Renew(context.Context, *connect.Request[RenewRequest]) (*connect.Response[RenewResponse], error)
-	Heartbeat(context.Context, *connect.Request[HeartbeatRequest]) (*connect.Response[HeartbeatResponse], error)
+	Enroll(context.Context, *connect.Request[wirepb.EnrollRequest]) (*connect.Response[wirepb.EnrollResponse], error)
+	Renew(context.Context, *connect.Request[wirepb.RenewRequest]) (*connect.Response[wirepb.RenewResponse], error)
+	Heartbeat(context.Context, *connect.Request[wirepb.HeartbeatRequest]) (*connect.Response[wirepb.HeartbeatResponse], error)
 	// PullBundle answers at once when a newer bundle exists, else within wait_seconds (<= 55).
-	PullBundle(context.Context, *connect.Request[PullBundleRequest]) (*connect.Response[PullBundleResponse], error)
+	PullBundle(context.Context, *connect.Request[wirepb.PullBundleRequest]) (*connect.Response[wirepb.PullBundleResponse], error)
 	// PushEvents is acknowledged only after the events are committed.
-	PushEvents(context.Context, *connect.Request[PushEventsRequest]) (*connect.Response[PushEventsResponse], error)
+	PushEvents(context.Context, *connect.Request[wirepb.PushEventsRequest]) (*connect.Response[wirepb.PushEventsResponse], error)
 	// PushProfile hands in what a learning enforcer saw; acknowledged when committed.
-	PushProfile(context.Context, *connect.Request[PushProfileRequest]) (*connect.Response[PushProfileResponse], error)
+	PushProfile(context.Context, *connect.Request[wirepb.PushProfileRequest]) (*connect.Response[wirepb.PushProfileResponse], error)
 }
 
 // NewGatewayHandler builds an HTTP handler from the service implementation. It returns the path on
@@ -185,7 +186,7 @@ type GatewayHandler interface {
 // By default, handlers support the Connect, gRPC, and gRPC-Web protocols with the binary Protobuf
 // and JSON codecs. They also support gzip compression.
 func NewGatewayHandler(svc GatewayHandler, opts ...connect.HandlerOption) (string, http.Handler) {
-	gatewayMethods := File_internal_wire_wire_proto.Services().ByName("Gateway").Methods()
+	gatewayMethods := wirepb.File_internal_wire_wire_proto.Services().ByName("Gateway").Methods()
 	gatewayEnrollHandler := connect.NewUnaryHandler(
 		GatewayEnrollProcedure,
 		svc.Enroll,
@@ -245,38 +246,38 @@ func NewGatewayHandler(svc GatewayHandler, opts ...connect.HandlerOption) (strin
 // UnimplementedGatewayHandler returns CodeUnimplemented from all methods.
 type UnimplementedGatewayHandler struct{}
 
-func (UnimplementedGatewayHandler) Enroll(context.Context, *connect.Request[EnrollRequest]) (*connect.Response[EnrollResponse], error) {
+func (UnimplementedGatewayHandler) Enroll(context.Context, *connect.Request[wirepb.EnrollRequest]) (*connect.Response[wirepb.EnrollResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("limpet.wire.v1.Gateway.Enroll is not implemented"))
 }
 
-func (UnimplementedGatewayHandler) Renew(context.Context, *connect.Request[RenewRequest]) (*connect.Response[RenewResponse], error) {
+func (UnimplementedGatewayHandler) Renew(context.Context, *connect.Request[wirepb.RenewRequest]) (*connect.Response[wirepb.RenewResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("limpet.wire.v1.Gateway.Renew is not implemented"))
 }
 
-func (UnimplementedGatewayHandler) Heartbeat(context.Context, *connect.Request[HeartbeatRequest]) (*connect.Response[HeartbeatResponse], error) {
+func (UnimplementedGatewayHandler) Heartbeat(context.Context, *connect.Request[wirepb.HeartbeatRequest]) (*connect.Response[wirepb.HeartbeatResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("limpet.wire.v1.Gateway.Heartbeat is not implemented"))
 }
 
-func (UnimplementedGatewayHandler) PullBundle(context.Context, *connect.Request[PullBundleRequest]) (*connect.Response[PullBundleResponse], error) {
+func (UnimplementedGatewayHandler) PullBundle(context.Context, *connect.Request[wirepb.PullBundleRequest]) (*connect.Response[wirepb.PullBundleResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("limpet.wire.v1.Gateway.PullBundle is not implemented"))
 }
 
-func (UnimplementedGatewayHandler) PushEvents(context.Context, *connect.Request[PushEventsRequest]) (*connect.Response[PushEventsResponse], error) {
+func (UnimplementedGatewayHandler) PushEvents(context.Context, *connect.Request[wirepb.PushEventsRequest]) (*connect.Response[wirepb.PushEventsResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("limpet.wire.v1.Gateway.PushEvents is not implemented"))
 }
 
-func (UnimplementedGatewayHandler) PushProfile(context.Context, *connect.Request[PushProfileRequest]) (*connect.Response[PushProfileResponse], error) {
+func (UnimplementedGatewayHandler) PushProfile(context.Context, *connect.Request[wirepb.PushProfileRequest]) (*connect.Response[wirepb.PushProfileResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("limpet.wire.v1.Gateway.PushProfile is not implemented"))
 }
 
 // ControlClient is a client for the limpet.wire.v1.Control service.
 type ControlClient interface {
-	Enroll(context.Context, *connect.Request[ControlEnrollRequest]) (*connect.Response[EnrollResponse], error)
-	Renew(context.Context, *connect.Request[ControlRenewRequest]) (*connect.Response[RenewResponse], error)
-	Heartbeat(context.Context, *connect.Request[ControlHeartbeatRequest]) (*connect.Response[HeartbeatResponse], error)
-	PullBundle(context.Context, *connect.Request[ControlPullBundleRequest]) (*connect.Response[PullBundleResponse], error)
-	PushEvents(context.Context, *connect.Request[ControlPushEventsRequest]) (*connect.Response[PushEventsResponse], error)
-	PushProfile(context.Context, *connect.Request[ControlPushProfileRequest]) (*connect.Response[PushProfileResponse], error)
+	Enroll(context.Context, *connect.Request[wirepb.ControlEnrollRequest]) (*connect.Response[wirepb.EnrollResponse], error)
+	Renew(context.Context, *connect.Request[wirepb.ControlRenewRequest]) (*connect.Response[wirepb.RenewResponse], error)
+	Heartbeat(context.Context, *connect.Request[wirepb.ControlHeartbeatRequest]) (*connect.Response[wirepb.HeartbeatResponse], error)
+	PullBundle(context.Context, *connect.Request[wirepb.ControlPullBundleRequest]) (*connect.Response[wirepb.PullBundleResponse], error)
+	PushEvents(context.Context, *connect.Request[wirepb.ControlPushEventsRequest]) (*connect.Response[wirepb.PushEventsResponse], error)
+	PushProfile(context.Context, *connect.Request[wirepb.ControlPushProfileRequest]) (*connect.Response[wirepb.PushProfileResponse], error)
 }
 
 // NewControlClient constructs a client for the limpet.wire.v1.Control service. By default, it uses
@@ -288,39 +289,39 @@ type ControlClient interface {
 // http://api.acme.com or https://acme.com/grpc).
 func NewControlClient(httpClient connect.HTTPClient, baseURL string, opts ...connect.ClientOption) ControlClient {
 	baseURL = strings.TrimRight(baseURL, "/")
-	controlMethods := File_internal_wire_wire_proto.Services().ByName("Control").Methods()
+	controlMethods := wirepb.File_internal_wire_wire_proto.Services().ByName("Control").Methods()
 	return &controlClient{
-		enroll: connect.NewClient[ControlEnrollRequest, EnrollResponse](
+		enroll: connect.NewClient[wirepb.ControlEnrollRequest, wirepb.EnrollResponse](
 			httpClient,
 			baseURL+ControlEnrollProcedure,
 			connect.WithSchema(controlMethods.ByName("Enroll")),
 			connect.WithClientOptions(opts...),
 		),
-		renew: connect.NewClient[ControlRenewRequest, RenewResponse](
+		renew: connect.NewClient[wirepb.ControlRenewRequest, wirepb.RenewResponse](
 			httpClient,
 			baseURL+ControlRenewProcedure,
 			connect.WithSchema(controlMethods.ByName("Renew")),
 			connect.WithClientOptions(opts...),
 		),
-		heartbeat: connect.NewClient[ControlHeartbeatRequest, HeartbeatResponse](
+		heartbeat: connect.NewClient[wirepb.ControlHeartbeatRequest, wirepb.HeartbeatResponse](
 			httpClient,
 			baseURL+ControlHeartbeatProcedure,
 			connect.WithSchema(controlMethods.ByName("Heartbeat")),
 			connect.WithClientOptions(opts...),
 		),
-		pullBundle: connect.NewClient[ControlPullBundleRequest, PullBundleResponse](
+		pullBundle: connect.NewClient[wirepb.ControlPullBundleRequest, wirepb.PullBundleResponse](
 			httpClient,
 			baseURL+ControlPullBundleProcedure,
 			connect.WithSchema(controlMethods.ByName("PullBundle")),
 			connect.WithClientOptions(opts...),
 		),
-		pushEvents: connect.NewClient[ControlPushEventsRequest, PushEventsResponse](
+		pushEvents: connect.NewClient[wirepb.ControlPushEventsRequest, wirepb.PushEventsResponse](
 			httpClient,
 			baseURL+ControlPushEventsProcedure,
 			connect.WithSchema(controlMethods.ByName("PushEvents")),
 			connect.WithClientOptions(opts...),
 		),
-		pushProfile: connect.NewClient[ControlPushProfileRequest, PushProfileResponse](
+		pushProfile: connect.NewClient[wirepb.ControlPushProfileRequest, wirepb.PushProfileResponse](
 			httpClient,
 			baseURL+ControlPushProfileProcedure,
 			connect.WithSchema(controlMethods.ByName("PushProfile")),
@@ -331,52 +332,52 @@ func NewControlClient(httpClient connect.HTTPClient, baseURL string, opts ...con
 
 // controlClient implements ControlClient.
 type controlClient struct {
-	enroll      *connect.Client[ControlEnrollRequest, EnrollResponse]
-	renew       *connect.Client[ControlRenewRequest, RenewResponse]
-	heartbeat   *connect.Client[ControlHeartbeatRequest, HeartbeatResponse]
-	pullBundle  *connect.Client[ControlPullBundleRequest, PullBundleResponse]
-	pushEvents  *connect.Client[ControlPushEventsRequest, PushEventsResponse]
-	pushProfile *connect.Client[ControlPushProfileRequest, PushProfileResponse]
+	enroll      *connect.Client[wirepb.ControlEnrollRequest, wirepb.EnrollResponse]
+	renew       *connect.Client[wirepb.ControlRenewRequest, wirepb.RenewResponse]
+	heartbeat   *connect.Client[wirepb.ControlHeartbeatRequest, wirepb.HeartbeatResponse]
+	pullBundle  *connect.Client[wirepb.ControlPullBundleRequest, wirepb.PullBundleResponse]
+	pushEvents  *connect.Client[wirepb.ControlPushEventsRequest, wirepb.PushEventsResponse]
+	pushProfile *connect.Client[wirepb.ControlPushProfileRequest, wirepb.PushProfileResponse]
 }
 
 // Enroll calls limpet.wire.v1.Control.Enroll.
-func (c *controlClient) Enroll(ctx context.Context, req *connect.Request[ControlEnrollRequest]) (*connect.Response[EnrollResponse], error) {
+func (c *controlClient) Enroll(ctx context.Context, req *connect.Request[wirepb.ControlEnrollRequest]) (*connect.Response[wirepb.EnrollResponse], error) {
 	return c.enroll.CallUnary(ctx, req)
 }
 
 // Renew calls limpet.wire.v1.Control.Renew.
-func (c *controlClient) Renew(ctx context.Context, req *connect.Request[ControlRenewRequest]) (*connect.Response[RenewResponse], error) {
+func (c *controlClient) Renew(ctx context.Context, req *connect.Request[wirepb.ControlRenewRequest]) (*connect.Response[wirepb.RenewResponse], error) {
 	return c.renew.CallUnary(ctx, req)
 }
 
 // Heartbeat calls limpet.wire.v1.Control.Heartbeat.
-func (c *controlClient) Heartbeat(ctx context.Context, req *connect.Request[ControlHeartbeatRequest]) (*connect.Response[HeartbeatResponse], error) {
+func (c *controlClient) Heartbeat(ctx context.Context, req *connect.Request[wirepb.ControlHeartbeatRequest]) (*connect.Response[wirepb.HeartbeatResponse], error) {
 	return c.heartbeat.CallUnary(ctx, req)
 }
 
 // PullBundle calls limpet.wire.v1.Control.PullBundle.
-func (c *controlClient) PullBundle(ctx context.Context, req *connect.Request[ControlPullBundleRequest]) (*connect.Response[PullBundleResponse], error) {
+func (c *controlClient) PullBundle(ctx context.Context, req *connect.Request[wirepb.ControlPullBundleRequest]) (*connect.Response[wirepb.PullBundleResponse], error) {
 	return c.pullBundle.CallUnary(ctx, req)
 }
 
 // PushEvents calls limpet.wire.v1.Control.PushEvents.
-func (c *controlClient) PushEvents(ctx context.Context, req *connect.Request[ControlPushEventsRequest]) (*connect.Response[PushEventsResponse], error) {
+func (c *controlClient) PushEvents(ctx context.Context, req *connect.Request[wirepb.ControlPushEventsRequest]) (*connect.Response[wirepb.PushEventsResponse], error) {
 	return c.pushEvents.CallUnary(ctx, req)
 }
 
 // PushProfile calls limpet.wire.v1.Control.PushProfile.
-func (c *controlClient) PushProfile(ctx context.Context, req *connect.Request[ControlPushProfileRequest]) (*connect.Response[PushProfileResponse], error) {
+func (c *controlClient) PushProfile(ctx context.Context, req *connect.Request[wirepb.ControlPushProfileRequest]) (*connect.Response[wirepb.PushProfileResponse], error) {
 	return c.pushProfile.CallUnary(ctx, req)
 }
 
 // ControlHandler is an implementation of the limpet.wire.v1.Control service.
 type ControlHandler interface {
-	Enroll(context.Context, *connect.Request[ControlEnrollRequest]) (*connect.Response[EnrollResponse], error)
-	Renew(context.Context, *connect.Request[ControlRenewRequest]) (*connect.Response[RenewResponse], error)
-	Heartbeat(context.Context, *connect.Request[ControlHeartbeatRequest]) (*connect.Response[HeartbeatResponse], error)
-	PullBundle(context.Context, *connect.Request[ControlPullBundleRequest]) (*connect.Response[PullBundleResponse], error)
-	PushEvents(context.Context, *connect.Request[ControlPushEventsRequest]) (*connect.Response[PushEventsResponse], error)
-	PushProfile(context.Context, *connect.Request[ControlPushProfileRequest]) (*connect.Response[PushProfileResponse], error)
+	Enroll(context.Context, *connect.Request[wirepb.ControlEnrollRequest]) (*connect.Response[wirepb.EnrollResponse], error)
+	Renew(context.Context, *connect.Request[wirepb.ControlRenewRequest]) (*connect.Response[wirepb.RenewResponse], error)
+	Heartbeat(context.Context, *connect.Request[wirepb.ControlHeartbeatRequest]) (*connect.Response[wirepb.HeartbeatResponse], error)
+	PullBundle(context.Context, *connect.Request[wirepb.ControlPullBundleRequest]) (*connect.Response[wirepb.PullBundleResponse], error)
+	PushEvents(context.Context, *connect.Request[wirepb.ControlPushEventsRequest]) (*connect.Response[wirepb.PushEventsResponse], error)
+	PushProfile(context.Context, *connect.Request[wirepb.ControlPushProfileRequest]) (*connect.Response[wirepb.PushProfileResponse], error)
 }
 
 // NewControlHandler builds an HTTP handler from the service implementation. It returns the path on
@@ -385,7 +386,7 @@ type ControlHandler interface {
 // By default, handlers support the Connect, gRPC, and gRPC-Web protocols with the binary Protobuf
 // and JSON codecs. They also support gzip compression.
 func NewControlHandler(svc ControlHandler, opts ...connect.HandlerOption) (string, http.Handler) {
-	controlMethods := File_internal_wire_wire_proto.Services().ByName("Control").Methods()
+	controlMethods := wirepb.File_internal_wire_wire_proto.Services().ByName("Control").Methods()
 	controlEnrollHandler := connect.NewUnaryHandler(
 		ControlEnrollProcedure,
 		svc.Enroll,
@@ -445,26 +446,26 @@ func NewControlHandler(svc ControlHandler, opts ...connect.HandlerOption) (strin
 // UnimplementedControlHandler returns CodeUnimplemented from all methods.
 type UnimplementedControlHandler struct{}
 
-func (UnimplementedControlHandler) Enroll(context.Context, *connect.Request[ControlEnrollRequest]) (*connect.Response[EnrollResponse], error) {
+func (UnimplementedControlHandler) Enroll(context.Context, *connect.Request[wirepb.ControlEnrollRequest]) (*connect.Response[wirepb.EnrollResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("limpet.wire.v1.Control.Enroll is not implemented"))
 }
 
-func (UnimplementedControlHandler) Renew(context.Context, *connect.Request[ControlRenewRequest]) (*connect.Response[RenewResponse], error) {
+func (UnimplementedControlHandler) Renew(context.Context, *connect.Request[wirepb.ControlRenewRequest]) (*connect.Response[wirepb.RenewResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("limpet.wire.v1.Control.Renew is not implemented"))
 }
 
-func (UnimplementedControlHandler) Heartbeat(context.Context, *connect.Request[ControlHeartbeatRequest]) (*connect.Response[HeartbeatResponse], error) {
+func (UnimplementedControlHandler) Heartbeat(context.Context, *connect.Request[wirepb.ControlHeartbeatRequest]) (*connect.Response[wirepb.HeartbeatResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("limpet.wire.v1.Control.Heartbeat is not implemented"))
 }
 
-func (UnimplementedControlHandler) PullBundle(context.Context, *connect.Request[ControlPullBundleRequest]) (*connect.Response[PullBundleResponse], error) {
+func (UnimplementedControlHandler) PullBundle(context.Context, *connect.Request[wirepb.ControlPullBundleRequest]) (*connect.Response[wirepb.PullBundleResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("limpet.wire.v1.Control.PullBundle is not implemented"))
 }
 
-func (UnimplementedControlHandler) PushEvents(context.Context, *connect.Request[ControlPushEventsRequest]) (*connect.Response[PushEventsResponse], error) {
+func (UnimplementedControlHandler) PushEvents(context.Context, *connect.Request[wirepb.ControlPushEventsRequest]) (*connect.Response[wirepb.PushEventsResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("limpet.wire.v1.Control.PushEvents is not implemented"))
 }
 
-func (UnimplementedControlHandler) PushProfile(context.Context, *connect.Request[ControlPushProfileRequest]) (*connect.Response[PushProfileResponse], error) {
+func (UnimplementedControlHandler) PushProfile(context.Context, *connect.Request[wirepb.ControlPushProfileRequest]) (*connect.Response[wirepb.PushProfileResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("limpet.wire.v1.Control.PushProfile is not implemented"))
 }

@@ -1,9 +1,4 @@
-// Package zstd lets the servers of the enforcers' protocol take messages that
-// are compressed with zstd. It is a package of its own so that enforcers do not
-// carry it: they send gzip, which their HTTP library holds anyway.
-//
-// It takes compressed bytes from anybody and bounds window and output.
-package zstd
+package handler
 
 import (
 	"io"
@@ -15,10 +10,7 @@ import (
 )
 
 // name is the HTTP content coding of RFC 8878.
-const name = "zstd"
-
-// Option lets a handler take and give zstd.
-func Option() connect.HandlerOption { return connect.WithCompression(name, newDecoder, newEncoder) }
+const zstdName = "zstd"
 
 // window bounds the memory of both directions. Batches are small, so a
 // larger window would buy little.
@@ -36,7 +28,7 @@ func newDecoder() connect.Decompressor {
 	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxWindow(8<<20), zstd.WithDecoderMaxMemory(wire.MaxMessage+window))
 	if err != nil {
-		panic("wire/zstd: options: " + err.Error()) // constants
+		panic("wire/handler: options of zstd: " + err.Error()) // constants
 	}
 	return decoder{d}
 }
@@ -45,7 +37,7 @@ func newEncoder() connect.Compressor {
 	e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true),
 		zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(window))
 	if err != nil {
-		panic("wire/zstd: options: " + err.Error()) // constants
+		panic("wire/handler: options of zstd: " + err.Error()) // constants
 	}
 	return e
 }
