@@ -13,6 +13,7 @@ import (
 	"github.com/limpet-security/limpet/controlplane/access"
 	"github.com/limpet-security/limpet/controlplane/store"
 	"github.com/limpet-security/limpet/internal/policy"
+	"github.com/limpet-security/limpet/internal/policy/platform"
 )
 
 type policyView struct {
@@ -257,6 +258,10 @@ func (a *API) getControls(context.Context, *struct{}) (*bodyOutput[json.RawMessa
 		return nil, fmt.Errorf("cannot write controls: %w", err)
 	}
 	return &bodyOutput[json.RawMessage]{Body: b}, nil
+}
+
+func (a *API) getPlatforms(context.Context, *struct{}) (*bodyOutput[platform.Table], error) {
+	return &bodyOutput[platform.Table]{Body: platform.Known()}, nil
 }
 
 func (a *API) getPolicySchema(context.Context, *struct{}) (*bodyOutput[json.RawMessage], error) {

@@ -58,6 +58,7 @@ func init() {
 		{put, prefix + "/reputation-lists/{name}", access.PoliciesWrite, "Change a reputation list", doLarge(maxListBody, (*API).putReputationList)},
 		{remove, prefix + "/reputation-lists/{name}", access.PoliciesWrite, "Remove a reputation list that no policy names", do((*API).deleteReputationList)},
 		{get, prefix + "/controls", access.PoliciesRead, "Every control, its fields and whether it works yet", do((*API).getControls)},
+		{get, prefix + "/platforms", access.PoliciesRead, "What each control comes to on each kind of host", do((*API).getPlatforms)},
 		{get, prefix + "/schemas/runtimepolicy.json", access.PoliciesRead, "JSON Schema of a policy", do((*API).getPolicySchema)},
 
 		{get, prefix + "/events", access.EventsRead, "List events, newest first", do((*API).listEvents)},

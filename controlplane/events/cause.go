@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/limpet-security/limpet/controlplane/store"
@@ -82,6 +83,13 @@ func class(e *eventpb.Event) string {
 		return p
 	case *eventpb.Event_Network:
 		n := o.Network
+		if n.Address == "" && n.LocalAddress != "" {
+			return "bind " + n.Protocol + " port " + strconv.Itoa(int(n.LocalPort))
+		}
+		if n.Direction == "inbound" && n.LocalPort != 0 {
+			n = proto.CloneOf(n) // the port of the far end says nothing
+			n.Port = n.LocalPort
+		}
 		if n.Address == "" {
 			return "socket " + strconv.Itoa(int(n.Domain)) + "/" + strconv.Itoa(int(n.Type)) + "/" + strconv.Itoa(int(n.SocketProtocol))
 		}

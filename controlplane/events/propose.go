@@ -76,37 +76,40 @@ func exceptionFor(v View) (policy.Exception, error) {
 	if v.Process != nil {
 		exe = v.Process.Exe
 	}
-	switch {
+	switch o := v.Object; {
 	case v.Control == string(policy.SelfProtection):
 		return x, fmt.Errorf("%w: self-protection cannot be turned off", ErrNoProposal)
-	case v.Object == nil:
-		// Only the process is known.
-	case v.Object.Type == "file":
-		x.Name = "allow-" + path.Base(v.Object.Path)
-		if strings.HasPrefix(v.Object.Path, "/") {
-			x.Paths = []policy.Glob{literal(v.Object.Path)}
+	case v.Control == string(policy.Capabilities):
+		return x, fmt.Errorf("%w: take the capability out of the control's drop, or list it in keep", ErrNoProposal)
+	case o == nil || v.Control == string(policy.ProcessLimit) || v.Kind == "socket":
+		// Only the process can be named.
+	case o.Type == "file":
+		x.Name = "allow-" + path.Base(o.Path)
+		for _, p := range []string{o.Path, mountedPart(o)} {
+			if strings.HasPrefix(p, "/") {
+				x.Paths = append(x.Paths, literal(p))
+			}
 		}
-		if d, err := workload.ParseDigest(v.Object.Digest); err == nil && !d.IsZero() {
+		if d, err := workload.ParseDigest(o.Digest); err == nil && !d.IsZero() {
 			x.Digests = []policy.Digest{d}
 		}
-		if x.Paths != nil || x.Digests != nil {
-			return x, nil
+		if v.Kind != "file" && (x.Paths != nil || x.Digests != nil) {
+			return x, nil // the caller of a program that is known by its content may be anybody
 		}
-	case v.Object.Type == "network":
-		x.Name = "allow-" + path.Base(exe) + "-to-" + v.Object.Address
-		if a, err := netip.ParseAddr(v.Object.Address); err == nil {
-			x.CIDRs = []policy.CIDR{policy.CIDR(a.WithZone("").Unmap().String())}
-			if v.Object.Port > 0 && v.Object.Port < 1<<16 {
-				x.Ports = []policy.Ports{{First: uint16(v.Object.Port), Last: uint16(v.Object.Port)}}
-			}
-		} else if strings.HasPrefix(v.Object.Address, "/") {
-			x.Paths = []policy.Glob{literal(v.Object.Address)}
+	case o.Type == "network":
+		peer(&x, o, path.Base(exe))
+	case o.Type == "dns":
+		x.Name = "allow-" + path.Base(exe) + "-to-resolve-" + o.Name
+		name := o.Name
+		if _, above, ok := strings.Cut(name, "."); ok && v.Rule == "tunnel" {
+			name = "*." + above // each question is for another name
 		}
-	case v.Object.Type == "call":
-		x.Name = "allow-" + path.Base(exe) + "-" + v.Object.Syscall
-		x.Syscalls = []policy.SyscallName{policy.SyscallName(v.Object.Syscall)}
+		x.DNSNames = []policy.DNSName{policy.DNSName(name)}
+	case o.Type == "call":
+		x.Name = "allow-" + path.Base(exe) + "-" + o.Syscall
+		x.Syscalls = []policy.SyscallName{policy.SyscallName(o.Syscall)}
 	}
-	if strings.HasPrefix(exe, "/") {
+	if strings.HasPrefix(exe, "/") && v.Control != string(policy.Volumes) { // a mount is nobody's doing
 		x.Processes = []policy.Glob{literal(exe)}
 	}
 	if x.Name == "" {
@@ -116,6 +119,38 @@ func exceptionFor(v View) (policy.Exception, error) {
 		return x, fmt.Errorf("%w: the event names neither a file, a peer nor a process", ErrNoProposal)
 	}
 	return x, nil
+}
+
+// mountedPart is the part of its source that a mount shows; "" if the event is
+// of no mount. Either end of a mount can be what a rule speaks of.
+func mountedPart(o *Object) string {
+	if o.Operation != "mount" || o.OtherPath == "/" {
+		return ""
+	}
+	return o.OtherPath
+}
+
+// peer selects the far end of a connection, or what was bound.
+func peer(x *policy.Exception, o *Object, who string) {
+	address, port := o.Address, o.Port
+	if o.Direction == "inbound" {
+		port = o.LocalPort // that of the far end is another each time
+	}
+	if address == "" {
+		address = o.LocalAddress
+	}
+	x.Name = "allow-" + who + "-to-" + address
+	if a, err := netip.ParseAddr(address); err == nil && !a.IsUnspecified() {
+		x.CIDRs = []policy.CIDR{policy.CIDR(a.WithZone("").Unmap().String())}
+	} else if strings.HasPrefix(address, "/") {
+		x.Paths = []policy.Glob{literal(address)}
+		return
+	} else {
+		x.Name = "allow-" + who + "-on-port-" + strconv.Itoa(int(port))
+	}
+	if port > 0 && port < 1<<16 {
+		x.Ports = []policy.Ports{{First: uint16(port), Last: uint16(port)}}
+	}
 }
 
 // literal writes a path as a pattern that matches it and nothing else: what

@@ -59,6 +59,8 @@ type Process struct {
 	ArgsTruncated bool     `json:"argsTruncated,omitempty"`
 	Digest        string   `json:"digest"`
 	StartTime     uint64   `json:"startTime" doc:"Clock ticks since boot"`
+	Outside       bool     `json:"outside,omitempty" doc:"Started from outside the container, as by docker exec"`
+	Session       int32    `json:"session,omitempty" doc:"Process with which that session began"`
 }
 
 // Object is what was acted upon; Type says which of the fields are set.
@@ -75,6 +77,10 @@ type Object struct {
 	Origin         string `json:"origin,omitempty"`
 	Fileless       bool   `json:"fileless,omitempty"`
 	Interpreter    string `json:"interpreter,omitempty"`
+	Operation      string `json:"operation,omitempty" doc:"What was done to a file: read, modify, append, create, delete, attributes, move, link, mount; several with +"`
+	OtherPath      string `json:"otherPath,omitempty" doc:"The other end of a rename or link; of a mount, what of its source is mounted"`
+	DigestBefore   string `json:"digestBefore,omitempty"`
+	DigestAfter    string `json:"digestAfter,omitempty"`
 	// network
 	Protocol       string `json:"protocol,omitempty"`
 	Address        string `json:"address,omitempty"`
@@ -83,13 +89,15 @@ type Object struct {
 	Domain         int32  `json:"domain,omitempty"`
 	SocketType     int32  `json:"socketType,omitempty"`
 	SocketProtocol int32  `json:"socketProtocol,omitempty"`
+	LocalAddress   string `json:"localAddress,omitempty" doc:"What is bound, or was connected to"`
+	LocalPort      uint32 `json:"localPort,omitempty"`
 	// dns, beside protocol and address
 	Name      string `json:"name,omitempty"`
 	QueryType string `json:"queryType,omitempty"`
 	Server    string `json:"server,omitempty"`
 	Target    string `json:"target,omitempty"`
 	Tunnel    string `json:"tunnel,omitempty"`
-	// call
+	// call, and what was done to a file
 	Syscall string `json:"syscall,omitempty"`
 	Detail  string `json:"detail,omitempty"`
 	// dropped
@@ -170,6 +178,7 @@ func process(p *eventpb.Process) Process {
 	return Process{
 		PID: p.Pid, TID: p.Tid, PPID: p.Ppid, UID: p.Uid, GID: p.Gid, User: p.User, Exe: p.Exe, Comm: p.Comm,
 		Args: args, ArgsTruncated: p.ArgsTruncated, Digest: p.Digest, StartTime: p.StartTime,
+		Outside: p.Outside, Session: p.Session,
 	}
 }
 
@@ -180,12 +189,14 @@ func object(e *eventpb.Event) *Object {
 		return &Object{
 			Type: "file", Path: f.Path, Requested: f.Requested, Digest: f.Digest, ExpectedDigest: f.ExpectedDigest,
 			Dev: f.Dev, Ino: f.Ino, Mode: f.Mode, Origin: f.Origin, Fileless: f.Fileless, Interpreter: f.Interpreter,
+			Operation: f.Operation, OtherPath: f.OtherPath, DigestBefore: f.DigestBefore, DigestAfter: f.DigestAfter, Detail: f.Detail, Syscall: f.Syscall,
 		}
 	case *eventpb.Event_Network:
 		n := o.Network
 		return &Object{
 			Type: "network", Protocol: n.Protocol, Address: n.Address, Port: n.Port, Direction: n.Direction,
 			Domain: n.Domain, SocketType: n.Type, SocketProtocol: n.SocketProtocol,
+			LocalAddress: n.LocalAddress, LocalPort: n.LocalPort,
 		}
 	case *eventpb.Event_Dns:
 		n := o.Dns
@@ -220,6 +231,9 @@ func (v View) Subject() string {
 		}
 		return o.Requested
 	case "network":
+		if o.Address == "" && o.LocalAddress != "" {
+			return fmt.Sprintf("%s %s port %d", o.Protocol, o.LocalAddress, o.LocalPort)
+		}
 		if o.Port != 0 {
 			return fmt.Sprintf("%s %s port %d", o.Protocol, o.Address, o.Port)
 		}

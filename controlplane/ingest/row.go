@@ -95,12 +95,15 @@ func searchText(e *eventpb.Event) string {
 		}
 	}
 	if o := e.GetFile(); o != nil {
-		add(o.Path, o.Requested, o.Interpreter, o.Digest)
+		add(o.Path, o.Requested, o.Interpreter, o.Digest, o.OtherPath, o.DigestBefore, o.DigestAfter)
 	}
 	if o := e.GetNetwork(); o != nil {
 		add(o.Address)
 		if o.Port != 0 {
 			add(fmt.Sprint(o.Port))
+		}
+		if o.LocalAddress != "" {
+			add(o.LocalAddress, fmt.Sprint(o.LocalPort))
 		}
 		add(o.Protocol)
 	}

@@ -18,11 +18,11 @@ import (
 func PolicyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
-		Short: "Learn a policy from what workloads do, and try one before it is enforced",
+		Short: "Learn a policy from what workloads do, try one before it is enforced, see what each platform can do",
 		Args:  noArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(policyLearn(), policySimulate())
+	cmd.AddCommand(policyLearn(), policySimulate(), policyPlatforms())
 	return cmd
 }
 

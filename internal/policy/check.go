@@ -304,7 +304,7 @@ func (d *decoder) checkExceptions(p *RuntimePolicy) {
 		x := &p.Spec.Exceptions[i]
 		path := fmt.Sprintf("spec.exceptions[%d]", i)
 		if x.Empty() {
-			d.failAt(path, "selects nothing; add processes, users, paths, digests, cidrs, ports or syscalls (to switch a control off, set its mode: off)")
+			d.failAt(path, "selects nothing; add processes, users, paths, digests, cidrs, ports, dnsNames or syscalls (to switch a control off, set its mode: off)")
 		}
 		d.ruleName(path, x.Name, i, names)
 		for j, id := range x.Controls {

@@ -52,6 +52,7 @@ type Exception struct {
 	Digests   []Digest      `json:"digests,omitempty" max:"1000" doc:"SHA-256 of the program of an exec."`
 	CIDRs     []CIDR        `json:"cidrs,omitempty" max:"1000" doc:"Address of the peer of a connection."`
 	Ports     []Ports       `json:"ports,omitempty" max:"1000" doc:"Port of the peer of a connection."`
+	DNSNames  []DNSName     `json:"dnsNames,omitempty" max:"1000" doc:"Name that a name server is asked for, *.example.com for everything below. What its answer leads to is covered, too."`
 	Syscalls  []SyscallName `json:"syscalls,omitempty" max:"1000" doc:"Name of the system call, for namespaces, mounts, kernelInterfaces, injection and privilegeChange."`
 	Reason    string        `json:"reason,omitempty" doc:"Why the exception exists."`
 	Expires   *time.Time    `json:"expires,omitempty" doc:"RFC 3339 time or date after which the exception no longer holds."`
@@ -115,7 +116,7 @@ type Setting struct {
 // Empty says that no selector is set.
 func (x *Exception) Empty() bool {
 	return len(x.Processes) == 0 && len(x.Users) == 0 && len(x.Paths) == 0 && len(x.Digests) == 0 &&
-		len(x.CIDRs) == 0 && len(x.Ports) == 0 && len(x.Syscalls) == 0
+		len(x.CIDRs) == 0 && len(x.Ports) == 0 && len(x.DNSNames) == 0 && len(x.Syscalls) == 0
 }
 
 // Setting gives the setting of a control, or false if the policy does not

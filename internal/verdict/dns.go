@@ -145,7 +145,7 @@ var publicResolvers = func() (out []netip.Addr) {
 
 // Query judges a question to a name server, or a part of its answer.
 func (e *Engine) Query(a *action.Query) Decision {
-	return first(e.query, a, subject{proc: a.Proc, addr: a.Server.Addr(), port: a.Server.Port()})
+	return first(e.query, a, subject{proc: a.Proc, name: a.Name, addr: a.Server.Addr(), port: a.Server.Port()})
 }
 
 // NamesMatter says whether an allow rule could let a connection happen if its

@@ -98,7 +98,7 @@ func naiveQuery(ps []*policy.RuntimePolicy, w *Workload, a *action.Query) Decisi
 			vs = append(vs, violation{policy.DNS, k.Setting, rule, p})
 		}
 	}
-	return naiveDecide(vs, facts{proc: a.Proc, peer: a.Server}, w)
+	return naiveDecide(vs, facts{proc: a.Proc, name: a.Name, peer: a.Server}, w)
 }
 
 func (r random) hostPatterns(n int) []policy.DNSName {

@@ -18,13 +18,14 @@ type exception struct {
 	digests   map[workload.Digest]int
 	addrs     addrSet
 	ports     portSet
+	names     *hostSet
 	syscalls  map[string]bool
 }
 
 func (c *compiler) newException(x *policy.Exception) *exception {
 	e := &exception{
 		controls: x.Controls, processes: c.paths(x.Processes), users: c.users(x.Users), paths: c.paths(x.Paths),
-		digests: digestSet(x.Digests), addrs: c.addrs(x.CIDRs), ports: newPortSet(x.Ports), syscalls: callSet(x.Syscalls),
+		digests: digestSet(x.Digests), addrs: c.addrs(x.CIDRs), ports: newPortSet(x.Ports), names: newHostSet(x.DNSNames), syscalls: callSet(x.Syscalls),
 	}
 	if x.Empty() {
 		e.users = userSet{set: true} // matches nobody: an exception for everything is a mistake
@@ -39,6 +40,7 @@ type subject struct {
 	digest  workload.Digest
 	addr    netip.Addr
 	port    uint16
+	name    string // that a name server is asked for
 	syscall string
 }
 
@@ -61,6 +63,9 @@ func (x *exception) covers(s *subject) bool {
 		return false
 	}
 	if x.ports != nil && !x.ports.has(s.port) {
+		return false
+	}
+	if x.names != nil && !x.names.has(s.name) {
 		return false
 	}
 	return x.syscalls == nil || x.syscalls[s.syscall]

@@ -65,7 +65,7 @@ func TestMinersAgreeWithNaiveEvaluator(t *testing.T) {
 					}
 				}
 				what, got = a, e.Query(a)
-				want = naiveMiners(ps, &w, a.Proc, facts{proc: a.Proc, peer: a.Server}, func(k *policy.MinerControl) string {
+				want = naiveMiners(ps, &w, a.Proc, facts{proc: a.Proc, name: a.Name, peer: a.Server}, func(k *policy.MinerControl) string {
 					if naivePool(k, name) {
 						return "pool"
 					}

@@ -29,6 +29,7 @@ type facts struct {
 	path    string
 	digest  string
 	peer    netip.AddrPort
+	name    string
 	syscall string
 }
 
@@ -173,6 +174,9 @@ func naiveExcepted(v violation, f facts, w *Workload) bool {
 			continue
 		}
 		if len(x.Digests) > 0 && !slices.ContainsFunc(x.Digests, func(d policy.Digest) bool { return d.String() == f.digest && f.digest != "" }) {
+			continue
+		}
+		if len(x.DNSNames) > 0 && !naiveHost(x.DNSNames, f.name) {
 			continue
 		}
 		if len(x.Syscalls) > 0 && !slices.Contains(x.Syscalls, policy.SyscallName(f.syscall)) {

@@ -159,10 +159,10 @@ func (r random) policy(name string) *policy.RuntimePolicy {
 	r.listening(&p.Spec.Controls)
 	for range r.IntN(3) {
 		x := policy.Exception{Controls: some(r, 2, policy.Drift, policy.Outbound, policy.Mounts, policy.AllowedExecutables, policy.DNS), Processes: r.globs(1), Users: r.users(), Paths: r.globs(1),
-			Digests: r.digests(), CIDRs: r.cidrs(), Ports: r.ports(), Syscalls: r.calls()}
+			Digests: r.digests(), CIDRs: r.cidrs(), Ports: r.ports(), DNSNames: r.hostPatterns(1), Syscalls: r.calls()}
 		switch r.IntN(3) { // all selectors at once seldom match
 		case 0:
-			x.Digests, x.CIDRs, x.Ports, x.Syscalls = nil, nil, nil, nil
+			x.Digests, x.CIDRs, x.Ports, x.DNSNames, x.Syscalls = nil, nil, nil, nil, nil
 		case 1:
 			x.Processes, x.Users, x.Paths = nil, nil, nil
 		}
