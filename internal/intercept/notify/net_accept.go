@@ -14,8 +14,9 @@ import (
 // the queue here: what is denied is reset, and the application never knows of
 // it; the others are handed in. Nothing is read from a connection before.
 //
-// What it costs: a listening socket that was closed goes on to listen until
-// the next sweep, or until somebody binds its port. A connection that was taken
+// What it costs: a listening socket that was closed goes on to listen for
+// others until the next sweep; who is in the tree meets it as closed
+// (net_listening.go). A connection that was taken
 // when the application's descriptor table turns out to be full is lost.
 // Listeners that were received from outside the tree, and connections of
 // SOCK_SEQPACKET and AF_UNIX, are the kernel's.
@@ -62,6 +63,7 @@ func (s *Supervisor) accept(c *Call, flags int) Response {
 		s.net.put(k)
 		return fail(syscall.EINTR)
 	}
+	k.heldBy(c.TID(), int(int32(c.Args[0])))
 	r := s.acceptOnce(c, k, fd, flags)
 	if r.Errno != syscall.EAGAIN || linux.IsNonblock(fd) {
 		s.net.put(k)

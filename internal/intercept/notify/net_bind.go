@@ -187,8 +187,11 @@ func (n *netState) listens(k *sock) bool {
 
 func (n *netState) setListens(k *sock) {
 	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !k.listens && len(n.listeners) < maxListeners {
+		n.listeners = append(n.listeners, listener{k, linux.LocalPort(k.fd)})
+	}
 	k.listens = true
-	n.mu.Unlock()
 }
 
 // maxOption is more than any option value that is set here.

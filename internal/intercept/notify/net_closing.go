@@ -71,11 +71,10 @@ func (s *Supervisor) closingLoop(w *closing, stop <-chan struct{}) {
 		done := make(map[*sock]bool)
 		var closed []*sock
 		for _, c := range socks {
-			in, e := s.socketInode(c.k.pid, c.k.num)
 			switch {
 			case s.net.isGone(c.k) || began.Sub(c.since) > closingLimit:
 				done[c.k] = true
-			case e != 0 || in != c.k.inode:
+			case !s.stillHeld(c.k):
 				done[c.k] = true
 				closed = append(closed, c.k)
 			}

@@ -99,6 +99,7 @@ func (s *Supervisor) connectOwned(c *Call, k *sock, addr []byte) (r Response) {
 		if r, denied := s.judgeConnect(c, k.kind, a); denied {
 			return r
 		}
+		s.endListeners(c, k, peer)
 		if k.kind.typ == linux.SockRaw && linux.HeaderIncluded(fd) {
 			// Its writes would go where their headers say, unseen.
 			return fail(syscall.EPERM)
@@ -337,7 +338,8 @@ func (s *Supervisor) adopt(c *Call, inode uint64) *sock {
 		return nil
 	}
 	kind := sockKind{domain, typ, proto}
-	k := &sock{inode: inode, kind: kind, pid: c.TID(), num: int(int32(c.Args[0])), born: time.Now(), roams: s.net.roams(kind), fd: fd, users: 1}
+	k := &sock{inode: inode, kind: kind, born: time.Now(), roams: s.net.roams(kind), fd: fd, users: 1}
+	k.heldBy(c.TID(), int(int32(c.Args[0])))
 	s.net.tally(kind, 1)
 	s.net.add(k)
 	s.net.sweeper.wake(s)

@@ -111,7 +111,8 @@ func (s *Supervisor) ownSocket(c *Call, domain, typ, proto int) Response {
 		s.net.tally(kind, -1)
 		return fail(e)
 	}
-	k := &sock{inode: inode, kind: kind, pid: c.TID(), num: -1, born: time.Now(), roams: roams, fd: fd, users: 1}
+	k := &sock{inode: inode, kind: kind, born: time.Now(), roams: roams, fd: fd, users: 1}
+	k.heldBy(c.TID(), -1)
 	s.net.add(k)
 	var flags uint32
 	if typ&linux.SockCloexec != 0 {

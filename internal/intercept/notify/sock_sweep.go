@@ -154,7 +154,7 @@ func (s *Supervisor) makeRoom() {
 func (s *Supervisor) dropDead(ks []*sock) {
 	todo := make(map[uint64]*sock, len(ks))
 	for _, k := range ks {
-		if in, e := s.socketInode(k.pid, k.num); e == 0 && in == k.inode {
+		if s.stillHeld(k) {
 			continue
 		}
 		todo[k.inode] = k
@@ -170,7 +170,8 @@ func (s *Supervisor) dropDead(ks []*sock) {
 // strikeLive takes out of todo what some process holds. A process whose table
 // cannot be read may hold everything.
 func (s *Supervisor) strikeLive(todo map[uint64]*sock) {
-	live := func(k *sock) {
+	live := func(k *sock, pid, num int) {
+		k.heldBy(pid, num)
 		s.net.mu.Lock()
 		k.misses = 0
 		s.net.mu.Unlock()
@@ -222,7 +223,7 @@ const (
 	maxDescriptors = 1 << 20
 )
 
-func (s *Supervisor) strikeTable(dir, pid int, fds []string, todo map[uint64]*sock, live func(*sock)) {
+func (s *Supervisor) strikeTable(dir, pid int, fds []string, todo map[uint64]*sock, live func(k *sock, pid, num int)) {
 	_ = s.power.as(pid, func() error {
 		for _, f := range fds {
 			l, err := linux.ReadlinkAt(dir, f)
@@ -234,7 +235,8 @@ func (s *Supervisor) strikeTable(dir, pid int, fds []string, todo map[uint64]*so
 			}
 			if in, e := parseSocketLink([]byte(l)); e == 0 {
 				if k := todo[in]; k != nil {
-					live(k)
+					num, _ := strconv.Atoi(f)
+					live(k, pid, num)
 				}
 			}
 		}

@@ -30,12 +30,14 @@ type netState struct {
 	homeOnce sync.Once
 	home     string // our network namespace, as /proc names it
 
-	mu    sync.Mutex // guards socks, old, ghost, kept, and the fields of each sock below its comment
+	mu    sync.Mutex // guards socks, old, ghost, kept, listeners, and the fields of each sock below its comment
 	socks map[uint64]*sock
 	old   []uint64 // inodes of sockets without duplicate, oldest first
 	ghost ghosts   // sockets that were swept
 	kept  int      // duplicates open now
 	crowd int      // how many are too many
+	// listeners are those whose duplicates are kept (net_listening.go).
+	listeners []listener
 
 	// roaming counts the sockets through which the kernel, executing a connect
 	// of the application itself, would reach an address of the application's
@@ -63,8 +65,7 @@ type netState struct {
 type sock struct {
 	inode uint64
 	kind  sockKind
-	pid   int // thread that made it
-	num   int // the number it got there
+	at    atomic.Uint64 // holder: who was last known to hold it
 	born  time.Time
 	roams bool
 
@@ -80,6 +81,18 @@ type sock struct {
 	phase   phase
 	listens bool // its listen has succeeded
 	misses  int  // sweeps in a row that did not find it
+}
+
+// heldBy notes who holds the socket, and under which number: first the thread
+// that made it.
+func (k *sock) heldBy(tid, num int) { k.at.Store(uint64(tid)<<32 | uint64(uint32(num))) }
+
+// stillHeld says that who was last known to hold the socket still does. If
+// not, others may.
+func (s *Supervisor) stillHeld(k *sock) bool {
+	at := k.at.Load()
+	in, e := s.socketInode(int(at>>32), int(int32(at)))
+	return e == 0 && in == k.inode
 }
 
 // connector is a thread and what it connected to (sumOf).
@@ -298,7 +311,7 @@ func (n *netState) close() {
 func (n *netState) installed(k *sock, num int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	k.num = num
+	k.heldBy(int(k.at.Load()>>32), num)
 	k.users--
 	n.closeIfIdle(k)
 }
