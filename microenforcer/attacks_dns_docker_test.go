@@ -4,7 +4,6 @@ package microenforcer_test
 
 import (
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -41,10 +40,8 @@ func namesNetwork(t *testing.T) {
 func TestDockerNames(t *testing.T) {
 	buildImages(t)
 	namesNetwork(t)
-	file := filepath.Join(t.TempDir(), "p.yaml")
 	run := func(t *testing.T, s shape, controls string, command ...string) result {
-		writePolicy(t, file, controls)
-		args := append([]string{"run", "--rm", "--network", namesNet, "-v", file + ":/policy.yaml:ro"}, s.flags...)
+		args := append([]string{"run", "--rm", "--network", namesNet, "-v", newPolicy(t, controls) + ":/policy.yaml:ro"}, s.flags...)
 		args = append(args, scratchImage, "/.limpet/microenforcer", "run", "--policy", "/policy.yaml", "--", "/tmp/attack", "each")
 		r := finish(t, exec.Command("docker", append(args, command...)...), "")
 		r.events = parseEvents(t, r.err)
@@ -54,6 +51,7 @@ func TestDockerNames(t *testing.T) {
 	attacks := []string{"dial", namesPeer + ":80", ";", "resolve", namesOther, ";", "dial", namesBad + ":80", ";", "ask", "127.0.0.11:53", namesOther, ";", "ask-tcp", "127.0.0.11:53", namesPeer}
 	for _, s := range append([]shape{{name: "root"}}, shapes...) {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			r := run(t, s, strings.ReplaceAll(both, "MODE", "enforce"), attacks...)
 			for _, want := range []string{"got hello", "no such host", "errno 111", "RCodeNameError 0", "RCodeSuccess 1"} {
 				if !r.has(want) {

@@ -56,7 +56,7 @@ var attackCases = []attackCase{
 	{"denied user", "    users: {mode: MODE, deny: [1001]}\n", []string{"setuid", "1001"}, "users", "deny[0]", "worked setuid", "errno 1 ", false},
 	{"inline code", "    interpreters: {mode: MODE, deny: [inlineCode, script]}\n", []string{"child", "/tmp/sh", "-c", "x"}, "interpreters", "inlineCode", "unknown attack", "errno 13", false},
 	{"script", "    interpreters: {mode: MODE, deny: [inlineCode, script]}\n", []string{"child", "/tmp/sh", "/etc/hosts"}, "interpreters", "script", "unknown attack", "errno 13", false},
-	{"fork limit", "    processLimit: {mode: MODE, maxTasks: 40}\n", []string{"fork", "30"}, "processLimit", "", "forked 30", "errno 11", false},
+	{"fork limit", "    processLimit: {mode: MODE, maxTasks: 90}\n", []string{"fork", "60"}, "processLimit", "", "forked 60", "errno 11", false},
 }
 
 // names under which the attacker lies in /tmp.

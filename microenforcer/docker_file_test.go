@@ -3,7 +3,6 @@
 package microenforcer_test
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -12,22 +11,24 @@ import (
 // together in every way of running a container.
 func TestDockerFileAttacks(t *testing.T) {
 	buildImages(t)
-	policyFile := filepath.Join(t.TempDir(), "p.yaml")
 	for _, mode := range []string{"audit", "enforce"} {
 		for _, tt := range fileAttackCases {
-			t.Run(tt.name+" "+mode, func(t *testing.T) { attackIn(t, shape{name: "root"}, tt, mode, policyFile) })
+			t.Run(tt.name+" "+mode, func(t *testing.T) {
+				t.Parallel()
+				attackIn(t, shape{name: "root"}, tt, mode)
+			})
 		}
 	}
 	for _, s := range shapes {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			controls, command := "", []string{"/tmp/attack", "each"}
 			for _, tt := range fileAttackCases {
 				tt = tt.at(dockerPeer, "enforce")
 				controls += tt.controls
 				command = append(append(command, tt.attack...), ";")
 			}
-			writePolicy(t, policyFile, controls)
-			r := container(t, scratchImage, s, policyFile, nil, command...)
+			r := container(t, scratchImage, s, newPolicy(t, controls), nil, command...)
 			parts := strings.Split("\n"+r.out, "\nattack ")[1:]
 			if len(parts) != len(fileAttackCases) {
 				t.Fatal(r.brief())

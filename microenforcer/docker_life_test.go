@@ -5,7 +5,6 @@ package microenforcer_test
 import (
 	"fmt"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +43,7 @@ const gosuPolicy = `    deniedExecutables: {mode: enforce, paths: [/tmp/other]}
 // is held as well, with and without SYS_PTRACE.
 func TestDockerDropsPrivileges(t *testing.T) {
 	buildImages(t)
-	p := writePolicy(t, filepath.Join(t.TempDir(), "p.yaml"), gosuPolicy)
+	p := newPolicy(t, gosuPolicy)
 	for _, s := range []shape{{name: "default"}, {name: "SYS_PTRACE", flags: []string{"--cap-add", "SYS_PTRACE"}}} {
 		t.Run(s.name, func(t *testing.T) {
 			r := container(t, busyImage, s, p, nil, "/tmp/attack", "drop-to", "1000", "/tmp/attack", "each",
@@ -80,7 +79,7 @@ func TestDockerDropsPrivileges(t *testing.T) {
 
 func TestDockerSignals(t *testing.T) {
 	buildImages(t)
-	p := writePolicy(t, filepath.Join(t.TempDir(), "p.yaml"), quietPolicy)
+	p := newPolicy(t, quietPolicy)
 	trap := `trap 'echo got TERM; exit 7' TERM; trap 'echo got USR1' USR1; trap 'echo got QUIT; exit 8' QUIT; while :; do sleep 0.1; done`
 	t.Run("stop reaches the application", func(t *testing.T) {
 		c := detached(t, nil, p, "sh", "-c", trap)
@@ -127,7 +126,7 @@ const quietPolicy = "    deniedExecutables: {mode: enforce, paths: [/nowhere]}\n
 // A terminal works as without us: foreground group, interrupt key.
 func TestDockerTerminal(t *testing.T) {
 	buildImages(t)
-	p := writePolicy(t, filepath.Join(t.TempDir(), "p.yaml"), quietPolicy)
+	p := newPolicy(t, quietPolicy)
 	name := unique(t)
 	run := fmt.Sprintf("docker run --rm -it --name %s --network none -v %s:/policy.yaml:ro %s /.limpet/microenforcer run --policy /policy.yaml --events none -- sh", name, p, busyImage)
 	// script(1) gives docker a terminal; the shell is interactive in it.
@@ -150,7 +149,7 @@ func TestDockerTerminal(t *testing.T) {
 
 func TestDockerOrphansAndStatus(t *testing.T) {
 	buildImages(t)
-	p := writePolicy(t, filepath.Join(t.TempDir(), "p.yaml"), "    deniedExecutables: {mode: enforce, paths: [/nowhere]}\n    mounts: {mode: audit}\n    namespaces: {mode: enforce}\n    drift: {mode: audit}\n")
+	p := newPolicy(t, "    deniedExecutables: {mode: enforce, paths: [/nowhere]}\n    mounts: {mode: audit}\n    namespaces: {mode: enforce}\n    drift: {mode: audit}\n")
 	c := detached(t, nil, p, "sh", "-c", "for i in $(seq 200); do (sleep 0.1 &); done; sleep 60")
 	time.Sleep(time.Second)
 	if out := must(t, "exec", c, "sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null | grep -c ' Z ' || true"); out != "0" {

@@ -4,7 +4,6 @@ package microenforcer_test
 
 import (
 	"encoding/json"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -61,6 +60,7 @@ func TestDockerStatusIsTrue(t *testing.T) {
 	buildImages(t)
 	for _, h := range hosts {
 		t.Run(h.name, func(t *testing.T) {
+			t.Parallel()
 			flags := slices.Clone(h.flags)
 			if h.mask != "" {
 				flags = append(flags, "--security-opt", "seccomp="+profile(t, h.mask))
@@ -69,7 +69,7 @@ func TestDockerStatusIsTrue(t *testing.T) {
 			for _, cases := range [][]attackCase{together, alone} {
 				for _, mode := range []string{"audit", "enforce"} {
 					controls, command, order := compose(cases, mode, dockerPeer, dockerPeer)
-					policyFile := writePolicy(t, filepath.Join(t.TempDir(), "p.yaml"), controls)
+					policyFile := newPolicy(t, controls)
 					rung, said := statusIn(t, flags, policyFile)
 					if rung != h.rung {
 						t.Errorf("rung %s, want %s", rung, h.rung)

@@ -4,7 +4,6 @@ package microenforcer_test
 
 import (
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -18,18 +17,17 @@ const (
 // container that the other engine is held to.
 func TestDockerTracedShapes(t *testing.T) {
 	buildImages(t)
-	policyFile := filepath.Join(t.TempDir(), "p.yaml")
 	for _, s := range append([]shape{{name: "root"}}, shapes[:3]...) {
 		s.flags = append([]string{"--security-opt", "seccomp=" + profile(t, noListener)}, s.flags...)
 		s.bare, s.weaker = true, true
-		t.Run(s.name, func(t *testing.T) { attackAll(t, s, policyFile) })
+		t.Run(s.name, func(t *testing.T) { attackAll(t, s) })
 	}
 }
 
 // Who prefers no workload to a weaker engine says so, and is told why.
 func TestDockerMinimumRung(t *testing.T) {
 	buildImages(t)
-	policy := writePolicy(t, filepath.Join(t.TempDir(), "p.yaml"), "    namespaces: {mode: enforce}\n")
+	policy := newPolicy(t, "    namespaces: {mode: enforce}\n")
 	for _, tt := range []struct {
 		name, mask, rung, says string
 		code                   int
@@ -40,6 +38,7 @@ func TestDockerMinimumRung(t *testing.T) {
 		{"nonsense", busyListener, "D", "cannot use minimum rung", 125},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			r := finish(t, exec.Command("docker", "run", "--rm", "--network", "none", "--security-opt", "seccomp="+profile(t, tt.mask), "-v", policy+":/policy.yaml:ro",
 				scratchImage, "/.limpet/microenforcer", "run", "--policy", "/policy.yaml", "--minimum-rung", tt.rung, "--", "/tmp/attack", "echo", "app-ran"), "")
 			if r.code != tt.code || !strings.Contains(r.err, tt.says) || r.has("app-ran") != (tt.code == 0) {

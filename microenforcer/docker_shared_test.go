@@ -17,17 +17,23 @@ import (
 // else (pidMode: task, shareProcessNamespace).
 var sharedShapes = []string{"of the first", "of a pause container"}
 
+// pausing starts a container that does nothing, and gives its name.
+func pausing(t *testing.T) string {
+	name := unique(t)
+	must(t, "run", "-d", "--name", name, "--network", "none", scratchImage, "/tmp/attack", "sleep", "300s")
+	return name
+}
+
 // Each enforcer in a shared pid namespace minds its own container: its
 // workload, and who comes into it from outside.
 func TestDockerSharedPids(t *testing.T) {
 	buildImages(t)
-	p := writePolicy(t, filepath.Join(t.TempDir(), "p.yaml"), "    execSessions: {mode: enforce, allowedProcesses: [/tmp/apt-get]}\n    deniedExecutables: {mode: enforce, paths: [/tmp/other]}\n    processLimit: {mode: enforce, maxTasks: 100, watch: true}\n")
+	p := newPolicy(t, "    execSessions: {mode: enforce, allowedProcesses: [/tmp/apt-get]}\n    deniedExecutables: {mode: enforce, paths: [/tmp/other]}\n    processLimit: {mode: enforce, maxTasks: 100, watch: true}\n")
 	for _, where := range sharedShapes {
 		t.Run(where, func(t *testing.T) {
 			var flags []string
 			if where == "of a pause container" {
-				pause := unique(t)
-				must(t, "run", "-d", "--name", pause, "--network", "none", scratchImage, "/tmp/attack", "sleep", "300s")
+				pause := pausing(t)
 				flags = []string{"--pid=container:" + pause}
 			}
 			// Orphans of both workloads, and a denied program in each.
@@ -87,9 +93,8 @@ func TestDockerSharedPids(t *testing.T) {
 // code, leaves nothing behind, and a rule can stop the workload.
 func TestDockerNotFirst(t *testing.T) {
 	buildImages(t)
-	p := writePolicy(t, filepath.Join(t.TempDir(), "p.yaml"), "    deniedExecutables: {mode: enforce, response: stopContainer, paths: [/tmp/other]}\n")
-	pause := unique(t)
-	must(t, "run", "-d", "--name", pause, "--network", "none", scratchImage, "/tmp/attack", "sleep", "300s")
+	p := newPolicy(t, "    deniedExecutables: {mode: enforce, response: stopContainer, paths: [/tmp/other]}\n")
+	pause := pausing(t)
 	for name, flags := range map[string][]string{"docker init": {"--init"}, "shared": {"--pid=container:" + pause}, "PID 1": nil} {
 		t.Run(name, func(t *testing.T) {
 			c := detached(t, flags, p, "sh", "-c", "(sleep 77 &); for i in $(seq 50); do (true &); done; sleep 1; exit 9")
@@ -117,13 +122,13 @@ func TestDockerNotFirst(t *testing.T) {
 // everybody, to groups, through descriptors that signal their owner.
 func TestDockerKillAttempts(t *testing.T) {
 	buildImages(t)
-	p := writePolicy(t, filepath.Join(t.TempDir(), "p.yaml"), quietPolicy)
-	pause := unique(t)
-	must(t, "run", "-d", "--name", pause, "--network", "none", scratchImage, "/tmp/attack", "sleep", "300s")
+	p := newPolicy(t, quietPolicy)
+	pause := pausing(t)
 	for name, flags := range map[string][]string{
 		"PID 1": nil, "docker init": {"--init"}, "shared": {"--pid=container:" + pause}, "uid 1000": {"--init", "--user", "1000"}, "SYS_PTRACE": {"--init", "--cap-add", "SYS_PTRACE"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := container(t, busyImage, shape{flags: flags}, p, nil, "/tmp/attack", "hurt", "32")
 			if r.code != 0 || !r.has("worked hurt") || !r.has("took effect: 0 ") {
 				t.Error(r.brief())
@@ -140,9 +145,8 @@ func TestDockerKillAttempts(t *testing.T) {
 // open a file.
 func TestDockerEnforcerKilled(t *testing.T) {
 	buildImages(t)
-	p := writePolicy(t, filepath.Join(t.TempDir(), "p.yaml"), quietPolicy+"    outbound: {mode: enforce, deny: [{cidrs: [192.0.2.1/32]}]}\n")
-	pause := unique(t)
-	must(t, "run", "-d", "--name", pause, "--network", "none", scratchImage, "/tmp/attack", "sleep", "300s")
+	p := newPolicy(t, quietPolicy+"    outbound: {mode: enforce, deny: [{cidrs: [192.0.2.1/32]}]}\n")
+	pause := pausing(t)
 	for name, flags := range map[string][]string{"PID 1": nil, "docker init": {"--init"}, "shared": {"--pid=container:" + pause}, "uid 1000": {"--init", "--user", "1000"}} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -208,11 +212,11 @@ func enforcerOf(t *testing.T, c string) int {
 // token is nowhere to be read.
 func TestDockerSecretsStayHidden(t *testing.T) {
 	buildImages(t)
-	p := writePolicy(t, filepath.Join(t.TempDir(), "p.yaml"), quietPolicy)
-	pause := unique(t)
-	must(t, "run", "-d", "--name", pause, "--network", "none", scratchImage, "/tmp/attack", "sleep", "300s")
+	p := newPolicy(t, quietPolicy)
+	pause := pausing(t)
 	for name, flags := range map[string][]string{"PID 1": nil, "docker init": {"--init"}, "shared": {"--pid=container:" + pause}, "uid 1000": {"--init", "--user", "1000"}, "SYS_PTRACE": {"--init", "--cap-add", "SYS_PTRACE"}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			flags = append(flags, "-e", "LIMPET_JOIN_TOKEN=hunter2-env", "-e", "LIMPET_GATEWAY=")
 			r := container(t, busyImage, shape{flags: flags}, p, []string{"--token", "hunter2-argv"}, "/tmp/attack", "steal-token", "2retnuh")
 			if !r.has("nothing found") || r.has("found in") {

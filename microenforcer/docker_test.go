@@ -149,13 +149,15 @@ func container(t testing.TB, image string, s shape, policy string, flags []strin
 	return r
 }
 
+// Each attack in a container of its own, some at a time: most of what a
+// container's start takes is waiting.
 func TestDockerAttacks(t *testing.T) {
 	buildImages(t)
-	policyFile := filepath.Join(t.TempDir(), "p.yaml")
 	for _, tt := range attackCases {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			for _, mode := range []string{"audit", "enforce"} {
-				attackIn(t, shape{name: "root"}, tt, mode, policyFile)
+				attackIn(t, shape{name: "root"}, tt, mode)
 			}
 		})
 	}
@@ -165,21 +167,20 @@ func TestDockerAttacks(t *testing.T) {
 // one container.
 func TestDockerShapes(t *testing.T) {
 	buildImages(t)
-	policyFile := filepath.Join(t.TempDir(), "p.yaml")
 	for _, s := range shapes {
-		t.Run(s.name, func(t *testing.T) { attackAll(t, s, policyFile) })
+		t.Run(s.name, func(t *testing.T) { attackAll(t, s) })
 	}
 }
 
 // attackAll runs the whole corpus in one container of a shape, in enforce mode.
-func attackAll(t *testing.T, s shape, policyFile string) {
+func attackAll(t *testing.T, s shape) {
 	cases, controls, command := corpus(dockerPeer, "enforce")
 	for i, a := range command {
 		if s.scratch != "" {
 			command[i] = strings.Replace(a, "/tmp/dropped", s.scratch+"/dropped", 1)
 		}
 	}
-	writePolicy(t, policyFile, controls)
+	policyFile := newPolicy(t, controls)
 	r := container(t, scratchImage, s, policyFile, nil, command...)
 	missing := map[string]bool{}
 	if s.weaker {
@@ -220,10 +221,10 @@ func attackAll(t *testing.T, s shape, policyFile string) {
 	}
 }
 
-func attackIn(t *testing.T, s shape, tt attackCase, mode, policyFile string) {
+func attackIn(t *testing.T, s shape, tt attackCase, mode string) {
 	tt = tt.at(dockerPeer, mode)
+	policyFile := newPolicy(t, tt.controls)
 	if tt.masked {
-		writePolicy(t, policyFile, tt.controls)
 		r := container(t, scratchImage, s, policyFile, nil, append([]string{"/tmp/attack"}, tt.attack...)...)
 		if !r.has("errno 1 ") || len(r.of(tt.control)) != 0 {
 			t.Errorf("Docker's own profile was expected to refuse it unseen\n%s", r.brief())
@@ -231,7 +232,6 @@ func attackIn(t *testing.T, s shape, tt attackCase, mode, policyFile string) {
 		return
 	}
 	attackOnce(t, tt, mode, func(flags []string, command ...string) result {
-		writePolicy(t, policyFile, tt.controls)
 		r := container(t, scratchImage, s, policyFile, flags, command...)
 		if tt.control == "reverseShell" && mode == "audit" {
 			r.out += must(t, "logs", dockerNet+"-peer")

@@ -79,6 +79,12 @@ func writePolicy(t testing.TB, path, controls string) string {
 	return path
 }
 
+// newPolicy writes such a policy into a file of its own.
+func newPolicy(t testing.TB, controls string) string {
+	t.Helper()
+	return writePolicy(t, filepath.Join(t.TempDir(), "p.yaml"), controls)
+}
+
 // writeManifest writes the drift manifest of files; the map gives the path
 // inside the image for each file on disk.
 func writeManifest(t testing.TB, path string, files map[string]string) string {

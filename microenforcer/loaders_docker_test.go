@@ -95,9 +95,9 @@ var loaderShapes = []shape{
 
 func TestDockerLoaders(t *testing.T) {
 	loader := buildDynamic(t)
-	policyFile := filepath.Join(t.TempDir(), "p.yaml")
 	for _, s := range loaderShapes {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			cases := slices.Clone(loaderCases)
 			for _, tt := range mapCases {
 				l := tt.loader("/tmp/maps")
@@ -116,12 +116,11 @@ func TestDockerLoaders(t *testing.T) {
 						continue
 					}
 					tt := tt.at(mode, loader)
-					writePolicy(t, policyFile, tt.controls)
 					command := append([]string{"/tmp/attack"}, tt.attack...)
 					if s.drops {
 						command = append([]string{"/tmp/attack", "drop-to", "1000"}, command...)
 					}
-					tt.check(t, mode, alone(t, s, policyFile, command...))
+					tt.check(t, mode, alone(t, s, newPolicy(t, tt.controls), command...))
 					if t.Failed() {
 						t.Fatal(tt.name)
 					}

@@ -15,7 +15,7 @@ import (
 )
 
 // bootLimit ends a machine that hangs.
-const bootLimit = 8 * time.Minute
+const bootLimit = 12 * time.Minute
 
 // run runs one command of the host.
 func run(t *testing.T, cmd *exec.Cmd) {
@@ -25,44 +25,40 @@ func run(t *testing.T, cmd *exec.Cmd) {
 	}
 }
 
+// bundles holds what the machines of an architecture run, once built.
+var bundles = map[string]map[string]file{}
+
 // programs builds what a machine runs, by its path there.
-func programs(t *testing.T, m machine) map[string]file {
+func programs(t *testing.T, m machine, dir string) map[string]file {
 	t.Helper()
-	dir := t.TempDir()
+	if files, ok := bundles[m.arch]; ok {
+		return files
+	}
 	files := map[string]file{}
 	add := func(name string) string {
-		p := filepath.Join(dir, name)
+		p := filepath.Join(dir, m.arch+"-"+name)
 		files["/t/"+name] = file{mode: modeFile | 0o755, from: p}
 		return p
 	}
-	build := func(name string, args ...string) {
-		cmd := exec.Command("go", append(args, "-trimpath", "-ldflags=-s -w", "-o", add(name))...)
+	for _, b := range []struct{ name, pkg, args string }{
+		{"microenforcer", "./microenforcer/cmd/microenforcer", "build"},
+		{"attack", "./microenforcer/testdata/attack", "build"},
+		{"microenforcer.test", "./microenforcer", "test -c -tags=kernel"},
+		{"notify.test", "./internal/intercept/notify", "test -c -tags=kernel"},
+		{"supervise.test", "./microenforcer/supervise", "test -c -tags=kernel"},
+	} {
+		cmd := exec.Command("go", append(strings.Fields(b.args), "-trimpath", "-ldflags=-s -w", "-o", add(b.name), b.pkg)...)
 		cmd.Dir = root
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+m.arch)
-		switch name {
-		case "microenforcer":
-			cmd.Args = append(cmd.Args, "./microenforcer/cmd/microenforcer")
-		case "attack":
-			cmd.Args = append(cmd.Args, "./microenforcer/testdata/attack")
-		case "microenforcer.test":
-			cmd.Args = append(cmd.Args, "./microenforcer")
-		case "notify.test":
-			cmd.Args = append(cmd.Args, "./internal/intercept/notify")
-		case "supervise.test":
-			cmd.Args = append(cmd.Args, "./microenforcer/supervise")
-		}
 		run(t, cmd)
-	}
-	build("microenforcer", "build")
-	build("attack", "build")
-	for _, p := range []string{"microenforcer.test", "notify.test", "supervise.test"} {
-		build(p, "test", "-c", "-tags", "kernel")
 	}
 	attackers, _ := filepath.Glob(filepath.Join(root, "internal/intercept/notify/testdata/*.c"))
 	for _, src := range append(attackers, "testdata/echo.c") {
 		run(t, exec.Command(m.gcc, "-O2", "-static", "-pthread", "-o", add(strings.TrimSuffix(filepath.Base(src), ".c")), src))
 	}
 	files["/bin/echo"] = files["/t/echo"]
+	files["/t/all.yaml"] = file{mode: modeFile | 0o644, data: []byte(governed)}
+	bundles[m.arch] = files
 	return files
 }
 
@@ -80,13 +76,16 @@ func testStep(name, binary, run string) step {
 	return step{name, "cd /tmp; export LIMPET_RACE_ROUNDS=150; /t/" + binary + " -test.short -test.v -test.timeout 400s -test.run '" + run + "'"}
 }
 
+// TestKernels boots as many machines at once as there are processors: each
+// uses little more than one.
 func TestKernels(t *testing.T) {
+	dir := t.TempDir()
 	for _, m := range machines {
 		t.Run(m.name, func(t *testing.T) {
-			files := programs(t, m)
+			files := programs(t, m, dir)
+			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), bootLimit)
 			defer cancel()
-			files["/t/all.yaml"] = file{mode: modeFile | 0o644, data: []byte(governed)}
 			// Under scope 1, Ubuntu's, only an ancestor may attach: the enforcer is one.
 			steps := []step{{"Yama", fmt.Sprintf("echo %d >/proc/sys/kernel/yama/ptrace_scope && echo '--- PASS'", m.yama)}}
 			for _, b := range tests {
