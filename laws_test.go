@@ -21,7 +21,7 @@ type law struct {
 	except []string // folders or imports to which it does not apply
 }
 
-var words = []string{"internal/version", "internal/tenant", "internal/workload", "internal/action", "internal/event", "internal/policy", "internal/secret", "internal/glob", "internal/addrset", "internal/reputation"}
+var words = []string{"internal/version", "internal/tenant", "internal/workload", "internal/action", "internal/event", "internal/policy", "internal/glob", "internal/addrset", "internal/reputation"}
 
 var laws = []law{
 	{

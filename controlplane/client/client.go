@@ -14,6 +14,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/limpet-security/limpet/internal/version"
 )
 
 // maxAnswer bounds an answer, in bytes.
@@ -121,6 +123,7 @@ func (c *Client) Do(ctx context.Context, method, path, match string, in, out any
 	}
 	req.Header.Set("Authorization", "Bearer "+c.token)
 	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "limpet/"+version.Version)
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}

@@ -28,19 +28,25 @@ type connection struct {
 func (c *connection) flags(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&c.Server, "server", "", "control plane `URL` (or LIMPET_SERVER, or server in ~/.config/limpet/config.yaml)")
-	fl.StringVar(&c.tokenFile, "api-token-file", "", "`FILE` with an API token (or LIMPET_TOKEN, or token in the file)")
+	fl.StringVar(&c.tokenFile, "api-token-file", "", "`FILE` with an API token (or LIMPET_API_TOKEN_FILE, or the token in LIMPET_TOKEN or in the file)")
 	fl.StringVar(&c.CAFile, "ca-file", "", "`FILE` with the CA to trust (or LIMPET_CA_FILE, or caFile in the file)")
 }
 
 // client takes each setting from its flag, else the environment, else the
 // user's file.
 func (c *connection) client() (*client.Client, error) {
+	if c.tokenFile == "" {
+		c.tokenFile = os.Getenv("LIMPET_API_TOKEN_FILE")
+	}
 	if c.tokenFile != "" {
 		b, err := readBounded(c.tokenFile, 4096)
 		if err != nil {
 			return nil, fmt.Errorf("cannot read API token: %w", err)
 		}
 		c.Token = strings.TrimSpace(string(b))
+		if c.Token == "" || strings.ContainsAny(c.Token, " \t\r\n") {
+			return nil, fmt.Errorf("cannot read API token: %s does not hold one token", c.tokenFile)
+		}
 	}
 	file, err := userFile()
 	if err != nil {
@@ -61,6 +67,9 @@ func (c *connection) client() (*client.Client, error) {
 	}
 	if c.Server == "" {
 		return nil, &UsageError{errors.New("no control plane is named: use --server, LIMPET_SERVER or ~/.config/limpet/config.yaml")}
+	}
+	if c.Token == "" {
+		return nil, &UsageError{errors.New("no API token is given: use --api-token-file, LIMPET_API_TOKEN_FILE, LIMPET_TOKEN or ~/.config/limpet/config.yaml (the console makes tokens under Settings)")}
 	}
 	return client.New(client.Config{Server: c.Server, Token: c.Token, CAFile: c.CAFile})
 }

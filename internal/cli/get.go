@@ -18,6 +18,9 @@ func GetCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get KIND [NAME]",
 		Short: "Write policies, enforcer groups or reputation lists as documents that apply takes",
+		Long: `Write policies (KIND policy or policies), enforcer groups (group or groups) or
+reputation lists (list or lists): one as the document that apply takes, or the
+names of all.`,
 		Example: `  limpet get policies
   limpet get policy default -o yaml > default.yaml
   limpet get groups -o yaml
@@ -57,8 +60,18 @@ func GetCommand() *cobra.Command {
 			return writeDocuments(cmd, docs, output)
 		},
 	}
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		switch kind, err := client.Kind(strings.ToLower(strings.Join(args, " "))); {
+		case len(args) == 0:
+			return []string{"policies", "groups", "lists", "policy", "group", "list"}, cobra.ShellCompDirectiveNoFileComp
+		case err == nil:
+			return conn.names(cmd.Context(), kind)
+		}
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
 	conn.flags(cmd)
 	cmd.Flags().StringVarP(&output, "output", "o", "", "yaml or name (default: yaml for one object, name for all)")
+	choices(cmd, "output", "yaml", "name")
 	return cmd
 }
 

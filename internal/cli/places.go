@@ -31,6 +31,7 @@ func (f *placeFlags) add(cmd *cobra.Command, output string) {
 	fl := cmd.Flags()
 	fl.StringVarP(&f.output, "output", "o", "", output)
 	fl.StringArrayVar(&f.platforms, "platform", nil, "`OS/ARCH` to take of an index, e.g. linux/amd64 (repeatable; default: all that are supported)")
+	choices(cmd, "platform", "linux/amd64", "linux/arm64")
 	fl.BoolVar(&f.insecure, "insecure-registry", false, "speak plain HTTP to registries; for tests")
 	fl.BoolVar(&f.json, "json", false, "print a JSON summary")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing but errors and warnings")

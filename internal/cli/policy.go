@@ -19,8 +19,10 @@ func PolicyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
 		Short: "Learn a policy from what workloads do, try one before it is enforced, see what each platform can do",
-		Args:  noArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: `  limpet policy learn --group shop -o shop.yaml
+  limpet policy simulate --group shop -f shop.yaml`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(policyLearn(), policySimulate(), policyPlatforms())
 	return cmd
@@ -130,6 +132,7 @@ covered. Nothing is changed on the server.`,
 	conn.flags(cmd)
 	when.flags(cmd)
 	cmd.Flags().StringVar(&group, "group", "", "`GROUP` that has learned")
+	conn.group(cmd, "group")
 	cmd.Flags().StringVarP(&out, "output", "o", "", "`FILE` to write (default: standard output)")
 	cmd.Flags().StringVar(&name, "name", "", "`NAME` of the policy (default: GROUP-learned)")
 	cmd.Flags().StringVar(&workload, "workload", "", "one workload only, by its image `DIGEST`")
@@ -224,6 +227,7 @@ denied.`,
 	conn.flags(cmd)
 	when.flags(cmd)
 	cmd.Flags().StringVar(&group, "group", "", "`GROUP` whose past is tried")
+	conn.group(cmd, "group")
 	cmd.Flags().StringVarP(&file, "file", "f", "", "`FILE` with the policy, or - for standard input (default: the group's policies)")
 	cmd.Flags().StringVar(&workload, "workload", "", "one workload only, by its image `DIGEST`")
 	return cmd

@@ -50,14 +50,14 @@ they report to, and answers what ran, what was blocked, and why.`,
 func Main(ctx context.Context, args []string, stderr io.Writer) int {
 	root := Root()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return ExitOK
 	}
 	fmt.Fprintf(stderr, "limpet: %v\n", err)
 	var usage *UsageError
 	if errors.As(err, &usage) {
-		fmt.Fprintf(stderr, "Run 'limpet --help' for usage.\n")
+		fmt.Fprintf(stderr, "Run '%s --help' for usage.\n", cmd.CommandPath())
 		return ExitUsage
 	}
 	return ExitFailure

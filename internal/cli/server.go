@@ -75,6 +75,7 @@ A flag wins over the environment, the environment over the file.`,
 	fl.StringVar(&f.SetupCodeFile, "setup-code-file", "", "write the setup code to this file as well (mode 0600)")
 	fl.BoolVar(&f.JSON, "print-json", false, "print addresses and setup code as one line of JSON")
 	fl.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	choices(cmd, "log-level", "debug", "info", "warn", "error")
 	fl.BoolVar(&f.logJSON, "log-json", false, "write the log as JSON")
 	fl.StringVar(&f.config, "config", "", "file with these settings (YAML)")
 	return cmd

@@ -2,10 +2,13 @@ package cli
 
 import (
 	"crypto/ed25519"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -31,9 +34,7 @@ type wrapFlags struct {
 	signingKey string
 	mode       string
 	onNoPolicy string
-	server     string
-	tokenFile  string
-	caFile     string
+	conn       connection
 	group      string
 	labels     []string
 	enforcers  []string
@@ -62,11 +63,10 @@ Credentials for registries come from the Docker configuration and, for ECR,
 Artifact Registry and ACR, from the cloud's own means. A tag is resolved to a
 digest once. Of an index, every linux/amd64 and linux/arm64 image is wrapped.
 
-Without --server the policy travels in the image alone: the default policy or
+Without --group the policy travels in the image alone: the default policy or
 --policy, signed with a key that is made for this image and thrown away (or
---signing-key). With --server the identity and policy of an enforcer group are
-fetched from the control plane; LIMPET_SERVER, LIMPET_API_TOKEN_FILE and
-LIMPET_CA_FILE stand in for flags that are not given.`,
+--signing-key). With --group the identity and policy of an enforcer group are
+fetched from the control plane.`,
 		Example: `  # An image in a registry, every platform, in audit mode with the default policy
   limpet wrap registry.example.com/shop/web:1.4 -o registry.example.com/shop/web:1.4-limpet
 
@@ -111,10 +111,11 @@ func (f *wrapFlags) addIdentity(cmd *cobra.Command) {
 	fl.StringVar(&f.signingKey, "signing-key", "", "Ed25519 key `FILE` (PKCS #8 PEM) that signs the local policy (default: a throw-away key)")
 	fl.StringVar(&f.mode, "mode", "audit", "what the local policy does: audit or enforce")
 	fl.StringVar(&f.onNoPolicy, "on-no-policy", workload.NoPolicyAudit, "what the enforcer does without a valid policy: audit or refuse")
-	fl.StringVar(&f.server, "server", "", "control plane `URL` to fetch the identity from")
-	fl.StringVar(&f.tokenFile, "api-token-file", "", "`FILE` with an API token of the control plane")
-	fl.StringVar(&f.caFile, "ca-file", "", "PEM `FILE` of the CA of the control plane's certificate (default: the system's CAs)")
-	fl.StringVar(&f.group, "group", "", "`NAME` of the enforcer group")
+	f.conn.flags(cmd)
+	fl.StringVar(&f.group, "group", "", "`NAME` of the enforcer group of a control plane, whose identity and policy are taken")
+	f.conn.group(cmd, "group")
+	choices(cmd, "mode", "audit", "enforce")
+	choices(cmd, "on-no-policy", workload.NoPolicyAudit, workload.NoPolicyRefuse)
 	fl.StringArrayVar(&f.labels, "label", nil, "`KEY=VALUE` label of the workload (repeatable)")
 	fl.StringArrayVar(&f.enforcers, "enforcer", nil, "MicroEnforcer `FILE` to use instead of the built-in one (repeatable, one an architecture)")
 }
@@ -122,7 +123,6 @@ func (f *wrapFlags) addIdentity(cmd *cobra.Command) {
 // check refuses command lines that cannot mean anything.
 func (f *wrapFlags) check(args []string) error {
 	usage := func(format string, a ...any) error { return &UsageError{fmt.Errorf(format, a...)} }
-	f.fromEnvironment()
 	switch {
 	case f.dockerfile && len(args) > 1, !f.dockerfile && len(args) != 1:
 		return usage("want one SOURCE, got %d arguments", len(args))
@@ -147,37 +147,16 @@ func (f *wrapFlags) checkIdentity(args []string) error {
 		return usage("--mode %q: want audit or enforce", f.mode)
 	case f.onNoPolicy != workload.NoPolicyAudit && f.onNoPolicy != workload.NoPolicyRefuse:
 		return usage("--on-no-policy %q: want audit or refuse", f.onNoPolicy)
-	case f.server != "" && f.group == "":
-		return usage("--server needs --group")
-	case f.server != "" && f.tokenFile == "" && (!f.dockerfile || f.context != ""):
-		return usage("--server needs --api-token-file (or %s)", envName("api-token-file"))
-	case f.server == "" && (f.tokenFile != "" || f.group != "" || f.caFile != ""):
-		return usage("--api-token-file, --group and --ca-file belong to --server")
-	case f.server != "" && (len(f.policies) > 0 || f.signingKey != ""):
-		return usage("with --server the policy comes from the group; --policy and --signing-key do not go with it")
+	case f.group == "" && (f.conn.Server != "" || f.conn.tokenFile != "" || f.conn.CAFile != ""):
+		return usage("--server, --api-token-file and --ca-file say where a group is: give --group")
+	case f.group != "" && (len(f.policies) > 0 || f.signingKey != ""):
+		return usage("with --group the policy comes from the control plane; --policy and --signing-key do not go with it")
 	}
 	_, err := parseWrapLabels(f.labels)
 	if err != nil {
 		return &UsageError{err}
 	}
 	return f.placeFlags.check(args)
-}
-
-// fromEnvironment fills what says how to reach a control plane, once the
-// command line says that one is meant.
-func (f *wrapFlags) fromEnvironment() {
-	fill := func(into *string, flag string) {
-		if *into == "" {
-			*into = os.Getenv(envName(flag))
-		}
-	}
-	if f.group != "" {
-		fill(&f.server, "server")
-	}
-	if f.server != "" {
-		fill(&f.tokenFile, "api-token-file")
-		fill(&f.caFile, "ca-file")
-	}
 }
 
 func (f *wrapFlags) run(cmd *cobra.Command, source string) error {
@@ -225,10 +204,16 @@ func (f *wrapFlags) identity(cmd *cobra.Command) (wrap.Identity, error) {
 	if err != nil {
 		return wrap.Identity{}, err
 	}
-	if f.server != "" {
-		id, err := wrap.Server{
-			URL: f.server, TokenFile: f.tokenFile, CAFile: f.caFile, Group: f.group, UserAgent: imageUserAgent(),
-		}.Identity(cmd.Context())
+	if f.group != "" {
+		c, err := f.conn.client()
+		if err != nil {
+			return wrap.Identity{}, err
+		}
+		var answer json.RawMessage
+		if _, err := c.Do(cmd.Context(), http.MethodGet, "/groups/"+url.PathEscape(f.group)+"/embed", "", nil, &answer); err != nil {
+			return wrap.Identity{}, fmt.Errorf("cannot fetch group %q: %w", f.group, err)
+		}
+		id, err := wrap.ParseEmbed(answer)
 		if err != nil {
 			return wrap.Identity{}, err
 		}

@@ -36,11 +36,7 @@ DEST is one of
 			if f.output == "" {
 				return &UsageError{fmt.Errorf("where to? give -o DEST")}
 			}
-			f.fromEnvironment()
-			if err := f.checkIdentity(args); err != nil {
-				return err
-			}
-			return f.placeFlags.check(args)
+			return f.checkIdentity(args)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.runCarrier(cmd) },
 	}

@@ -2,10 +2,7 @@ package drift
 
 import (
 	"crypto/sha256"
-	"fmt"
 	"io"
-
-	"github.com/limpet-security/limpet/internal/workload"
 )
 
 // Reader hashes and classifies what is read through it, for building a
@@ -44,19 +41,4 @@ func (r *Reader) Entry(path string, mode uint32) (Entry, bool) {
 	e := Entry{Path: path, Kind: kind, Mode: mode}
 	r.h.Sum(e.Digest[:0])
 	return e, true
-}
-
-// Sum hashes a stream of at most MaxFile bytes.
-func Sum(r io.Reader) (workload.Digest, error) {
-	h := sha256.New()
-	n, err := io.Copy(h, io.LimitReader(r, MaxFile+1))
-	if err != nil {
-		return workload.Digest{}, fmt.Errorf("cannot hash: %w", err)
-	}
-	if n > MaxFile {
-		return workload.Digest{}, fmt.Errorf("cannot hash: %w", ErrTooLarge)
-	}
-	var d workload.Digest
-	h.Sum(d[:0])
-	return d, nil
 }

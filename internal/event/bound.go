@@ -47,29 +47,8 @@ func Text(s string, max int) string {
 	return s
 }
 
-// Args hides secrets in a command line and cuts it to the bounds.
-func Args(args []string) (out []string, truncated bool) {
-	if len(args) > MaxArgs {
-		args, truncated = args[:MaxArgs], true
-	}
-	out = Redact(args)
-	room := MaxArgBytes
-	for i := range out {
-		max := min(MaxArg, room)
-		if max < len(ellipsis) {
-			return out[:i], true
-		}
-		if len(out[i]) > max {
-			truncated = true
-		}
-		out[i] = Text(out[i], max)
-		room -= len(out[i])
-	}
-	return out, truncated
-}
-
 // Bound cuts every part of an event to its bounds and makes every text valid
-// UTF-8. Arguments are expected to have gone through Args.
+// UTF-8. Arguments are expected to have gone through Redact.
 func Bound(e *eventpb.Event) {
 	text := func(s *string, max int) { *s = Text(*s, max) }
 	for _, s := range []*string{&e.Id, &e.BootId, &e.Control, &e.Policy, &e.Technique} {

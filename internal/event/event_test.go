@@ -129,25 +129,6 @@ func TestText(t *testing.T) {
 	}
 }
 
-func TestArgs(t *testing.T) {
-	out, truncated := Args([]string{"app", "--password", "hunter2"})
-	if truncated || out[2] != Hidden {
-		t.Errorf("%q %v", out, truncated)
-	}
-	in := make([]string, 1000)
-	for i := range in {
-		in[i] = strings.Repeat("a", 5000)
-	}
-	out, truncated = Args(in)
-	total := 0
-	for _, a := range out {
-		total += len(a)
-	}
-	if !truncated || total > MaxArgBytes || len(out) > MaxArgs {
-		t.Errorf("%d arguments, %d bytes, truncated %v", len(out), total, truncated)
-	}
-}
-
 func BenchmarkRedactHostile(b *testing.B) {
 	args := make([]string, 16)
 	for i := range args {

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 
@@ -129,17 +128,5 @@ func writeString(b *bytes.Buffer, s string) error {
 		return err
 	}
 	b.Truncate(b.Len() - 1) // Encode ends with a newline
-	return nil
-}
-
-// WriteJSON writes an event as one line.
-func WriteJSON(w io.Writer, e *eventpb.Event) error {
-	data, err := JSON(e)
-	if err != nil {
-		return err
-	}
-	if _, err := w.Write(append(data, '\n')); err != nil {
-		return fmt.Errorf("cannot write event: %w", err)
-	}
 	return nil
 }

@@ -52,9 +52,6 @@ func Registry() []ControlInfo {
 // ExceptionFields describes the keys of an exception.
 func ExceptionFields() []FieldInfo { return describe(reflect.TypeFor[Exception](), true) }
 
-// ScopeFields describes the keys of a scope.
-func ScopeFields() []FieldInfo { return describe(reflect.TypeFor[Scope](), true) }
-
 func describe(t reflect.Type, available bool) []FieldInfo {
 	var out []FieldInfo
 	for _, f := range fieldsOf(t).list {

@@ -3,7 +3,6 @@
 package notify
 
 import (
-	"fmt"
 	"net"
 	"os/exec"
 	"path/filepath"
@@ -122,7 +121,7 @@ func BenchmarkRedis(b *testing.B) {
 	}
 	b.ReportMetric(median(protected)/median(plain), "ratio")
 	b.ReportMetric(median(plain), "plain/s")
-	b.Log(fmt.Sprintf("plain %v protected %v", plain, protected))
+	b.Logf("plain %v protected %v", plain, protected)
 }
 
 func median(v []float64) float64 {

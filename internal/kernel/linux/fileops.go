@@ -28,14 +28,6 @@ const (
 	ResolveBeneath = unix.RESOLVE_BENEATH
 )
 
-// Call is a raw system call that may block.
-func Call(nr uintptr, args ...uintptr) (int, syscall.Errno) {
-	var a [6]uintptr
-	copy(a[:], args)
-	r, _, e := syscall.Syscall6(nr, a[0], a[1], a[2], a[3], a[4], a[5])
-	return int(r), e
-}
-
 // OpenMode is open with O_CLOEXEC added and a mode.
 func OpenMode(dir int, path string, flags int, mode uint32) (int, error) {
 	return unix.Openat(dir, path, flags|unix.O_CLOEXEC, mode)

@@ -116,9 +116,6 @@ func Tgkill(pid, tid int, sig syscall.Signal) error {
 	return errnoErr(e)
 }
 
-// Kill sends sig to a process.
-func Kill(pid int, sig syscall.Signal) error { return syscall.Kill(pid, sig) }
-
 // PidfdOpen opens a process; EINVAL or ENOENT for a thread that is not a leader.
 func PidfdOpen(pid int) (int, error) { return unix.PidfdOpen(pid, 0) }
 
