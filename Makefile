@@ -22,6 +22,7 @@ UI_FILES := $(shell git ls-files -co --exclude-standard $(UI) 2>/dev/null | grep
 PAYLOAD  := $(foreach a,$(ARCHES),layers/payload/bin/microenforcer-linux-$(a))
 TAGS     := kernel docker postgres browser
 SOAK_FOR ?= 20m
+BENCH    ?= ./internal/... ./layers/... ./controlplane/... ./microenforcer/... ./infra/bench
 comma    := ,
 empty    :=
 space    := $(empty) $(empty)
@@ -67,12 +68,12 @@ check: $(UI)/node_modules/.installed ## format, vet, static analysis, race detec
 	cd $(UI) && npm run --silent check
 	CGO_ENABLED=1 go test -race ./...
 
-bench: build ## benchmarks; every figure beside the program it is compared with
-	$(AS_ROOT) go test -run '^$$' -bench . -benchtime 300ms -p 1 -tags '$(subst $(space),$(comma),$(TAGS))' ./internal/... ./layers/... ./controlplane/... ./microenforcer/... ./infra/bench
+bench: build ## benchmarks, then each goal beside its figure, and the peers (BENCH=./infra/bench: only whole programs)
+	$(AS_ROOT) go test -run '^$$' -bench . -benchtime 300ms -timeout 60m -p 1 -tags '$(subst $(space),$(comma),$(TAGS))' $(BENCH) | go run ./infra/bench/summary
 
 soak: build ## long races, storms and load (hours; SOAK_FOR=20m is the length of the long run)
 	LIMPET_SOAK=1 LIMPET_RACE_ROUNDS=1000000 $(AS_ROOT) go test -count=1 -p 1 -timeout 120m -tags '$(subst $(space),$(comma),$(TAGS))' ./internal/intercept/... ./microenforcer/...
-	LIMPET_SOAK=1 LIMPET_SOAK_FOR=$(SOAK_FOR) $(AS_ROOT) go test -count=1 -v -timeout 120m -tags kernel -run '^(TestSoak|TestTenMillionEvents)$$' ./infra/e2e
+	LIMPET_SOAK=1 LIMPET_SOAK_FOR=$(SOAK_FOR) $(AS_ROOT) go test -count=1 -v -timeout 0 -tags kernel -run '^(TestSoak|TestTenMillionEvents)$$' ./infra/e2e
 
 images: build ## container images: limpet (all in one) and limpet-gateway
 	docker build -q -t limpet:$(VERSION) -f infra/images/limpet.Dockerfile bin

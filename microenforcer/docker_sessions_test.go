@@ -4,6 +4,7 @@ package microenforcer_test
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -186,15 +187,20 @@ func TestDockerSessionsOfTheEnforcer(t *testing.T) {
 	must(t, "kill", c)
 }
 
-// S7: how long a program from outside lives before it is ended. The figures
-// are printed; the bound leaves room for a busy machine.
+// S7: how long a program from outside lives before it is ended: 25 sessions of
+// each user, 100 in `make soak`. The figures are printed; the bound leaves room
+// for a busy machine.
 func TestDockerSessionLatency(t *testing.T) {
 	buildImages(t)
 	p := newPolicy(t, "    execSessions: {mode: enforce}\n")
+	sessions := 25
+	if os.Getenv("LIMPET_SOAK") != "" {
+		sessions = 100
+	}
 	for _, user := range []string{"0", "1000"} {
-		c := detached(t, nil, p, "/tmp/attack", "sleep", "300s")
+		c := detached(t, nil, p, "/tmp/attack", "sleep", "600s")
 		var lives []time.Duration
-		for range 25 {
+		for range sessions {
 			out, code := enter(t, c, user, "/tmp/attack", "beat")
 			if code != 137 {
 				t.Fatalf("code %d: %.300s", code, out)
@@ -205,7 +211,7 @@ func TestDockerSessionLatency(t *testing.T) {
 			lives = append(lives, time.Duration(us)*time.Microsecond)
 		}
 		slices.Sort(lives)
-		t.Logf("user %s: life of a session that is denied: median %v, p90 %v, longest of %d %v", user, lives[len(lives)/2], lives[len(lives)*9/10], len(lives), lives[len(lives)-1])
+		t.Logf("user %s: life of a session that is denied: median %v, p90 %v, p99 %v, longest of %d %v", user, lives[len(lives)/2], lives[len(lives)*9/10], lives[len(lives)*99/100], len(lives), lives[len(lives)-1])
 		if lives[len(lives)*9/10] > 100*time.Millisecond {
 			t.Errorf("user %s: %v", user, lives)
 		}

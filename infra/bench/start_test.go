@@ -46,15 +46,24 @@ func BenchmarkStart(b *testing.B) {
 		b.Run(p.name, func(b *testing.B) {
 			argv := protected(b, p.path, "x")
 			argv[slices.Index(argv, "--manifest")+1] = manifest(b, p.path)
-			var plain, guarded []time.Duration
-			for range 25 {
-				plain = append(plain, first(b, []string{p.path, "x"}))
-				guarded = append(guarded, first(b, argv))
+			own := []string{p.path, "x"}
+			ways := [][]string{own, argv, traced.argv(b, own), sandboxed.argv(b, own)}
+			took := make([][]time.Duration, len(ways))
+			const turns = 25
+			for range turns {
+				for i, w := range ways {
+					took[i] = append(took[i], first(b, w))
+				}
 			}
-			slices.Sort(plain)
-			slices.Sort(guarded)
-			b.ReportMetric(float64(plain[12].Microseconds()), "plain-us")
-			b.ReportMetric(float64(guarded[12].Microseconds()), "protected-us")
+			middle := make([]float64, len(ways))
+			for i := range ways {
+				slices.Sort(took[i])
+				middle[i] = float64(took[i][turns/2].Microseconds())
+			}
+			for i, name := range []string{"plain", "protected", traced.name, sandboxed.name} {
+				b.ReportMetric(middle[i], name+"-us")
+			}
+			b.ReportMetric(middle[1]-middle[0], "later-us")
 			b.ReportMetric(0, "ns/op")
 		})
 	}

@@ -101,14 +101,6 @@ var forms = []form{
 	{"protected", func(tb testing.TB, argv []string) []string { return protected(tb, argv...) }},
 }
 
-// traced is the peer that needs no privilege either: strace with its own
-// seccomp filter, on the calls that the enforcer governs, writing nothing.
-var traced = form{"strace", func(_ testing.TB, argv []string) []string {
-	return append([]string{"strace", "-f", "-qq", "--seccomp-bpf", "-e", "trace=" + governed, "-o", "/dev/null"}, argv...)
-}}
-
-const governed = "execve,execveat,socket,connect,bind,listen,sendmsg,sendmmsg,setuid,setgid,setgroups,unshare,mount,ptrace"
-
 // compare starts the server in each form and measures them in turn; it reports
 // the rates and, as the median of the rounds, each form's share of the first.
 func compare(b *testing.B, list []form, in func(testing.TB, []string) []string, server func(port int) []string, rate func(port int) float64) {
@@ -168,9 +160,10 @@ func rate(tb testing.TB, pattern *regexp.Regexp, argv ...string) float64 {
 var places = []struct {
 	name string
 	in   func(testing.TB, []string) []string
+	list []form // who is compared there
 }{
-	{"host", func(_ testing.TB, argv []string) []string { return argv }},
-	{"container", contained},
+	{"host", func(_ testing.TB, argv []string) []string { return argv }, slices.Concat(forms, peers)},
+	{"container", contained, forms},
 }
 
 // contained runs argv on this machine's files in a container with default
@@ -189,13 +182,13 @@ func contained(tb testing.TB, argv []string) []string {
 // BenchmarkRedis is redis-benchmark GET, 50 connections, no pipelining.
 func BenchmarkRedis(b *testing.B) {
 	for _, place := range places {
-		b.Run(place.name, func(b *testing.B) { benchmarkRedis(b, place.in) })
+		b.Run(place.name, func(b *testing.B) { benchmarkRedis(b, place.list, place.in) })
 	}
 }
 
-func benchmarkRedis(b *testing.B, in func(testing.TB, []string) []string) {
+func benchmarkRedis(b *testing.B, list []form, in func(testing.TB, []string) []string) {
 	re := regexp.MustCompile(`"GET","([0-9.]+)"`)
-	compare(b, forms, in, func(port int) []string {
+	compare(b, list, in, func(port int) []string {
 		return []string{"/usr/bin/redis-server", "--port", strconv.Itoa(port), "--save", "", "--appendonly", "no"}
 	}, func(port int) float64 {
 		return rate(b, re, "redis-benchmark", "-p", strconv.Itoa(port), "-t", "get", "-n", "60000", "-c", "50", "--csv")
@@ -213,16 +206,12 @@ func BenchmarkNginx(b *testing.B) {
 		{"close", []string{"-H", "Connection: close"}},
 	} {
 		for _, place := range places {
-			b.Run(load.name+"/"+place.name, func(b *testing.B) { benchmarkNginx(b, place.in, load.args) })
+			b.Run(load.name+"/"+place.name, func(b *testing.B) { benchmarkNginx(b, place.list, place.in, load.args) })
 		}
 	}
 }
 
-func benchmarkNginx(b *testing.B, in func(testing.TB, []string) []string, args []string) {
-	list := forms
-	if len(args) > 0 {
-		list = append(slices.Clone(forms), traced)
-	}
+func benchmarkNginx(b *testing.B, list []form, in func(testing.TB, []string) []string, args []string) {
 	compare(b, list, in, func(port int) []string { return nginx(b, port) }, func(port int) float64 { return wrk(b, port, "/page", args...) })
 }
 

@@ -1,0 +1,38 @@
+package main
+
+// goal is a bound on one figure of one benchmark.
+type goal struct {
+	name      string // in docs/GOALS.md
+	what      string
+	pkg       string // below the module
+	benchmark string // with its parts
+	metric    string
+	least     bool // the figure may not be smaller than bound; else not larger
+	bound     float64
+}
+
+const (
+	ofNotify = "internal/intercept/notify"
+	ofDrift  = "internal/drift"
+	ofMicro  = "microenforcer"
+	ofBench  = "infra/bench"
+)
+
+// goals are those that a benchmark shows; the others are held by tests.
+var goals = []goal{
+	{"S6", "remembered digest, ns", ofDrift, "BenchmarkRememberedDigest", "ns/op", false, 1e6},
+	{"S6", "first digest of 50 MB, ns", ofDrift, "BenchmarkFirstDigest50MB", "ns/op", false, 150e6},
+	{"P1", "notification, allowed, beside C", ofNotify, "BenchmarkNotification", "x", false, 1.3},
+	{"P3", "redis GET, host", ofBench, "BenchmarkRedis/host", "protected/plain", true, 0.98},
+	{"P3", "redis GET, containers", ofBench, "BenchmarkRedis/container", "protected/plain", true, 0.98},
+	{"P3", "nginx 1 KB keep-alive, host", ofBench, "BenchmarkNginx/keepalive/host", "protected/plain", true, 0.98},
+	{"P3", "nginx 1 KB keep-alive, containers", ofBench, "BenchmarkNginx/keepalive/container", "protected/plain", true, 0.98},
+	{"P3", "pgbench -S", ofBench, "BenchmarkPostgres", "protected/plain", true, 0.98},
+	{"P3", "Node HTTP", ofBench, "BenchmarkNode", "protected/plain", true, 0.98},
+	{"P3", "Python HTTP", ofBench, "BenchmarkPython", "protected/plain", true, 0.98},
+	{"P4", "git clone and C build, wall", ofBench, "BenchmarkWork/clone_and_build", "protected-wall-x", false, 1.12},
+	{"P5", "2,000 vfork and exec, processor", ofBench, "BenchmarkWork/spawn", "protected-cpu-x", false, 1.08},
+	{"P7", "ptrace engine, redis", ofMicro, "BenchmarkTraced/redis", "traced/plain", false, 2.0},
+	{"P7", "ptrace engine, spawn", ofMicro, "BenchmarkTraced/spawn", "traced/plain", false, 3.5},
+	{"P8", "first instruction later, us", ofBench, "BenchmarkStart/static", "later-us", false, 10_000},
+}
