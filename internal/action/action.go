@@ -65,6 +65,7 @@ type Exec struct {
 	Unverified    bool           // the object that will really run could not be looked at
 	Refs          []Ref          // what arguments and environment name beside it, if the judge wants them
 	Decoy         string         // variable whose false credential stands in the arguments; filled in by the judge
+	Relay         *Relay         // set when a shell hangs on the network through others, and only for that question
 	IDs           *IDs           // who runs it, if the judge wants it; nil: not known
 }
 

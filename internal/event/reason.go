@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"strconv"
-	"strings"
 
 	"github.com/limpet-security/limpet/internal/event/eventpb"
 	"github.com/limpet-security/limpet/internal/policy"
@@ -93,15 +92,8 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 		return indirect(e, control, rule, who, object)
 	case policy.SetuidBinaries:
 		return fmt.Sprintf("%s carries a %s bit, which would raise privilege.", object, orElse(rule, "set-user-ID"))
-	case policy.ReverseShell:
-		s := fmt.Sprintf("%s was started with a network connection as its %s", object, strings.ReplaceAll(orElse(rule, "standard input"), "+", ", "))
-		if peer := e.GetAttributes()["peer"]; peer != "" {
-			s += " (peer " + Text(peer, 100) + ")"
-		}
-		return s + ", as a reverse shell is."
-	case policy.BindShell:
-		return fmt.Sprintf("%s was started with a connection that %s opened as its %s, as a bind shell is.", object,
-			orElse(Text(e.GetAttributes()["peer"], 100), "somebody"), strings.ReplaceAll(orElse(rule, "standard input"), "+", ", "))
+	case policy.ReverseShell, policy.BindShell:
+		return shell(e, control, rule, object)
 	case policy.ExecSessions:
 		return session(e, rule, object)
 	case policy.ProcessLimit:

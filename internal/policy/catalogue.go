@@ -89,7 +89,7 @@ var catalogue = []entry{
 	{Reputation, "Address reputation", Network, "T1071", true, nil,
 		"Connections to addresses and names known for attacks, by lists that the control plane delivers and by what stands in the policy."},
 	{ReverseShell, "Reverse shell", Behaviour, "T1059.004", true, nil,
-		"A program started with a network connection as its standard input, output or error."},
+		"A program started with a network connection as its standard input, output or error; with relayed, a shell whose commands others carry from one."},
 	{BindShell, "Bind shell", Behaviour, "T1059.004", true, nil,
 		"A program started with a connection that the far end opened as its standard input, output or error."},
 	{Miners, "Crypto miners", Behaviour, "T1496", true, nil,

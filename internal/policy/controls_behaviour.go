@@ -5,9 +5,10 @@ package policy
 type ShellControl struct {
 	Setting
 	AllowedProcesses []Glob `json:"allowedProcesses,omitempty" max:"1000" doc:"Programs that may be started so, such as the services of an inetd."`
-	AllowedParents   []Glob `json:"allowedParents,omitempty" max:"1000" doc:"Programs that may start others so, such as inetd itself."`
+	AllowedParents   []Glob `json:"allowedParents,omitempty" max:"1000" doc:"Programs that may start others so, such as inetd itself, or carry their commands, such as sshd."`
 	AllowedPeers     []CIDR `json:"allowedPeers,omitempty" max:"1000" doc:"Far ends of the connection that are trusted."`
 	AllowLoopback    bool   `json:"allowLoopback,omitempty" doc:"Do not count connections to 127.0.0.0/8 and ::1."`
+	Relayed          bool   `json:"relayed,omitempty" doc:"Also a shell that reads its commands from a pipe, a terminal or a pair of sockets whose other end a process with a connection holds, as nc and socat do; never one with -c or a script. Terminals in a browser and SSH servers look the same: name them in allowedParents."`
 }
 
 // MinerControl notices crypto miners.

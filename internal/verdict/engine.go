@@ -14,6 +14,7 @@ import (
 // called from any number of goroutines and do not allocate.
 type Engine struct {
 	exec      []check[action.Exec]
+	relayed   []check[action.Exec] // shells that hang on the network through others
 	socket    []check[action.Socket]
 	connect   []check[action.Connect]
 	query     []check[action.Query]
@@ -57,6 +58,7 @@ type check[A any] struct {
 func (e *Engine) seal() {
 	slices.SortFunc(e.sources, (*source).compare)
 	sortChecks(e.exec)
+	sortChecks(e.relayed)
 	sortChecks(e.socket)
 	sortChecks(e.connect)
 	sortChecks(e.query)
@@ -75,7 +77,7 @@ func (e *Engine) seal() {
 	slices.SortStableFunc(e.integrity, func(a, b fileCheck) int { return a.src.compare(b.src) })
 	slices.SortStableFunc(e.volumes, func(a, b volumeCheck) int { return a.src.compare(b.src) })
 	e.fileNeeds()
-	e.needs.Exec = len(e.exec) > 0
+	e.needs.Exec, e.needs.Relays = len(e.exec) > 0, len(e.relayed) > 0
 	e.needs.Socket = len(e.socket) > 0
 	e.needs.Connect = len(e.connect) > 0
 	e.needs.Bind, e.needs.Accept = len(e.bind) > 0, len(e.accept) > 0
@@ -110,6 +112,11 @@ func (e *Engine) Exec(a *action.Exec) Decision {
 	return first(e.exec, a, subject{proc: a.Proc, path: a.Path, digest: a.Digest})
 }
 
+// Relayed judges a shell that hangs on the network through others.
+func (e *Engine) Relayed(a *action.Exec) Decision {
+	return first(e.relayed, a, subject{proc: a.Proc, path: a.Path, digest: a.Digest})
+}
+
 // Socket judges a new socket.
 func (e *Engine) Socket(a *action.Socket) Decision {
 	return first(e.socket, a, subject{proc: a.Proc})
@@ -138,6 +145,7 @@ type Needs struct {
 	Digest    bool // Exec.Digest must be filled in
 	Origin    bool // Exec.Origin must be filled in
 	SocketFDs bool // Exec.SocketFDs must be filled in
+	Relays    bool // shells that hang on the network through others are judged
 	Refs      bool // Exec.Refs must be filled in from the arguments
 	Env       bool // and from the environment
 	IDs       bool // Exec.IDs must be filled in

@@ -87,7 +87,7 @@ func (c *compiler) executables(k *policy.Controls) {
 			c.e.needs.SocketFDs = true
 			s := &shells{ShellControl: k.ReverseShell, programs: c.paths(k.ReverseShell.AllowedProcesses),
 				parents: c.paths(k.ReverseShell.AllowedParents), peers: c.addrs(k.ReverseShell.AllowedPeers)}
-			c.addExec(src, s.match)
+			c.addShells(src, s)
 		}
 	}
 	if k.BindShell != nil {
@@ -95,7 +95,7 @@ func (c *compiler) executables(k *policy.Controls) {
 			c.e.needs.SocketFDs = true
 			s := &shells{ShellControl: k.BindShell, programs: c.paths(k.BindShell.AllowedProcesses), accepted: true,
 				parents: c.paths(k.BindShell.AllowedParents), peers: c.addrs(k.BindShell.AllowedPeers)}
-			c.addExec(src, s.match)
+			c.addShells(src, s)
 		}
 	}
 }
@@ -208,8 +208,7 @@ func (s *shells) match(a *action.Exec) policy.RuleID {
 	if mask == 0 || s.programs.has(a.Path) || a.Proc != nil && s.parents.has(a.Proc.Exe) {
 		return ""
 	}
-	peer := peerAddr(a.SocketPeer)
-	if s.AllowLoopback && peer.IsLoopback() || s.peers.has(peer) {
+	if s.trusts(a.SocketPeer) {
 		return ""
 	}
 	return shellRules[mask]

@@ -34,9 +34,7 @@ func (r random) listening(k *policy.Controls) {
 	k.IPReputation = maybe(r, func() *policy.ReputationControl {
 		return &policy.ReputationControl{Setting: r.setting(), Addresses: r.cidrs(), Allowed: r.cidrs(), Names: r.hostPatterns(1), Lists: some[string](r, 2, "a", "b", "gone")}
 	})
-	k.BindShell = maybe(r, func() *policy.ShellControl {
-		return &policy.ShellControl{Setting: r.setting(), AllowedProcesses: r.globs(1), AllowedParents: r.globs(1), AllowedPeers: r.cidrs(), AllowLoopback: r.IntN(2) == 0}
-	})
+	k.BindShell = maybe(r, r.shellControl)
 }
 
 func (r random) bind() *action.Bind {

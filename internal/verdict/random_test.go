@@ -127,9 +127,7 @@ func (r random) policy(name string) *policy.RuntimePolicy {
 		SetuidBinaries: maybe(r, func() *policy.SetuidControl {
 			return &policy.SetuidControl{Setting: r.setting(), AllowedPaths: r.globs(1), IgnoreSetgid: r.IntN(2) == 0}
 		}),
-		ReverseShell: maybe(r, func() *policy.ShellControl {
-			return &policy.ShellControl{Setting: r.setting(), AllowedProcesses: r.globs(1), AllowedParents: r.globs(1), AllowedPeers: r.cidrs(), AllowLoopback: r.IntN(2) == 0}
-		}),
+		ReverseShell: maybe(r, r.shellControl),
 		ProcessLimit: maybe(r, func() *policy.ProcessLimitControl {
 			return &policy.ProcessLimitControl{Setting: r.setting(), MaxTasks: 1 + r.IntN(5), MaxDepth: r.IntN(4), Watch: r.IntN(2) == 0}
 		}),
@@ -276,7 +274,7 @@ func compare(t *testing.T, r random, counts map[Verdict]int) {
 	for i := range 50 {
 		var a any
 		var got, again, want Decision
-		switch i % 9 {
+		switch i % 10 {
 		case 0:
 			x := r.exec()
 			a, got, again, want = x, e.Exec(x), shuffled.Exec(x), naiveExec(ps, &w, x)
@@ -304,6 +302,9 @@ func compare(t *testing.T, r random, counts map[Verdict]int) {
 		case 8:
 			x := r.accept()
 			a, got, again, want = x, e.Accept(x), shuffled.Accept(x), naiveAccept(ps, &w, x)
+		case 9:
+			x := r.relayedShell()
+			a, got, again, want = x, e.Relayed(x), shuffled.Relayed(x), naiveRelayed(ps, &w, x)
 		}
 		counts[got.Verdict]++
 		if got != want || again != got {

@@ -2,12 +2,12 @@ package notify
 
 import (
 	"bytes"
-	"encoding/hex"
 	"net/netip"
 	"strconv"
 	"strings"
 	"syscall"
 
+	"github.com/limpet-security/limpet/internal/intercept/wiring"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
 	"github.com/limpet-security/limpet/internal/kernel/procfs"
 )
@@ -85,27 +85,9 @@ func peerOf(b []byte, inode string) (netip.AddrPort, bool) {
 		if len(f) < 10 || string(f[9]) != inode {
 			continue
 		}
-		peer, ok := parsePeer(string(f[2]))
+		peer, ok := wiring.Peer(string(f[2]))
 		// 0A is LISTEN, 07 CLOSE (for UDP: not connected).
 		return peer, ok && peer.Port() != 0 && string(f[3]) != "0A" && string(f[3]) != "07"
 	}
 	return netip.AddrPort{}, false
-}
-
-// parsePeer reads "0100007F:1F90": 32-bit groups in the machine's byte order.
-func parsePeer(s string) (netip.AddrPort, bool) {
-	h, p, ok := strings.Cut(s, ":")
-	if !ok || len(h) != 8 && len(h) != 32 {
-		return netip.AddrPort{}, false
-	}
-	raw, err := hex.DecodeString(h)
-	if err != nil {
-		return netip.AddrPort{}, false
-	}
-	for i := 0; i < len(raw); i += 4 {
-		raw[i], raw[i+1], raw[i+2], raw[i+3] = raw[i+3], raw[i+2], raw[i+1], raw[i]
-	}
-	port, err := strconv.ParseUint(p, 16, 16)
-	addr, ok := netip.AddrFromSlice(raw)
-	return netip.AddrPortFrom(addr.Unmap(), uint16(port)), ok && err == nil
 }

@@ -98,7 +98,7 @@ func (s *Supervisor) verified(c *Call, a *attempt, pid int) (ok bool) {
 		a.sockets() // somebody could have changed the descriptors since
 	}
 	ans := s.cfg.Judge.ExecStarted(&a.Exec)
-	return ans == intercept.Allow
+	return ans == intercept.Allow && s.shellStarted(a)
 }
 
 // stopped says that a tracee of this thread is in a stop; only SIGKILL ends

@@ -94,6 +94,8 @@ func lentFamilies() [][]entry {
 
 // Close lets go of what is remembered.
 func (h *Handlers) Close() {
+	h.s.shells.end()
+	h.s.wg.Wait()
 	h.s.tasks.close()
 	h.s.count.close()
 }
@@ -231,7 +233,7 @@ func (h *Handlers) Seen(pid int) (ok bool) {
 	}
 	a.ids()
 	a.sockets()
-	return h.s.cfg.Judge.ExecStarted(&a.Exec) == intercept.Allow
+	return h.s.cfg.Judge.ExecStarted(&a.Exec) == intercept.Allow && h.s.shellStarted(a)
 }
 
 // AwaitStart waits until the helper at the other end of a socket has become the

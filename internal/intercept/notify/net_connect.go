@@ -71,7 +71,11 @@ func (c *Call) copyIn(at uint64, b []byte) syscall.Errno {
 func (s *Supervisor) judgeConnect(c *Call, k sockKind, peer action.Connect) (Response, bool) {
 	peer.Proc = c.Process()
 	s.nameConnect(&peer)
-	return answerOf(s.cfg.Judge.Connect(&peer))
+	r, denied := answerOf(s.cfg.Judge.Connect(&peer))
+	if !denied && s.joins(c, &peer) {
+		return fail(syscall.ECONNREFUSED), true
+	}
+	return r, denied
 }
 
 // connectOwned takes over the hold on k.

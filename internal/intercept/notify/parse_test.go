@@ -3,6 +3,8 @@ package notify
 import (
 	"net/netip"
 	"testing"
+
+	"github.com/limpet-security/limpet/internal/intercept/wiring"
 )
 
 func TestParseShebang(t *testing.T) {
@@ -47,7 +49,7 @@ func TestPeerOf(t *testing.T) {
 			t.Errorf("%s: got %v, %v", ino, got, ok)
 		}
 	}
-	if got, ok := parsePeer("B80D01200000000000000000" + "01000000:0050"); !ok || got != netip.MustParseAddrPort("[2001:db8::1]:80") {
+	if got, ok := wiring.Peer("B80D01200000000000000000" + "01000000:0050"); !ok || got != netip.MustParseAddrPort("[2001:db8::1]:80") {
 		t.Errorf("got %v, %v", got, ok)
 	}
 }

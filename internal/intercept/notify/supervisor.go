@@ -66,6 +66,7 @@ type Supervisor struct {
 	files    fileState
 	brief    brief
 	unheard  unheard
+	shells   shells
 	images   seenImages
 	// traceless: nobody can be traced (rung A3); the first exec decides.
 	traceless atomic.Bool
@@ -118,6 +119,7 @@ func (s *Supervisor) Faults() uint64 { return s.faults.Load() }
 // a thread that waits for somebody else's exec or connect ends with us.
 func (s *Supervisor) Close() {
 	s.closed.Store(true)
+	s.shells.end()
 	for deadline := time.Now().Add(maxClose); s.workers.Load() > 0; {
 		if time.Now().After(deadline) {
 			s.cfg.Logger.Warn("calls are still being carried out", "threads", s.workers.Load())
@@ -135,6 +137,7 @@ func (s *Supervisor) Close() {
 
 func (s *Supervisor) finish() {
 	s.once.Do(func() {
+		s.shells.end()
 		s.net.close() // its waits still answer
 		linux.Close(s.listener)
 		s.tasks.close()

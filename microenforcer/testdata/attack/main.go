@@ -54,6 +54,9 @@ var attacks = map[string]func(args []string) error{
 }
 
 func main() {
+	if isShell() {
+		os.Args = append(os.Args, "-i")
+	}
 	if len(os.Args) < 2 || attacks[os.Args[1]] == nil {
 		fmt.Println("unknown attack")
 		os.Exit(99)
