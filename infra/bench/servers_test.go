@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"testing"
 )
@@ -19,7 +20,7 @@ func BenchmarkPostgres(b *testing.B) {
 		b.Fatal("PostgreSQL's server programs are not here; make setup installs them")
 	}
 	tps := regexp.MustCompile(`tps = ([0-9.]+) `)
-	compare(b, forms, places[0].in, func(port int) []string {
+	compare(b, append(slices.Clone(forms), traced), places[0].in, func(port int) []string {
 		dir, err := os.MkdirTemp("/tmp", "limpet-bench-")
 		if err != nil {
 			b.Fatal(err)
@@ -50,7 +51,7 @@ const nodeServer = `require('http').createServer((q, r) => r.end('x'.repeat(1024
 
 // BenchmarkNode is Node's own HTTP server over keep-alive connections.
 func BenchmarkNode(b *testing.B) {
-	compare(b, forms, places[0].in, func(port int) []string {
+	compare(b, places[0].list, places[0].in, func(port int) []string {
 		return []string{"/usr/bin/node", "-e", nodeServer, strconv.Itoa(port)}
 	}, func(port int) float64 { return wrk(b, port, "/") })
 }
@@ -68,7 +69,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), H).serve_foreve
 
 // BenchmarkPython is the threading server of Python's library.
 func BenchmarkPython(b *testing.B) {
-	compare(b, forms, places[0].in, func(port int) []string {
+	compare(b, places[0].list, places[0].in, func(port int) []string {
 		return []string{"/usr/bin/python3", "-c", pythonServer, strconv.Itoa(port)}
 	}, func(port int) float64 { return wrk(b, port, "/") })
 }

@@ -136,7 +136,7 @@ func compare(b *testing.B, list []form, in func(testing.TB, []string) []string, 
 // rate runs a load generator and reads the number that the pattern captures.
 func rate(tb testing.TB, pattern *regexp.Regexp, argv ...string) float64 {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput()
 	if err != nil {

@@ -20,7 +20,7 @@ func TestTenMillionEvents(t *testing.T) {
 	if !inOwnCell(t, "TestTenMillionEvents", 60*time.Minute) {
 		return
 	}
-	n := uint64(100_000)
+	n := uint64(50_000)
 	if os.Getenv("LIMPET_SOAK") != "" {
 		n = 10_000_000
 	}
