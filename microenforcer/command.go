@@ -76,8 +76,8 @@ func explainStart(path string, err error) error {
 		}
 		return fmt.Errorf("cannot start %s under the enforcer: %w", path, err)
 	}
-	why := "the kernel or the container's seccomp profile does not allow a seccomp listener, which this version needs; " +
-		"microenforcer status says what is missing"
+	why := "the kernel or the container's seccomp profile does not allow a seccomp listener, and what works without one is missing " +
+		"too or is ruled out by --minimum-rung; microenforcer status says what there is"
 	if step.Errno == syscall.EBUSY {
 		why = "another supervisor holds a seccomp listener over this container already: do not wrap twice, " +
 			"and do not nest the enforcer in a runtime that uses one itself"

@@ -21,7 +21,7 @@ type ownError struct{ error }
 
 func (e ownError) Unwrap() error { return e.error }
 
-// fault marks what notify.Start met before it came to the command's own exec.
+// startFault marks what notify.Start met before it came to the command's own exec.
 func startFault(err error) error {
 	var step *notify.StartError
 	if errors.As(err, &step) && step.Step == stage.ExecStep {

@@ -137,6 +137,14 @@ func (m MatchInput) check(version int64) error {
 	return huma.NewError(http.StatusPreconditionFailed, "the object has been changed since; its ETag is now "+etag(version))
 }
 
+// checkIfGiven is check where whoever deletes may leave If-Match out.
+func (m MatchInput) checkIfGiven(version int64) error {
+	if m.IfMatch == "" {
+		return nil
+	}
+	return m.check(version)
+}
+
 // when shows a time of the store; nil if it never was.
 func when(ns int64) *time.Time {
 	if ns == 0 {

@@ -225,10 +225,8 @@ func (a *API) deleteGroup(ctx context.Context, in *deleteNamedInput) (*noOutput,
 		if err != nil {
 			return err
 		}
-		if in.IfMatch != "" {
-			if err := in.check(g.Version); err != nil {
-				return err
-			}
+		if err := in.checkIfGiven(g.Version); err != nil {
+			return err
 		}
 		if err := c.DeleteGroup(ctx, t, g.Name, g.Version); err != nil {
 			return err

@@ -125,10 +125,8 @@ func (a *API) deleteProfiles(ctx context.Context, in *deleteNamedInput) (*noOutp
 		if err != nil {
 			return err
 		}
-		if in.IfMatch != "" {
-			if err := in.check(g.Version); err != nil {
-				return err
-			}
+		if err := in.checkIfGiven(g.Version); err != nil {
+			return err
 		}
 		n, err := c.DeleteProfiles(ctx, t, g.Name)
 		if err != nil {

@@ -230,10 +230,8 @@ func (a *API) deleteReputationList(ctx context.Context, in *deleteNamedInput) (*
 		if err != nil {
 			return err
 		}
-		if in.IfMatch != "" {
-			if err := in.check(was.Version); err != nil {
-				return err
-			}
+		if err := in.checkIfGiven(was.Version); err != nil {
+			return err
 		}
 		used, err := policiesOfList(ctx, c.Reader, was.Name)
 		if err != nil {

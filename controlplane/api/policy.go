@@ -191,10 +191,8 @@ func (a *API) deletePolicy(ctx context.Context, in *deleteNamedInput) (*noOutput
 		if err != nil {
 			return err
 		}
-		if in.IfMatch != "" {
-			if err := in.check(was.Revision); err != nil {
-				return err
-			}
+		if err := in.checkIfGiven(was.Revision); err != nil {
+			return err
 		}
 		if err := c.DeletePolicy(ctx, t, was.Name, was.Revision); err != nil {
 			return err

@@ -2,6 +2,7 @@ package transform
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -109,7 +110,33 @@ func (j *job) pod(spec *yaml.Node, how carrying, ptrace bool) error {
 	if how == carrierSidecar { // Cloud Run has memory volumes only
 		volume = object("medium", "Memory", "sizeLimit", "64Mi")
 	}
-	return j.house(spec, carrierList, c.needed, j.carrierPod(c.saved, how), volume, how == carrierInit)
+	carrier := j.carrierPod(c.saved, how)
+	if how == carrierInit && c.needed && mustNotBeRoot(spec) {
+		sc := at(carrier, "securityContext")
+		set(sc, "runAsNonRoot", boolean(true))
+		if at(spec, "securityContext", "runAsUser") == nil {
+			set(sc, "runAsUser", number(nobody))
+			j.warn("the carrier runs as user %d, because the pod must not run as root", nobody)
+		}
+		if ptrace {
+			j.warn("a cluster that enforces the Pod Security Standard \"baseline\" or \"restricted\" refuses SYS_PTRACE; --no-ptrace leaves it out")
+		}
+	}
+	return j.house(spec, carrierList, c.needed, carrier, volume, how == carrierInit)
+}
+
+// nobody is whom the carrier runs as where it must not be root. An empty volume
+// of a pod can be written by everybody.
+const nobody = 65534
+
+// mustNotBeRoot says that a pod, or a container of it, asks the kubelet to
+// refuse root: the carrier's image says nothing of a user.
+func mustNotBeRoot(spec *yaml.Node) bool {
+	asks := func(n *yaml.Node) bool {
+		f := at(n, "securityContext", "runAsNonRoot")
+		return f != nil && f.Value == "true"
+	}
+	return asks(spec) || slices.ContainsFunc(content(at(spec, "containers")), asks)
 }
 
 // podProbes are the commands that the kubelet starts in a container from
@@ -129,7 +156,7 @@ func (j *job) carrierPod(saved map[string]original, how carrying) *yaml.Node {
 		set(c, "startupProbe", object("tcpSocket", object("port", readyPort), "periodSeconds", 1, "failureThreshold", 30))
 	} else {
 		set(c, "securityContext", object("allowPrivilegeEscalation", false, "readOnlyRootFilesystem", true,
-			"capabilities", object("drop", []string{"ALL"})))
+			"capabilities", object("drop", []string{"ALL"}), "seccompProfile", object("type", "RuntimeDefault")))
 	}
 	set(c, "env", list(object("name", originalEnv, "value", encodeOriginals(saved))))
 	if limits := object(); j.CPU != "" || j.Memory != "" {

@@ -171,6 +171,41 @@ func TestCommandsGoOnMeaningTheSame(t *testing.T) {
 	}
 }
 
+// Where a pod must not run as root, neither must the carrier; elsewhere nothing
+// is said of a user, because some clusters choose one themselves.
+func TestCarrierThatMustNotBeRoot(t *testing.T) {
+	for _, tt := range []struct {
+		name, pod, container string
+		user, warnings       int
+	}{
+		{"nobody asks", "", "", 0, 0},
+		{"the pod asks", "securityContext: {runAsNonRoot: true}", "", nobody, 2},
+		{"the pod asks and names a user", "securityContext: {runAsNonRoot: true, runAsUser: 1000}", "", 0, 1},
+		{"the container asks", "restartPolicy: Always", "securityContext: {runAsNonRoot: true, runAsUser: 1000},", nobody, 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			out, r := transform(t, []byte("apiVersion: v1\nkind: Pod\nspec:\n  "+tt.pod+"\n  containers:\n    - {name: a, "+tt.container+" image: registry.example.com/shop/web:1.4}\n"), options())
+			var pod struct {
+				Spec struct {
+					InitContainers []struct {
+						SecurityContext struct {
+							RunAsNonRoot bool `yaml:"runAsNonRoot"`
+							RunAsUser    int  `yaml:"runAsUser"`
+						} `yaml:"securityContext"`
+					} `yaml:"initContainers"`
+				}
+			}
+			if err := yaml.Unmarshal(out, &pod); err != nil {
+				t.Fatal(err)
+			}
+			sc := pod.Spec.InitContainers[0].SecurityContext
+			if sc.RunAsUser != tt.user || sc.RunAsNonRoot != (tt.warnings > 0) || len(r.Warnings) != tt.warnings {
+				t.Errorf("%+v, %q\n%s", sc, r.Warnings, out)
+			}
+		})
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	for _, tt := range []struct {
 		name, in string

@@ -47,8 +47,15 @@ func dispatch(args []string, out, errs io.Writer) int {
 		helpCommand(nil, errs, errs)
 		return 2
 	}
+	name := args[0]
+	switch name {
+	case "-h", "-help", "--help":
+		name = "help"
+	case "-version", "--version":
+		name = "version"
+	}
 	for _, c := range commands() {
-		if c.name == args[0] {
+		if c.name == name {
 			return c.run(args[1:], out, errs)
 		}
 	}

@@ -14,6 +14,8 @@ func TestDispatch(t *testing.T) {
 	}{
 		{nil, 2, "", "Commands:"},
 		{[]string{"help"}, 0, "Examples:", ""},
+		{[]string{"--help"}, 0, "Examples:", ""},
+		{[]string{"--version"}, 0, "microenforcer ", ""},
 		{[]string{"help", "run"}, 0, "", "-policy file"},
 		{[]string{"run", "-h"}, 0, "", "Usage: microenforcer run"},
 		{[]string{"status", "-h"}, 0, "", "Usage: microenforcer status"},
