@@ -63,6 +63,9 @@ func buildDynamic(t testing.TB) (loader string) {
 	maps := filepath.Join(root, "tmp/maps")
 	buildMaps(t, maps)
 	listed[maps] = "/tmp/maps"
+	novel := filepath.Join(root, "tmp/novel")
+	buildNovel(t, novel)
+	listed[novel] = "/tmp/novel"
 	copyFile(t, enforcer, filepath.Join(root, ".limpet/microenforcer"))
 	writeManifest(t, filepath.Join(root, ".limpet/manifest"), listed)
 	tar := filepath.Join(t.TempDir(), "image.tar")

@@ -38,6 +38,9 @@ func newLoaderCell(t testing.TB) (c *cell, loader string) {
 	maps := filepath.Join(c.dir, "maps")
 	buildMaps(t, maps)
 	listed[maps] = "/tmp/maps"
+	novel := filepath.Join(c.dir, "novel")
+	buildNovel(t, novel)
+	listed[novel] = "/tmp/novel"
 	writeManifest(t, filepath.Join(c.dir, "manifest"), listed)
 	return c, loader
 }

@@ -16,6 +16,9 @@ var _ intercept.NetworkJudge = (*Loop)(nil)
 // JudgesPeers implements intercept.NetworkJudge.
 func (l *Loop) JudgesPeers() bool { return l.current.Load().Engine.Needs().Connect }
 
+// JudgesUnix implements intercept.NetworkJudge.
+func (l *Loop) JudgesUnix() bool { return l.current.Load().Engine.Needs().Unix }
+
 // JudgesBinds implements intercept.NetworkJudge.
 func (l *Loop) JudgesBinds() bool { return l.current.Load().Engine.Needs().Bind }
 

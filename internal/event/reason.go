@@ -38,6 +38,8 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 			return fmt.Sprintf("The interpreter %s of script %s was not part of the image, or was changed since (drift).", orElse(Text(e.GetFile().GetInterpreter(), 300), "(not known)"), object)
 		case "loader":
 			return fmt.Sprintf("%s asked the dynamic loader %s to run a file, which hides what is run (drift).", who, object)
+		case "personality":
+			return impliesExec(who)
 		case "library":
 			if e.GetKind() == eventpb.Kind_KIND_EXEC {
 				return fmt.Sprintf("The dynamic loader of %s was not part of the image or was changed since (drift): %s.", object, named(e))
@@ -69,6 +71,9 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 			return fmt.Sprintf("%s tried to set the system's clock with %s.", who, call(e.GetCall()))
 		}
 	case policy.Fileless:
+		if rule == "personality" {
+			return impliesExec(who)
+		}
 		if e.GetKind() == eventpb.Kind_KIND_FILE {
 			return fmt.Sprintf("%s loaded a library that exists in memory only or lies on a memory file system (fileless execution).", who)
 		}

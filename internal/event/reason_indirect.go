@@ -77,3 +77,9 @@ func memory(e *eventpb.Event, rule, who, object string) string {
 	}
 	return fmt.Sprintf("%s made memory executable, and what it holds could not be looked at.", who)
 }
+
+// impliesExec is about READ_IMPLIES_EXEC, for the controls that look at files
+// when they become executable.
+func impliesExec(who string) string {
+	return fmt.Sprintf("%s asked that every file that it maps to read can be executed, so that none would be looked at.", who)
+}

@@ -7,6 +7,8 @@ import "github.com/limpet-security/limpet/internal/action"
 type NetworkJudge interface {
 	// JudgesPeers says whether it matters where connections lead.
 	JudgesPeers() bool
+	// JudgesUnix says whether it matters which unix sockets are reached.
+	JudgesUnix() bool
 	// JudgesBinds says whether Bind may deny or record anything.
 	JudgesBinds() bool
 	// JudgesAccepts says the same of Accept.

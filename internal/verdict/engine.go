@@ -173,6 +173,7 @@ type Needs struct {
 
 // NetworkNeeds are those of the controls of what others can reach.
 type NetworkNeeds struct {
+	Unix       bool          // some rule of an outbound control is about unix sockets
 	Bind       bool          // some control judges what is bound
 	Accept     bool          // some control judges inbound connections
 	ScanWindow time.Duration // for how long Connect.Scan counts; 0: it need not be filled in

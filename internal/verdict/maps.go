@@ -72,10 +72,14 @@ func anonymousRule(a *action.Map) policy.RuleID {
 // library judges a file that is mapped executable. What has no name is for
 // fileless and anonymousExecutable: just-in-time compilers map such files.
 func (d *drifts) library(a *action.Map) policy.RuleID {
-	if a.Kind != action.MapFile && a.Kind != action.MapModified || a.Proc != nil && d.loaders.has(a.Proc.Exe) {
+	if a.Proc != nil && d.loaders.has(a.Proc.Exe) {
 		return ""
 	}
 	switch {
+	case a.Kind == action.MapAll:
+		return RulePersonality // no file would be asked about any more
+	case a.Kind != action.MapFile && a.Kind != action.MapModified:
+		return ""
 	case a.Unverified:
 		return RuleUnverified
 	case a.Path == "" && a.Fileless || d.paths.has(a.Path):
@@ -89,6 +93,8 @@ func (d *drifts) library(a *action.Map) policy.RuleID {
 // filelessLibrary judges a library that lies in memory.
 func filelessLibrary(a *action.Map, allowed *pathSet) policy.RuleID {
 	switch {
+	case a.Kind == action.MapAll:
+		return RulePersonality
 	case !a.Fileless || !a.ELF || allowed.has(a.Path):
 		return ""
 	case a.Path == "":

@@ -32,6 +32,12 @@ func naiveMap(ps []*policy.RuntimePolicy, w *Workload, a *action.Map) Decision {
 		}
 		c := &p.Spec.Controls
 		file := a.Kind == action.MapFile || a.Kind == action.MapModified
+		if k := c.Drift; k != nil && a.Kind == action.MapAll && !k.AllowLibraries && !anyGlob(k.LibraryProcesses, a.Proc.Exe) {
+			add(policy.Drift, k.Setting, "personality")
+		}
+		if k := c.Fileless; k != nil && a.Kind == action.MapAll {
+			add(policy.Fileless, k.Setting, "personality")
+		}
 		if k := c.Drift; k != nil && file && !k.AllowLibraries && !anyGlob(k.LibraryProcesses, a.Proc.Exe) {
 			image := a.Origin == action.OriginUnknown || a.Origin == action.OriginImage || a.Origin == action.OriginMoved && k.AllowMoved
 			switch {

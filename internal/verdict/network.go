@@ -97,6 +97,7 @@ func (c *compiler) netRule(k *policy.NetworkRule, list string, i int) netRule {
 		}
 	}
 	c.e.needs.hosts(k.DNSNames, !r.deny)
+	c.e.needs.Unix = c.e.needs.Unix || r.protocols&(1<<action.ProtoUnix) != 0
 	return r
 }
 

@@ -25,8 +25,11 @@ func handleClone(s *Supervisor, c *Call) Response {
 	if flags&cloneFiles != 0 && flags&cloneThread == 0 {
 		s.net.sharedTables.Store(true) // before it is so
 	}
-	if flags&cloneThread != 0 {
+	switch {
+	case flags&cloneThread != 0:
 		s.threads.Store(true)
+	case flags&(syscall.CLONE_VM|syscall.CLONE_VFORK) == syscall.CLONE_VM:
+		s.sharedMemory.Store(true)
 	}
 	return s.fork(c, flags)
 }

@@ -83,8 +83,8 @@ func (h *Handlers) socket(s *Supervisor, c *Call) Response {
 	switch {
 	case kind.typ == sockPacket:
 		return cont()
-	case proto == linux.ProtoMPTCP:
-		return fail(syscall.ENOPROTOOPT)
+	case s.carriesTCP(kind) != 0:
+		return fail(s.carriesTCP(kind))
 	case kind.typ == linux.SockRaw && proto == linux.ProtoRaw:
 		return fail(syscall.EPERM) // its sender writes the IP header, in memory that nobody copies
 	}
@@ -105,12 +105,10 @@ func (h *Handlers) socket(s *Supervisor, c *Call) Response {
 func (h *Handlers) judge(c *Call, addr []byte, connecting bool) (Response, bool) {
 	s := h.s
 	if family(addr) == linux.AFUnix {
-		if !connecting {
+		if !connecting && !s.judgesUnix() {
 			return Response{}, false
 		}
-		a := action.Connect{Protocol: action.ProtoUnix, Unix: unixName(addr)}
-		a.Real = s.leadsTo(c, a.Unix)
-		return s.judgeConnect(c, sockKind{}, a)
+		return s.judgeUnix(c, addr, !connecting)
 	}
 	kind, known := h.kind(c)
 	peer, ok := h.destination(kind, known, addr, connecting)

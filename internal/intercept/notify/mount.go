@@ -6,7 +6,7 @@ import (
 
 // mountCalls are judged by being made at all: their paths do not matter.
 var mountCalls = []string{
-	"mount", "umount2", "pivot_root", "chroot", "move_mount", "open_tree", "open_tree_attr",
+	"mount", "umount2", "pivot_root", "chroot", "move_mount", "open_tree",
 	"fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr",
 }
 

@@ -301,9 +301,7 @@ func (s *Supervisor) foreignConnect(c *Call, inode uint64, addr []byte) Response
 	case linux.AFUnix:
 		// The kernel carries it out, with the caller's identity. The name may
 		// change under our eyes: the verdict is about the copy.
-		a := action.Connect{Protocol: action.ProtoUnix, Unix: unixName(addr)}
-		a.Real = s.leadsTo(c, a.Unix)
-		if r, denied := s.judgeConnect(c, sockKind{}, a); denied {
+		if r, denied := s.judgeUnix(c, addr, false); denied {
 			return r
 		}
 	}

@@ -86,6 +86,9 @@ func (s *Supervisor) sendTarget(c *Call, flags int) (k *sock, r Response, own bo
 // handleSendto: the filter lets sends without an address pass.
 func handleSendto(s *Supervisor, c *Call) Response {
 	flags := int(int32(c.Args[3]))
+	if r, denied := s.judgeUnixSend(c); denied {
+		return r
+	}
 	if flags&linux.MsgFastOpen == 0 && s.net.departWith(c, false) {
 		return done()
 	}
@@ -203,6 +206,9 @@ func (s *Supervisor) sendWait(c *Call, k *sock, m *outgoing, flags int, then fun
 // handleSendmsg sends one copied message.
 func handleSendmsg(s *Supervisor, c *Call) Response {
 	flags := int(int32(c.Args[2]))
+	if r, denied := s.judgeUnixSend(c); denied {
+		return r
+	}
 	if flags&linux.MsgFastOpen == 0 && s.net.departWith(c, false) {
 		return done()
 	}
@@ -284,6 +290,9 @@ func (m *outgoing) read(s *Supervisor, c *Call, h []byte) syscall.Errno {
 // counts, and the error shows when the caller goes on from there.
 func handleSendmmsg(s *Supervisor, c *Call) Response {
 	flags := int(int32(c.Args[3]))
+	if r, denied := s.judgeUnixSend(c); denied {
+		return r
+	}
 	if flags&linux.MsgFastOpen == 0 && s.net.departWith(c, false) {
 		return done()
 	}

@@ -34,17 +34,29 @@ func handleSocket(s *Supervisor, c *Call) Response {
 		if typ&linux.SockTypeMask == sockPacket {
 			return cont()
 		}
-		if proto == linux.ProtoMPTCP {
-			// Landlock does not count it as TCP, and what such a listener
-			// accepts could be connected anew behind our back. This is what
-			// net.mptcp.enabled=0 answers; programs go on with TCP.
-			return fail(syscall.ENOPROTOOPT)
+		if e := s.carriesTCP(sockKind{domain, typ & linux.SockTypeMask, proto}); e != 0 {
+			return fail(e)
 		}
 		return s.ownSocket(c, domain, typ, proto)
 	case linux.AFSMC, linux.AFRDS, linux.AFRxRPC:
 		return fail(syscall.EAFNOSUPPORT)
 	}
 	return cont()
+}
+
+// carriesTCP gives the errno for sockets that lead elsewhere than they were let
+// connect; 0: it is none of those. Landlock counts neither MPTCP nor SMC as TCP,
+// and what such a listener accepts could be connected anew behind our back. An
+// SCTP stream connects by sending to an address. The errno is what a kernel
+// without the protocol (net.mptcp.enabled=0) answers; programs go on with TCP.
+func (s *Supervisor) carriesTCP(k sockKind) syscall.Errno {
+	switch {
+	case k.proto == linux.ProtoMPTCP:
+		return syscall.ENOPROTOOPT
+	case k.proto == linux.ProtoSMC, k.proto == linux.ProtoSCTP && k.stream() && s.judgesPeers():
+		return syscall.EPROTONOSUPPORT
+	}
+	return 0
 }
 
 // handleSocketpair: no family that reaches the network has pairs.

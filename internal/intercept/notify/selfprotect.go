@@ -20,9 +20,11 @@ func selfFamily() []entry {
 		{"kill", handleKill},
 		{"tgkill", handleKill},
 		{"pidfd_open", handlePidfdOpen},
+		{"setpriority", handlePriority("setpriority", rules.PrioGroup, rules.PrioUser)},
+		{"ioprio_set", handlePriority("ioprio_set", rules.IoprioGroup, rules.IoprioUser)},
 	}
 	for _, n := range []string{
-		"rt_sigqueueinfo", "rt_tgsigqueueinfo", "prlimit64", "setpriority", "ioprio_set", "sched_setaffinity",
+		"rt_sigqueueinfo", "rt_tgsigqueueinfo", "prlimit64", "sched_setaffinity",
 		"sched_setscheduler", "sched_setparam", "sched_setattr", "migrate_pages", "move_pages", "setpgid",
 	} {
 		out = append(out, entry{n, func(s *Supervisor, c *Call) Response {
@@ -86,6 +88,37 @@ func handleTkill(s *Supervisor, c *Call) Response {
 		return s.tamper(c, "tkill", fmt.Sprintf("signal %d", int32(c.Args[1])))
 	}
 	return cont()
+}
+
+// handlePriority sees calls that would slow us down: by our number, with our
+// process group, or with every process of our user. The arguments are scalars.
+func handlePriority(name string, group, user uint32) handler {
+	return func(s *Supervisor, c *Call) Response {
+		which, who := uint32(c.Args[0]), int(int32(c.Args[1]))
+		aimed := false
+		switch which {
+		case group:
+			if who == 0 { // the caller's own
+				st, err := procfs.ReadStat(c.Process().PID)
+				aimed = err != nil
+				who = st.PGID
+			}
+			aimed = aimed || who != 0 && who == syscall.Getpgrp()
+		case user:
+			if who == 0 { // the caller's own
+				st, err := procfs.ReadStatus(c.TID())
+				aimed = err != nil || int(st.UID.Real) == syscall.Getuid()
+			} else {
+				aimed = who == syscall.Getuid()
+			}
+		default:
+			aimed = s.ours(who)
+		}
+		if !aimed {
+			return cont()
+		}
+		return s.tamper(c, name, "aimed at the enforcer")
+	}
 }
 
 // handlePidfdOpen lets nobody hold a descriptor of ours: it is notified only

@@ -76,7 +76,9 @@ type Supervisor struct {
 	// interesting answer yet are not asked.
 	identities atomic.Bool // change its ids
 	threads    atomic.Bool // have threads
-	sockets    atomic.Bool // have sockets
+	// sharedMemory: processes may share memory and both run (CLONE_VM alone).
+	sharedMemory atomic.Bool
+	sockets      atomic.Bool // have sockets
 
 	lead    lead
 	wg      sync.WaitGroup

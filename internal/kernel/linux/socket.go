@@ -34,6 +34,8 @@ const (
 	ProtoUDPLite = unix.IPPROTO_UDPLITE
 	ProtoRaw     = unix.IPPROTO_RAW
 	ProtoMPTCP   = unix.IPPROTO_MPTCP
+	ProtoSCTP    = unix.IPPROTO_SCTP
+	ProtoSMC     = 256 // IPPROTO_SMC, Linux 6.11
 
 	MsgOOB      = unix.MSG_OOB
 	MsgDontWait = unix.MSG_DONTWAIT

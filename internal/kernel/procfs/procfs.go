@@ -45,6 +45,7 @@ type Stat struct {
 	PGID      int
 	Threads   int
 	StartTime uint64 // clock ticks since boot
+	Executed  bool   // since it was forked
 }
 
 // Path gives "/proc/TID/name".
@@ -105,6 +106,10 @@ func ReadStatus(tid int) (Status, error) {
 	}
 	return ParseStatus(b)
 }
+
+// forkNoExec is PF_FORKNOEXEC among a task's flags: every new task has it
+// until its first exec.
+const forkNoExec = 0x40
 
 // ParseStatus reads the text of a status file. Keys stand at line starts, and
 // the kernel escapes newlines in Name, so a name cannot forge a line.
@@ -198,7 +203,9 @@ func ParseStat(b []byte) (Stat, error) {
 	s.PGID, e2 = strconv.Atoi(string(f[1]))
 	s.Threads, e3 = strconv.Atoi(string(f[16]))
 	s.StartTime, e4 = strconv.ParseUint(string(f[18]), 10, 64)
-	if err := errors.Join(e1, e2, e3, e4); err != nil {
+	flags, e5 := strconv.ParseUint(string(f[5]), 10, 64)
+	s.Executed = flags&forkNoExec == 0
+	if err := errors.Join(e1, e2, e3, e4, e5); err != nil {
 		return Stat{}, fmt.Errorf("cannot read a stat file: %w", ErrFormat)
 	}
 	return s, nil

@@ -33,7 +33,7 @@ func TestParseStat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(Stat{Comm: "a) (b", State: 'S', PPID: 1, PGID: 12, Threads: 9, StartTime: 77}, got); diff != "" {
+	if diff := cmp.Diff(Stat{Comm: "a) (b", State: 'S', PPID: 1, PGID: 12, Threads: 9, StartTime: 77, Executed: true}, got); diff != "" {
 		t.Error(diff)
 	}
 	for _, bad := range []string{"", "1 (x", "1 (x) S", "1 )x( S 1 2 3", "1 (x) S 1 2 3"} {

@@ -275,6 +275,8 @@ func TestForksAreAskedAboutWhenCounted(t *testing.T) {
 			{"clone", 0x4000 | 0x100 | 17, plain}, // posix_spawn
 			{"clone", 0x01200011, plain},          // CLONE_CHILD_*
 			{"clone", 0x10000 | 0x100, retNotify}, // thread
+			{"clone", 0x100 | 17, retNotify},      // shared memory
+			{"clone", 0x4000 | 17, plain},         // CLONE_VFORK
 			{"clone", 0x400 | 17, retNotify},      // shared descriptors
 			{"clone", 0x10000000 | 17, retNotify}, // CLONE_NEWUSER
 			{"clone", 0x00020000 | 17, retNotify}, // CLONE_NEWNS

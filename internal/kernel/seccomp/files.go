@@ -17,13 +17,14 @@ const (
 // files is the per-start block for calls on files:
 //
 //	ld arch; native? no: end
-//	ld nr;   younger calls -> ret ENOSYS
+//	ld nr;   younger calls, and those that nobody knows -> ret ENOSYS
 //	armed calls, each: jeq nr, test of an argument -> ret notify
 func files(nrs map[string]int, arch uint32, arms Arms) []linux.SockFilter {
 	out := []linux.SockFilter{{Code: ldAbs, K: offArch}, {Code: jmpJEQ, JT: 1, K: arch}, {Code: jmpJA}, {Code: ldAbs, K: offNR}}
 	for _, nr := range rules.Later {
 		out = append(out, linux.SockFilter{Code: jmpJEQ, JF: 1, K: nr}, linux.SockFilter{Code: ret, K: retErrno | uint32(syscall.ENOSYS)})
 	}
+	out = append(out, linux.SockFilter{Code: jmpJGT, JF: 1, K: rules.Youngest}, linux.SockFilter{Code: ret, K: retErrno | uint32(syscall.ENOSYS)})
 	number := func(name string) uint32 {
 		if nr, ok := nrs[name]; ok {
 			return uint32(nr)

@@ -65,9 +65,9 @@ func TestFilesAreAskedAboutWhenArmed(t *testing.T) {
 				t.Errorf("%+v: a foreign %s is allowed", arms, tt.call)
 			}
 		}
-		for _, nr := range rules.Later {
+		for _, nr := range append([]uint32{rules.Youngest + 1, 1023, 0x3fffffff}, rules.Later...) {
 			if got, err := run(p, &data{nr: nr, arch: auditArch}); err != nil || got != retErrno|38 {
-				t.Errorf("call %d: %#x, %v", nr, got, err)
+				t.Errorf("%+v: call %d: %#x, %v", arms, nr, got, err)
 			}
 		}
 	}

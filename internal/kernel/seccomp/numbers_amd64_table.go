@@ -3,6 +3,7 @@
 package seccomp
 
 var numbers_amd64 = map[string]int{
+	"acct":               163,
 	"add_key":            248,
 	"adjtimex":           159,
 	"bind":               49,
@@ -21,6 +22,7 @@ var numbers_amd64 = map[string]int{
 	"execve":             59,
 	"execveat":           322,
 	"fallocate":          285,
+	"fanotify_init":      300,
 	"fchmod":             91,
 	"fchmodat":           268,
 	"fchown":             93,
@@ -36,6 +38,7 @@ var numbers_amd64 = map[string]int{
 	"fspick":             433,
 	"ftruncate":          77,
 	"futimesat":          261,
+	"getsockopt":         55,
 	"init_module":        175,
 	"io_uring_enter":     426,
 	"io_uring_register":  427,

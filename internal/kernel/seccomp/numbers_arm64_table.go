@@ -3,6 +3,7 @@
 package seccomp
 
 var numbers_arm64 = map[string]int{
+	"acct":               89,
 	"add_key":            217,
 	"adjtimex":           171,
 	"bind":               200,
@@ -18,6 +19,7 @@ var numbers_arm64 = map[string]int{
 	"execve":             221,
 	"execveat":           281,
 	"fallocate":          47,
+	"fanotify_init":      262,
 	"fchmod":             52,
 	"fchmodat":           53,
 	"fchown":             55,
@@ -31,6 +33,7 @@ var numbers_arm64 = map[string]int{
 	"fsopen":             430,
 	"fspick":             433,
 	"ftruncate":          46,
+	"getsockopt":         209,
 	"init_module":        105,
 	"io_uring_enter":     426,
 	"io_uring_register":  427,

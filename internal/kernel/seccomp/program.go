@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"sort"
+	"syscall"
 
 	"github.com/limpet-security/limpet/internal/kernel/linux"
 	"github.com/limpet-security/limpet/internal/kernel/seccomp/rules"
@@ -72,11 +73,13 @@ func Program(s Start) ([]linux.SockFilter, error) {
 }
 
 // forks lets plain forks happen: fork, vfork, and clone without a namespace, a
-// shared descriptor table or a thread in its flags.
+// shared descriptor table or a thread in its flags. A child that shares memory
+// with a parent that runs on is not plain either.
 //
 //	ld arch; native? no: end
 //	ld nr;   fork, vfork: allow; clone? no: end
-//	ld flags (low half); one of plainMask? end : allow
+//	ld flags (low half); one of plainMask? end
+//	CLONE_VM without CLONE_VFORK? end : allow
 func forks(nrs map[string]int, arch uint32) []linux.SockFilter {
 	number := func(name string) uint32 {
 		if nr, ok := nrs[name]; ok {
@@ -86,13 +89,15 @@ func forks(nrs map[string]int, arch uint32) []linux.SockFilter {
 	}
 	return []linux.SockFilter{
 		{Code: ldAbs, K: offArch},
-		{Code: jmpJEQ, JF: 7, K: arch},
+		{Code: jmpJEQ, JF: 9, K: arch},
 		{Code: ldAbs, K: offNR},
-		{Code: jmpJEQ, JT: 4, K: number("fork")},
-		{Code: jmpJEQ, JT: 3, K: number("vfork")},
-		{Code: jmpJEQ, JF: 3, K: number("clone")},
+		{Code: jmpJEQ, JT: 6, K: number("fork")},
+		{Code: jmpJEQ, JT: 5, K: number("vfork")},
+		{Code: jmpJEQ, JF: 5, K: number("clone")},
 		{Code: ldAbs, K: offArgs},
-		{Code: jmpJSET, JT: 1, K: plainMask},
+		{Code: jmpJSET, JT: 3, K: plainMask},
+		{Code: jmpJSET, JF: 1, K: syscall.CLONE_VM},
+		{Code: jmpJSET, JF: 1, K: syscall.CLONE_VFORK},
 		{Code: ret, K: retAllow},
 	}
 }

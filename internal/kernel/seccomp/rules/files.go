@@ -37,8 +37,8 @@ var Files = func() []Rule {
 	} {
 		out = append(out, Rule{Syscall: name})
 	}
-	// Attributes that only an ioctl changes (chattr).
-	for _, cmd := range []uint64{IoctlSetFlags, IoctlSetXattr} {
+	// Attributes that only an ioctl changes (chattr, fsverity).
+	for _, cmd := range []uint64{IoctlSetFlags, IoctlSetXattr, IoctlVerity} {
 		out = append(out, Rule{Syscall: "ioctl", Conds: []Cond{{Arg: 1, Op: Equal, Value: cmd, Low: true}}})
 	}
 	return out
@@ -48,18 +48,25 @@ var Files = func() []Rule {
 const (
 	IoctlSetFlags = 0x40086602 // FS_IOC_SETFLAGS
 	IoctlSetXattr = 0x401c5820 // FS_IOC_FSSETXATTR
+	IoctlVerity   = 0x40806685 // FS_IOC_ENABLE_VERITY
 )
 
-// Later are calls that change attributes and are younger than the libraries
-// and kernels that the tables are made with. They do not exist here: a
-// program falls back on the older ones. Their numbers are the same on every
+// Later are calls that change attributes or mounts and are younger than the
+// libraries and kernels that the tables are made with. They do not exist here:
+// a program falls back on the older ones. Their numbers are the same on every
 // architecture.
 var Later = []uint32{
 	452, // fchmodat2, Linux 6.6
 	463, // setxattrat, 6.13
 	466, // removexattrat, 6.13
+	467, // open_tree_attr, 6.15
 	469, // file_setattr, 6.17
 }
+
+// Youngest is the highest number that somebody has looked at for what it could
+// get past this table (Linux 6.17, the same on every architecture). What is
+// younger does not exist here either.
+const Youngest = 469
 
 // Armed are calls that only a part that a start arms looks at: the tables
 // know their numbers.

@@ -58,6 +58,15 @@ const (
 	PrCapAmbient    = 47
 )
 
+// What setpriority and ioprio_set take their second argument for: a process, a
+// process group, a user.
+const (
+	PrioUser    = 2
+	PrioGroup   = 1
+	IoprioUser  = 3
+	IoprioGroup = 2
+)
+
 // Levels of setsockopt.
 const (
 	solIP   = 0
@@ -103,6 +112,7 @@ var general = []Rule{
 	// SCTP can connect by an option.
 	{Syscall: "setsockopt", Conds: sockopt(solSCTP, 107), Action: Refuse, Errno: syscall.EPERM},
 	{Syscall: "setsockopt", Conds: sockopt(solSCTP, 110), Action: Refuse, Errno: syscall.EPERM},
+	{Syscall: "getsockopt", Conds: sockopt(solSCTP, 111), Action: Refuse, Errno: syscall.EPERM}, // SCTP_SOCKOPT_CONNECTX3
 
 	// Tasks. clone3 hides its flags behind a pointer; libraries fall back.
 	{Syscall: "clone3", Action: Refuse, Errno: syscall.ENOSYS},
@@ -139,7 +149,6 @@ var general = []Rule{
 	{Syscall: "chroot"},
 	{Syscall: "move_mount"},
 	{Syscall: "open_tree"},
-	{Syscall: "open_tree_attr"},
 	{Syscall: "fsopen"},
 	{Syscall: "fsconfig"},
 	{Syscall: "fsmount"},
@@ -164,6 +173,8 @@ var general = []Rule{
 	{Syscall: "reboot"},
 	{Syscall: "swapon"},
 	{Syscall: "swapoff"},
+	{Syscall: "acct"},          // the kernel writes into a file of the caller's choice
+	{Syscall: "fanotify_init"}, // its events hand over descriptors, or hold up everybody's opens
 
 	// Reaching into other processes.
 	{Syscall: "ptrace"},
@@ -177,6 +188,12 @@ var general = []Rule{
 	// a thread id, or a descriptor. The rest are in TargetRules.
 	{Syscall: "tkill"},
 	{Syscall: "pidfd_send_signal"},
+
+	// Every process of a user or a group at once, ours among them.
+	{Syscall: "setpriority", Conds: option(PrioGroup)},
+	{Syscall: "setpriority", Conds: option(PrioUser)},
+	{Syscall: "ioprio_set", Conds: option(IoprioGroup)},
+	{Syscall: "ioprio_set", Conds: option(IoprioUser)},
 
 	// io_uring makes calls that no filter sees.
 	{Syscall: "io_uring_setup", Action: Refuse, Errno: syscall.ENOSYS},

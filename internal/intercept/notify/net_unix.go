@@ -1,0 +1,64 @@
+package notify
+
+import (
+	"encoding/binary"
+
+	"github.com/limpet-security/limpet/internal/action"
+	"github.com/limpet-security/limpet/internal/kernel/linux"
+)
+
+// judgesUnix says whether anybody cares which unix sockets are reached.
+func (s *Supervisor) judgesUnix() bool {
+	j, ok := s.cfg.Judge.(interface{ JudgesUnix() bool })
+	return !ok || j.JudgesUnix()
+}
+
+// judgeUnixSend judges the names of unix sockets that a send carries: a
+// datagram reaches its peer without a connect. As with connect the kernel
+// carries the call out, with the caller's identity, and reads the name again.
+// A batch of which one may not go goes not at all.
+func (s *Supervisor) judgeUnixSend(c *Call) (Response, bool) {
+	if !s.judgesUnix() {
+		return Response{}, false
+	}
+	switch c.NR {
+	case sysSendmsg:
+		return s.judgeUnixHeaders(c, c.Args[1], 1, msghdrSize)
+	case sysSendmmsg:
+		return s.judgeUnixHeaders(c, c.Args[1], min(uint32(c.Args[2]), maxBatch), mmsghdrSize)
+	}
+	return s.judgeUnixName(c, c.Args[4], int32(c.Args[5]))
+}
+
+// judgeUnixHeaders looks at n struct user_msghdr that lie size bytes apart.
+func (s *Supervisor) judgeUnixHeaders(c *Call, at uint64, n uint32, size uint64) (Response, bool) {
+	var h [12]byte // the name's address and length
+	for ; n > 0; n, at = n-1, at+size {
+		if c.copyIn(at, h[:]) != 0 {
+			return Response{}, false // the kernel gets no further either
+		}
+		r, denied := s.judgeUnixName(c, binary.NativeEndian.Uint64(h[:]), int32(binary.NativeEndian.Uint32(h[8:])))
+		if denied {
+			return r, true
+		}
+	}
+	return Response{}, false
+}
+
+func (s *Supervisor) judgeUnixName(c *Call, at uint64, n int32) (Response, bool) {
+	if at == 0 {
+		return Response{}, false
+	}
+	addr, e := c.readAddr(at, min(n, maxSockaddr))
+	if e != 0 || family(addr) != linux.AFUnix || !c.Valid() {
+		return Response{}, false
+	}
+	return s.judgeUnix(c, addr, true)
+}
+
+// judgeUnix asks about the socket that a name stands for.
+func (s *Supervisor) judgeUnix(c *Call, addr []byte, datagram bool) (Response, bool) {
+	a := action.Connect{Protocol: action.ProtoUnix, Unix: unixName(addr), Datagram: datagram}
+	a.Real = s.leadsTo(c, a.Unix)
+	return s.judgeConnect(c, sockKind{}, a)
+}

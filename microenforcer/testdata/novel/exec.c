@@ -1,0 +1,183 @@
+#include "novel.h"
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+
+/* execs HOW PROGRAM: starts it in one way or another, as "PROGRAM echo novel-ran". */
+static char *words[] = { "x", "echo", "novel-ran", NULL };
+static char *none[] = { NULL };
+static volatile char shared[4096];
+
+static int by_at(int fd, const char *name, int flags) { return syscall(SYS_execveat, fd, name, words, none, flags); }
+
+static int ended(int pid)
+{
+	int st;
+	while (waitpid(pid, &st, __WALL) > 0 && WIFSTOPPED(st))
+		ptrace(PTRACE_CONT, pid, 0, WSTOPSIG(st) == SIGTRAP ? 0 : WSTOPSIG(st));
+	errno = WIFEXITED(st) ? WEXITSTATUS(st) : EINTR;
+	return errno ? -1 : 0;
+}
+
+static int child_vm(void *path)
+{
+	execve(path, words, none);
+	_exit(errno);
+}
+
+static int execs(int argc, char **argv)
+{
+	const char *how = argv[0];
+	char *prog = argv[1], b[256];
+	static char stack[65536];
+#define IS(x) (!strcmp(how, x))
+	words[0] = prog;
+	if (IS("nofollow"))
+		return by_at(AT_FDCWD, prog, AT_SYMLINK_NOFOLLOW);
+	if (IS("path-fd"))
+		return by_at(open(prog, O_PATH), "", AT_EMPTY_PATH);
+	if (IS("path-fd-nofollow"))
+		return by_at(open(prog, O_PATH), "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW);
+	if (IS("root-fd"))
+		return by_at(open("/proc/self/root", O_PATH), prog + 1, AT_EMPTY_PATH);
+	if (IS("check")) { /* AT_EXECVE_CHECK asks and starts nothing */
+		if (by_at(AT_FDCWD, prog, 0x10000) < 0)
+			return -1;
+		printf("asked\n");
+		return 0;
+	}
+	if (IS("task-root")) {
+		snprintf(b, sizeof b, "/proc/self/task/%d/root%s", (int)gettid(), prog);
+		return execve(b, words, none);
+	}
+	if (IS("parent-root")) {
+		snprintf(b, sizeof b, "/proc/%d/root%s", (int)getppid(), prog);
+		return execve(b, words, none);
+	}
+	if (IS("vm")) /* shares memory, is no thread */
+		return ended(clone(child_vm, stack + sizeof stack, CLONE_VM | SIGCHLD, prog));
+	if (IS("untraced"))
+		return ended(clone(child_vm, stack + sizeof stack, CLONE_UNTRACED | SIGCHLD, prog));
+	if (IS("sibling")) {
+		int p = clone(child_vm, stack + sizeof stack, CLONE_PARENT | SIGCHLD, prog);
+		sleep(1);
+		return p < 0 ? -1 : 0;
+	}
+	if (IS("traced") || IS("attached")) { /* under a tracer of one's own */
+		int p = fork();
+		if (p == 0) {
+			if (IS("traced") && ptrace(PTRACE_TRACEME, 0, 0, 0) < 0)
+				_exit(errno);
+			usleep(200000);
+			execve(prog, words, none);
+			_exit(errno);
+		}
+		if (IS("attached") && ptrace(0x4206, p, 0, 0) < 0)
+			printf("seize: errno %d\n", errno);
+		return ended(p);
+	}
+	if (IS("leased")) {
+		int fd = open(prog, O_RDONLY);
+		signal(SIGIO, SIG_IGN);
+		if (fcntl(fd, F_SETLEASE, F_WRLCK) < 0)
+			printf("lease: errno %d\n", errno);
+		return execve(prog, words, none);
+	}
+	if (IS("unreadable")) { /* one's own file that nobody may read */
+		snprintf(b, sizeof b, "%s.own", prog);
+		int in = open(prog, O_RDONLY), out = open(b, O_CREAT | O_WRONLY | O_TRUNC, 0700), n;
+		static char buf[65536];
+		while ((n = read(in, buf, sizeof buf)) > 0)
+			write(out, buf, n);
+		close(out);
+		chmod(b, 0111);
+		return execve(b, words, none);
+	}
+	if (IS("dispatch")) { /* calls that come back as a signal */
+		static char sel = 0;
+		signal(SIGSYS, SIG_IGN);
+		prctl(59, 1, 0, 0, &sel);
+		return execve(prog, words, none);
+	}
+	if (IS("trapped")) { /* a filter of one's own that traps what would be borrowed */
+		struct { unsigned short code; unsigned char jt, jf; unsigned k; } f[] = {
+			{ 0x20, 0, 0, 0 }, { 0x15, 0, 1, SYS_prctl }, { 6, 0, 0, 0x00050001 }, { 0x15, 0, 1, SYS_clone }, { 6, 0, 0, 0x00030000 }, { 6, 0, 0, 0x7fff0000 } };
+		struct { unsigned short n; void *p; } p = { 6, f };
+		if (syscall(SYS_seccomp, 1, 0, &p) < 0)
+			return -1;
+		return execve(prog, words, none);
+	}
+	errno = EINVAL;
+	return -1;
+}
+
+#if defined(__x86_64__)
+static const unsigned char code[] = { 0xb8, 42, 0, 0, 0, 0xc3 };
+#else
+static const unsigned int code[] = { 0x52800540, 0xd65f03c0 };
+#endif
+
+/* code_in writes a function into a new file. */
+static int code_in(const char *name)
+{
+	unlink(name);
+	int fd = open(name, O_CREAT | O_RDWR, 0755);
+	return write(fd, code, sizeof code) < 0 ? -1 : fd;
+}
+
+/* implied FILE: a file becomes executable by being mapped to read. */
+static int implied(int argc, char **argv)
+{
+	int fd = code_in(argv[0]);
+	if (fd < 0 || personality(personality(-1) | READ_IMPLIES_EXEC) < 0)
+		return -1;
+	int (*f)(void) = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (f == MAP_FAILED)
+		return -1;
+	printf("returned %d\n", f());
+	return 0;
+}
+
+/* shared-memory GOOD EVIL ROUNDS: a process that shares memory and nothing else swaps
+ * a mapping while another makes it executable. */
+static char *area;
+static int good, evil;
+static volatile int stop;
+static int flip(void *x)
+{
+	while (!stop) {
+		mmap(area, 4096, PROT_READ, MAP_PRIVATE | MAP_FIXED, evil, 0);
+		mmap(area, 4096, PROT_READ, MAP_PRIVATE | MAP_FIXED, good, 0);
+	}
+	_exit(0);
+}
+
+static int shared_memory(int argc, char **argv)
+{
+	static char stack[65536];
+	int won = 0, refused = 0;
+	good = open(argv[0], O_RDONLY), evil = code_in(argv[1]);
+	area = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, good, 0);
+	int p = clone(flip, stack + sizeof stack, CLONE_VM | SIGCHLD, NULL);
+	if (p < 0)
+		return -1;
+	for (int i = 0; i < atoi(argv[2]) && !won; i++) {
+		if (mprotect(area, 4096, PROT_READ | PROT_EXEC) < 0) {
+			refused++;
+			continue;
+		}
+		char line[256];
+		FILE *m = fopen("/proc/self/maps", "r");
+		while (fgets(line, sizeof line, m))
+			if (strtoul(line, NULL, 16) == (unsigned long)area && strstr(line, "r-x") && strstr(line, argv[1]))
+				won++;
+		fclose(m);
+	}
+	stop = 1;
+	kill(p, SIGKILL);
+	printf("won %d, refused %d\n", won, refused);
+	errno = EPERM;
+	return won ? 0 : -1;
+}
+
+const struct attack exec_attacks[] = { { "execs", execs }, { "implied", implied }, { "shared-memory", shared_memory }, { 0 } };
