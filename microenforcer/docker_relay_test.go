@@ -3,7 +3,6 @@
 package microenforcer_test
 
 import (
-	"path/filepath"
 	"testing"
 )
 
@@ -11,13 +10,12 @@ import (
 // without any, with SYS_PTRACE.
 func TestDockerRelayedShells(t *testing.T) {
 	buildImages(t)
-	policyFile := filepath.Join(t.TempDir(), "p.yaml")
 	kinds := []shape{{name: "root"}, {name: "uid 1000", flags: []string{"--user", "1000:1000", "--cap-drop", "ALL"}}, shapes[0]}
 	for i, tt := range relayCases[:3] {
 		s := kinds[i%len(kinds)]
 		t.Run(tt.name+" as "+s.name, func(t *testing.T) {
 			for _, mode := range []string{"audit", "enforce"} {
-				attackIn(t, s, tt, mode, policyFile)
+				attackIn(t, s, tt, mode)
 			}
 		})
 	}
