@@ -62,7 +62,7 @@ const (
 // withDefaults checks c and fills it in.
 func (c Config) withDefaults() (Config, error) {
 	if c.Data == "" {
-		return c, errors.New("cannot start: no data folder (--data)")
+		return c, errors.New("cannot start: no data folder: give --data FOLDER (it is made if it is missing)")
 	}
 	set := func(p *string, v string) {
 		if *p == "" {

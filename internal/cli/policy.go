@@ -21,11 +21,9 @@ func PolicyCommand() *cobra.Command {
 		Short: "Learn a policy from what workloads do, try one before it is enforced, see what each platform can do",
 		Example: `  limpet policy learn --group shop -o shop.yaml
   limpet policy simulate --group shop -f shop.yaml`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(policyLearn(), policySimulate(), policyPlatforms())
-	return cmd
+	return gathers(cmd)
 }
 
 // learned is the part of the answers that the commands print.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -42,7 +43,25 @@ they report to, and answers what ran, what was blocked, and why.`,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &UsageError{err} })
 	root.AddCommand(commands()...)
-	return root
+	return gathers(root)
+}
+
+// gathers makes a command that only has others below it show them, and refuse a
+// word that is none of them.
+func gathers(cmd *cobra.Command) *cobra.Command {
+	cmd.DisableFlagsInUseLine, cmd.SuggestionsMinimumDistance = true, 2
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		hint := ""
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			hint = fmt.Sprintf(", did you mean %q?", strings.Join(near, `" or "`))
+		}
+		return &UsageError{fmt.Errorf("unknown command %q%s", args[0], hint)}
+	}
+	return cmd
 }
 
 // Main runs the command line and gives the process exit code. Errors go to

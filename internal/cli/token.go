@@ -28,7 +28,7 @@ type tokenRow struct {
 func TokenCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "token", Short: "Make, list and end API tokens"}
 	cmd.AddCommand(tokenCreate(), tokenList(), tokenDelete())
-	return cmd
+	return gathers(cmd)
 }
 
 func tokenCreate() *cobra.Command {

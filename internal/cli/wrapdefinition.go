@@ -124,6 +124,9 @@ func (f *definitionFlags) run(cmd *cobra.Command, file string) error {
 		o.Start = f.ask
 	}
 	out, result, err := transform.Transform(cmd.Context(), data, o)
+	if file == "-" {
+		file = "standard input"
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}

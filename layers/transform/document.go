@@ -54,7 +54,7 @@ func parseYAML(data []byte) (*document, error) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("cannot read the definition: %w: %w", ErrShape, err)
+			return nil, fmt.Errorf("%w: %w", ErrSyntax, err)
 		}
 		if n.Kind != yaml.DocumentNode || len(n.Content) != 1 {
 			continue
@@ -102,12 +102,12 @@ func parseJSON(data []byte) (*document, error) {
 	r.dec.UseNumber()
 	root, err := r.value(0)
 	if err != nil {
-		return nil, fmt.Errorf("line %d: cannot read the definition: %w: %w", r.at(r.dec.InputOffset()), ErrShape, err)
+		return nil, fmt.Errorf("line %d: %w: %w", r.at(r.dec.InputOffset()), ErrSyntax, err)
 	}
 	d := &document{roots: []*yaml.Node{root}, indent: "  "}
 	rest := data[r.dec.InputOffset():]
 	if len(bytes.TrimSpace(rest)) != 0 {
-		return nil, fmt.Errorf("line %d: something follows the JSON value: %w", r.at(r.dec.InputOffset()), ErrShape)
+		return nil, fmt.Errorf("line %d: %w: something follows the JSON value", r.at(r.dec.InputOffset()), ErrSyntax)
 	}
 	d.end = string(rest)
 	head, after, found := strings.Cut(string(data), "\n")

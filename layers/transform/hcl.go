@@ -56,7 +56,7 @@ func parseTerraform(data []byte) (*terraform, error) {
 	file, diags := hclsyntax.ParseConfig(data, "", hcl.InitialPos)
 	if diags.HasErrors() {
 		d := diags.Errs()[0].(*hcl.Diagnostic)
-		return nil, fmt.Errorf("line %d: cannot read the definition: %s; %s: %w", d.Subject.Start.Line, d.Summary, d.Detail, ErrShape)
+		return nil, fmt.Errorf("line %d: %w: %s; %s", d.Subject.Start.Line, ErrSyntax, d.Summary, d.Detail)
 	}
 	t := &terraform{src: data}
 	for _, b := range file.Body.(*hclsyntax.Body).Blocks {

@@ -13,6 +13,7 @@ import (
 // Errors that callers tell apart.
 var (
 	ErrShape   = errors.New("the definition has another form than expected")
+	ErrSyntax  = errors.New("the definition cannot be read")
 	ErrUnknown = errors.New("not a definition that is known: want an ECS task definition or container list (JSON), a Terraform file, a CloudFormation or ARM template, an Azure container group, a Cloud Run service, or Kubernetes objects")
 	ErrStart   = errors.New("the container's command is not known")
 	ErrCarrier = errors.New("the image is not wrapped and no carrier is given")
