@@ -204,6 +204,9 @@ func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
 		return code, err
 	}
 	m.tellCaps()
+	if m.rung == "" {
+		m.loop.SeesBinds()
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	m.background(ctx)
 	exit := sup.Wait(m.engine.PID())
@@ -222,7 +225,9 @@ func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
 
 // arm chooses what the filter of this start notifies beside the rest.
 func (m *micro) arm() seccomp.Arms {
-	m.arms = enforcer.ArmsOf(m.loop.Policies().Engine)
+	// Until the control plane has said which policy holds, names may matter.
+	unknown := m.out.link != nil && m.cfg.PolicyFile == "" && m.loop.Policies().Number == 0
+	m.arms = enforcer.ArmsToLearn(enforcer.ArmsOf(m.loop.Policies().Engine), m.loop.Policies().Learning, unknown)
 	return m.arms
 }
 

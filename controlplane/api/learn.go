@@ -95,7 +95,7 @@ type profileItemsInput struct {
 	NameInput
 	PageInput
 	Workload string `query:"workload" maxLength:"512" required:"true" doc:"As a profile names it"`
-	Kind     string `query:"kind" enum:"exec,connect,listen,socket,privilege,file"`
+	Kind     string `query:"kind" enum:"exec,connect,listen,socket,privilege,file,dns"`
 }
 
 func (a *API) listProfileItems(ctx context.Context, in *profileItemsInput) (*listOutput[learn.Item], error) {

@@ -20,7 +20,7 @@ import (
 // What is one thing that a workload does, without counts. Paths are patterns
 // (package profile). Its JSON is what the database keeps and the API shows.
 type What struct {
-	Kind           string `json:"kind" enum:"exec,connect,listen,socket,privilege,file"`
+	Kind           string `json:"kind" enum:"exec,connect,listen,socket,privilege,file,dns"`
 	Exe            string `json:"exe,omitempty" doc:"Who acts; for exec the caller"`
 	UID            uint32 `json:"uid"`
 	Path           string `json:"path,omitempty"`
@@ -103,7 +103,10 @@ func (w What) Object() string {
 	case wire.ProfileExec:
 		return "run by " + orUnknown(w.Exe)
 	case wire.ProfileConnect, wire.ProfileListen:
-		if w.Address == "" {
+		switch {
+		case w.Name != "":
+			return fmt.Sprintf("%s %s port %d", w.Protocol, w.Name, w.Port)
+		case w.Address == "":
 			return w.Protocol + " " + w.Path
 		}
 		return fmt.Sprintf("%s %s port %d", w.Protocol, w.Address, w.Port)
@@ -111,6 +114,8 @@ func (w What) Object() string {
 		return fmt.Sprintf("socket domain %d type %d protocol %d", w.Domain, w.Type, w.SocketProtocol)
 	case wire.ProfileFile:
 		return w.Call + " " + w.Path
+	case wire.ProfileDNS:
+		return strings.TrimSpace("name " + w.Name + " " + w.Detail + " " + w.Address)
 	}
 	return strings.TrimSpace(w.Call + " " + w.Detail)
 }
@@ -169,10 +174,43 @@ func (w What) connect() (*action.Connect, bool) {
 		if err != nil || w.Port > 65535 {
 			return nil, false
 		}
+		if w.Name != "" { // whatever its address is by then
+			addr, a.Names = anybody.Addr(), []string{w.Name}
+		}
 		a.Peer = netip.AddrPortFrom(addr.Unmap(), uint16(w.Port))
 	}
 	a.Datagram = a.Protocol == action.ProtoUDP
 	return a, true
+}
+
+func (w What) bind() (*action.Bind, bool) {
+	addr, err := netip.ParseAddr(w.Address)
+	if err != nil || w.Port == 0 || w.Port > 65535 {
+		return nil, false
+	}
+	return &action.Bind{Proc: w.proc(), Protocol: protocols[w.Protocol], Local: netip.AddrPortFrom(addr, uint16(w.Port)), Listen: true}, true
+}
+
+// query is the question for a name, or what an answer holds: Detail is then a
+// name that it leads to, or Address one that it gives.
+func (w What) query() (*action.Query, bool) {
+	q := &action.Query{Proc: w.proc(), Protocol: action.ProtoUDP, Server: netip.AddrPortFrom(anybody.Addr(), 53), Name: w.Name, Target: w.Detail, Type: 1}
+	if w.Address != "" {
+		addr, err := netip.ParseAddr(w.Address)
+		if err != nil {
+			return nil, false
+		}
+		q.Address = addr
+	}
+	return q, w.Name != ""
+}
+
+func (w What) file() *action.FileOp {
+	a := &action.FileOp{Proc: w.proc(), Access: action.ParseFileAccess(w.Call), Path: profile.Sample(w.Path), FD: -1}
+	if a.Access&action.FileAppend != 0 {
+		a.Access |= action.FileModify // an event names the narrower of the two
+	}
+	return a
 }
 
 func (w What) privilege() *action.Privilege {

@@ -80,11 +80,11 @@ func TestProposeFitsAnything(t *testing.T) {
 		for range 1 + r.IntN(30) {
 			n, m := int64(r.IntN(3)-1), int64(r.IntN(2000))
 			items = append(items, item(What{
-				Kind: pick("exec", "connect", "listen", "socket", "privilege", "file"), Exe: profile.Path(pick(exes...)), UID: uint32(r.IntN(2) * 1000),
+				Kind: pick("exec", "connect", "listen", "socket", "privilege", "file", "dns"), Exe: profile.Path(pick(exes...)), UID: uint32(r.IntN(2) * 1000),
 				Path: profile.Path(pick(exes...)), Origin: pick("image", "drifted", "modified", "unknown"), Interpreter: pick("", "/bin/sh"),
 				Fileless: r.IntN(9) == 0, Sockets: r.IntN(9) == 0, Protocol: pick("tcp", "udp", "icmp", "unix", "other"),
 				Address: pick("10.0.0.1", "169.254.169.254", "::1", "2001:db8::7", "", "nonsense"), Port: uint32(r.IntN(70000)),
-				Call: pick("unshare", "mount", "bpf", "ptrace", "setuid", "capset"), Detail: pick("", "CLONE_NEWUSER"),
+				Name: pick("", "", "api.example.com", "x"+fmt.Sprint(r.IntN(9))+".pool.example.org", "we ird", "db", "4.3.2.1.in-addr.arpa"), Call: pick("unshare", "mount", "bpf", "ptrace", "setuid", "capset", "modify+create", "read", "delete"), Detail: pick("", "CLONE_NEWUSER"),
 				Family: pick("namespace", "mount", "kernel", "trace", "identity", "capability"), ToUID: &n, ToGID: &m,
 				Domain: int32(r.IntN(40)), Type: int32(r.IntN(6)), SocketProtocol: int32(r.IntN(200)),
 			}, int64(1+r.IntN(5))))

@@ -69,7 +69,9 @@ func Propose(items []Item, o Options) (Proposal, error) {
 	d.executables(items)
 	d.outbound(items)
 	d.listening(items)
-	d.notCovered(items)
+	d.names(items)
+	d.fileControls(items)
+	d.notCovered()
 	if err := d.fit(items, o.Group); err != nil {
 		return Proposal{}, err
 	}
@@ -103,6 +105,7 @@ type tally struct {
 	count, starts int64
 	exes          map[string]bool
 	addrs         map[netip.Addr]bool
+	names         map[string]*tally // by which addresses were known: then the address is in addrs not
 }
 
 func (t *tally) add(it Item) {
@@ -172,7 +175,11 @@ func merge(byPath map[string]*tally) map[string]*tally {
 }
 
 func policyGlob(p string) error {
-	c := policy.Controls{AllowedExecutables: &policy.ExecutableControl{Setting: policy.Setting{Mode: policy.Audit}, Paths: []policy.Glob{policy.Glob(p)}}}
+	return validControls(policy.Controls{AllowedExecutables: &policy.ExecutableControl{Setting: policy.Setting{Mode: policy.Audit}, Paths: []policy.Glob{policy.Glob(p)}}})
+}
+
+// validControls says what is wrong with controls.
+func validControls(c policy.Controls) error {
 	probe := policy.RuntimePolicy{APIVersion: policy.APIVersion, Kind: policy.KindRuntime, Metadata: policy.Meta{Name: "x"}, Spec: policy.Spec{Controls: c}}
 	return probe.Validate()
 }
@@ -221,17 +228,12 @@ type flow struct {
 
 func (d *draft) outbound(items []Item) {
 	flows := map[flow]*tally{}
-	unix := int64(0)
 	for _, it := range items {
-		if it.Kind != wire.ProfileConnect {
-			continue
-		}
-		if it.Protocol == "unix" {
-			unix += it.Count
+		if it.Kind != wire.ProfileConnect || it.Protocol == "unix" {
 			continue
 		}
 		a, err := netip.ParseAddr(it.Address)
-		if err != nil || a.IsLoopback() || a.IsUnspecified() {
+		if err != nil || it.Name == "" && (a.IsLoopback() || a.IsUnspecified()) {
 			continue // loopback stays open
 		}
 		f := flow{it.Protocol, it.Port}
@@ -240,11 +242,18 @@ func (d *draft) outbound(items []Item) {
 		}
 		t := flows[f]
 		if t == nil {
-			t = &tally{addrs: map[netip.Addr]bool{}}
+			t = &tally{addrs: map[netip.Addr]bool{}, names: map[string]*tally{}}
 			flows[f] = t
 		}
 		t.add(it)
-		t.addrs[a.Unmap()] = true
+		if it.Name == "" {
+			t.addrs[a.Unmap()] = true
+			continue
+		}
+		if t.names[it.Name] == nil {
+			t.names[it.Name] = &tally{}
+		}
+		t.names[it.Name].add(it)
 	}
 	c := &policy.OutboundControl{Setting: policy.Setting{Mode: policy.Enforce}}
 	keys := slices.SortedFunc(maps.Keys(flows), func(a, b flow) int { return cmp.Or(cmp.Compare(a.protocol, b.protocol), cmp.Compare(a.port, b.port)) })
@@ -267,47 +276,33 @@ func (d *draft) outbound(items []Item) {
 				r.CIDRs = append(r.CIDRs, policy.CIDR(text))
 			}
 		}
-		for _, exe := range slices.Sorted(maps.Keys(t.exes)) {
-			if strings.HasPrefix(exe, "/") && policyGlob(exe) == nil {
-				r.Processes = append(r.Processes, policy.Glob(exe))
-			} else {
-				r.Processes = nil
-				break
-			}
+		for _, n := range slices.Sorted(maps.Keys(joinNames(t.names))) {
+			r.DNSNames = append(r.DNSNames, policy.DNSName(n))
 		}
+		r.Processes = processes(t)
 		c.Allow = append(c.Allow, r)
-		d.evidence["outbound "+r.Name] = t.String() + fmt.Sprintf(", different addresses: %d", len(t.addrs))
+		d.evidence["outbound "+r.Name] = t.String() + fmt.Sprintf(", different addresses: %d, names: %d", len(t.addrs), len(t.names))
 	}
 	if len(c.Allow) == 0 {
 		// An empty list would allow everything.
 		c.Allow = []policy.NetworkRule{{Name: "loopback-only", CIDRs: []policy.CIDR{"127.0.0.0/8", "::1"}}}
 		d.evidence["outbound loopback-only"] = "no connection to another machine was seen"
 	}
+	d.unixSockets(items, c)
 	d.p.Spec.Controls.Outbound = c
-	if unix > 0 {
-		d.uncovered = append(d.uncovered, fmt.Sprintf("UNIX sockets stay open: %d connections to them were seen", unix))
-	}
 }
 
 func (d *draft) listening(items []Item) {
 	ports := map[uint32]*tally{}
+	sampled := false
 	for _, it := range items {
 		if it.Kind == wire.ProfileListen {
+			sampled = sampled || it.Exe == ""
 			if ports[it.Port] == nil {
 				ports[it.Port] = &tally{}
 			}
 			ports[it.Port].add(it)
 		}
-	}
-	if !policy.Bind.Available() {
-		var seen []string
-		for _, p := range slices.Sorted(maps.Keys(ports)) {
-			seen = append(seen, fmt.Sprint(p))
-		}
-		if len(seen) > 0 {
-			d.uncovered = append(d.uncovered, "listening ports: the bind control is not available yet; ports seen: "+few(seen))
-		}
-		return
 	}
 	c := &policy.BindControl{Setting: policy.Setting{Mode: policy.Enforce}}
 	handedOut := false
@@ -327,24 +322,18 @@ func (d *draft) listening(items []Item) {
 		d.evidence[fmt.Sprintf("bind %d-65535", firstEphemeral)] = "handed out by the kernel"
 	}
 	d.p.Spec.Controls.Bind = c
-	// A port that was open for less than a second may have been missed.
-	c.Mode = policy.Audit
-	d.uncovered = append(d.uncovered, "bind only audits: open ports are sampled, so one that is open for less than a second may have been missed")
+	if sampled {
+		// It was open before anybody looked at bind, or was handed in from outside:
+		// another one may have been missed.
+		c.Mode = policy.Audit
+		d.uncovered = append(d.uncovered, "bind only audits: a port was open without having been seen to be bound; others may have been missed")
+	}
 }
 
 // firstEphemeral is the first port that Linux hands out by itself.
 const firstEphemeral = 32768
 
-func (d *draft) notCovered(items []Item) {
-	kinds := map[string]int64{}
-	for _, it := range items {
-		kinds[it.Kind] += it.Count
-	}
-	if kinds[wire.ProfileFile] == 0 {
-		d.uncovered = append(d.uncovered, "files: changes are observed only where a policy governs files; none was seen, and no file control is proposed")
-	} else {
-		d.uncovered = append(d.uncovered, fmt.Sprintf("files: %d operations were observed; no file control is proposed from them", kinds[wire.ProfileFile]))
-	}
+func (d *draft) notCovered() {
 	d.uncovered = append(d.uncovered, "processLimit: as in the default policy; the profile shows the most tasks that were seen at once")
 	d.uncovered = append(d.uncovered, "set-user-ID programs only audit: they gain nothing under the enforcer")
 }
@@ -386,6 +375,8 @@ func (d *draft) fit(items []Item, group string) error {
 var shells = map[string]bool{"sh": true, "bash": true, "dash": true, "ash": true, "ksh": true, "zsh": true, "busybox": true,
 	"python3": true, "perl": true, "ruby": true, "node": true, "php": true, "lua": true, "socat": true, "nc": true, "ncat": true}
 
+var callName = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
+
 // allow adds an exception for one thing; false if none can say it.
 func (d *draft) allow(v verdict.Decision, it Item) bool {
 	x := policy.Exception{
@@ -408,7 +399,7 @@ func (d *draft) allow(v verdict.Decision, it Item) bool {
 		if it.Port > 0 && it.Port < 1<<16 {
 			x.Ports = []policy.Ports{{First: uint16(it.Port), Last: uint16(it.Port)}}
 		}
-	case it.Kind == wire.ProfilePrivilege && exe:
+	case it.Kind == wire.ProfilePrivilege && exe && callName.MatchString(it.Call):
 		x.Processes, x.Syscalls = []policy.Glob{policy.Glob(it.Exe)}, []policy.SyscallName{policy.SyscallName(it.Call)}
 	case it.Kind == wire.ProfileFile && exe && strings.HasPrefix(it.Path, "/") && policyGlob(it.Path) == nil:
 		x.Processes, x.Paths = []policy.Glob{policy.Glob(it.Exe)}, []policy.Glob{policy.Glob(it.Path)}

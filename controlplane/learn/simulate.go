@@ -191,7 +191,23 @@ func (t *Trial) judge(w What) (d verdict.Decision, why string) {
 	case wire.ProfilePrivilege:
 		return t.engine.Privilege(w.privilege()), ""
 	case wire.ProfileFile:
-		return t.engine.File(&action.FileOp{Proc: w.proc(), Access: action.ParseFileAccess(w.Call), Path: profile.Sample(w.Path), FD: -1}), ""
+		a := w.file()
+		if a.Access == 0 || a.Path == "" {
+			return d, "the file or what was done to it is not known"
+		}
+		return t.engine.File(a), ""
+	case wire.ProfileListen:
+		a, ok := w.bind()
+		if !ok {
+			return d, "the port is not known"
+		}
+		return t.engine.Bind(a), ""
+	case wire.ProfileDNS:
+		a, ok := w.query()
+		if !ok {
+			return d, "the name is not known"
+		}
+		return t.engine.Query(a), ""
 	}
 	return d, "this kind cannot be tried yet"
 }
@@ -224,6 +240,12 @@ func fromEvent(v events.View) (w What, why string) {
 		} else if w.Protocol == "unix" {
 			w.Path = profile.Path(o.Address)
 		}
+	case v.Kind == "network" && o.Type == "network" && o.LocalPort != 0 && o.Address == "":
+		w.Kind, w.Protocol, w.Address, w.Port = wire.ProfileListen, o.Protocol, o.LocalAddress, o.LocalPort
+	case v.Kind == "network" && o.Type == "dns":
+		w.Kind, w.Name, w.Detail, w.Address = wire.ProfileDNS, o.Name, o.Target, o.Address
+	case v.Kind == "file" && o.Type == "file":
+		w.Kind, w.Path, w.Call = wire.ProfileFile, profile.Path(o.Path), o.Operation
 	case v.Kind == "socket" && o.Type == "network":
 		w.Kind, w.Domain, w.Type, w.SocketProtocol = wire.ProfileSocket, o.Domain, o.SocketType, o.SocketProtocol
 	case v.Kind == "privilege" && o.Type == "call":

@@ -25,6 +25,8 @@ func (d *draft) write(items []Item, o Options) (string, error) {
 	controls := value(spec, "controls")
 	d.comment(value(value(controls, "allowedExecutables"), "paths"), "allowedExecutables")
 	d.comment(value(value(controls, "bind"), "allowedPorts"), "bind")
+	d.comment(value(value(controls, "dns"), "allow"), "dns")
+	d.comment(value(value(controls, "readOnlyFiles"), "except"), "readOnlyFiles")
 	if allow := value(value(controls, "outbound"), "allow"); allow != nil {
 		for _, rule := range allow.Content {
 			if name := value(rule, "name"); name != nil {

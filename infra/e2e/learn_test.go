@@ -25,11 +25,16 @@ import (
 // of the far end is on the loopback interface.
 const inCell = "LIMPET_TEST_LEARN_CELL"
 
-const farEnd = "10.98.0.1"
+const (
+	farEnd  = "10.98.0.1"
+	named   = "10.99.0.1" // what the name server of package attack says of good.test
+	nameser = "10.98.0.2"
+)
 
 // workloadScript is nginx as images run it (a root master, workers that drop
-// to another user), with a hook of a made-up name before it and a connection to
-// another machine after it. Names, ports and process ids differ in each run.
+// to another user), with a hook of a made-up name before it and connections
+// after it: to another machine by address and by name, and to a UNIX socket.
+// Names of files and process ids differ in each run.
 const workloadScript = `#!/bin/sh
 set -e
 d=$(mktemp -d); chmod 755 $d
@@ -50,6 +55,10 @@ nginx -c $d/nginx.conf -g 'daemon off;' &
 for i in $(seq 100); do [ -e $d/nginx.pid ] && break; sleep 0.1; done
 bash -c 'exec 3<>/dev/tcp/127.0.0.1/$PORT; printf "GET / HTTP/1.0\r\n\r\n" >&3; grep page <&3'
 $ATTACK tcp ` + farEnd + `:80
+$ATTACK dial good.test:80
+getent hosts good.test >/dev/null
+$ATTACK unix /tmp/real.sock
+echo started >> /var/log/learned.log
 sleep 1.5
 kill -QUIT $(cat $d/nginx.pid)
 wait
@@ -67,10 +76,11 @@ func TestLearn(t *testing.T) {
 		return
 	}
 	l := newLearner(t)
+	l.serveNames()
 	l.api("POST", "/groups", map[string]any{"name": "shop", "learning": true}, nil)
 
 	for run := range 3 {
-		if out, err := l.run(18080+run, workloadScript); err != nil || !strings.Contains(out, "got hello") || !strings.HasSuffix(out, "the end\n") {
+		if out, err := l.run(18080, workloadScript); err != nil || !strings.Contains(out, "got hello") || !strings.HasSuffix(out, "the end\n") {
 			t.Fatalf("learning run %d: %v\n%s", run, err, out)
 		}
 	}
@@ -81,7 +91,7 @@ func TestLearn(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%s", text)
-	for _, want := range []string{"/usr/sbin/nginx", "/tmp/tmp.*/hook.sh", "- " + farEnd, "seen ", "Not covered:"} {
+	for _, want := range []string{"/usr/sbin/nginx", "/tmp/tmp.*/hook.sh", "- " + farEnd, "- good.test", "- /tmp/real.sock", "- /var/log/learned.log", "- 18080", "seen ", "Not covered:"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the proposal lacks %q", want)
 		}
@@ -100,8 +110,8 @@ func TestLearn(t *testing.T) {
 	etag := l.api("GET", "/groups/shop", nil, &g)
 	l.put("/groups/shop", etag, map[string]any{"mode": "enforce", "policies": []string{"shop-learned"}, "learning": false})
 
-	// The held-out run: another port, other names, other process ids.
-	out, err := l.run(19123, workloadScript)
+	// The held-out run: other names, other process ids.
+	out, err := l.run(18080, workloadScript)
 	if err != nil || !strings.Contains(out, "got hello") || !strings.Contains(out, "page") || !strings.HasSuffix(out, "the end\n") {
 		t.Errorf("the same workload does not run under the policy: %v\n%s", err, out)
 	}
@@ -109,17 +119,22 @@ func TestLearn(t *testing.T) {
 		t.Errorf("denied of a legitimate run:\n%s", n)
 	}
 
-	// The attack: a program that was never seen, and a port that was not.
+	// The attack: a program that was never seen, a port, a name, a socket, a
+	// service and a file that were not.
 	out, _ = l.run(19200, `#!/bin/sh
 cp $ATTACK /tmp/evil && /tmp/evil echo evil-ran
 $ATTACK tcp `+farEnd+`:81
+$ATTACK resolve evil.test
+$ATTACK unix /run/other.sock
+$ATTACK bindshell 127.0.0.1:4444
+echo evil-written > /var/log/evil && read x < /var/log/evil && echo $x
 rm -f /tmp/evil
 `)
-	if strings.Contains(out, "evil-ran") || strings.Contains(out, "got hello") {
+	if strings.Contains(out, "evil-ran") || strings.Contains(out, "got hello") || strings.Contains(out, "evil-written") || strings.Contains(out, "resolved evil.test") {
 		t.Errorf("the attack worked:\n%s", out)
 	}
 	n := l.denied()
-	for _, want := range []string{"allowedExecutables not-listed", "outbound not-listed"} {
+	for _, want := range []string{"allowedExecutables not-listed", "outbound not-listed", "dns not-listed", "/run/other.sock", "bind not-listed", "readOnlyFiles paths[0]"} {
 		if !strings.Contains(n, want) {
 			t.Errorf("no event of %q:\n%s", want, n)
 		}
@@ -184,6 +199,25 @@ func newLearner(t *testing.T) *learner {
 	}
 	t.Cleanup(func() { serve.Process.Kill(); serve.Wait() })
 	return l
+}
+
+// serveNames gives the cell a name server, another machine that it names, and
+// logs of its own.
+func (l *learner) serveNames() {
+	l.t.Helper()
+	out, err := exec.Command("sh", "-ec", `for a in `+named+` `+nameser+`; do ip addr add $a/32 dev lo; done
+mount -t tmpfs none /var/log; mkdir -p /var/log/nginx; echo nameserver `+nameser+` >/var/log/resolv.conf
+mount --bind /var/log/resolv.conf /etc/resolv.conf`).CombinedOutput()
+	if err != nil {
+		l.t.Fatalf("%v: %s", err, out)
+	}
+	for _, args := range [][]string{{"nameserver", nameser + ":53"}, {"serve", named + ":80"}} {
+		cmd := exec.Command(l.attack, args...)
+		if err := cmd.Start(); err != nil {
+			l.t.Fatal(err)
+		}
+		l.t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	}
 }
 
 func (l *learner) api(method, path string, in, out any) string {

@@ -20,7 +20,7 @@ func (l *Loop) Needs() resolve.Needs {
 		return resolve.Needs{}
 	}
 	n := p.Engine.Needs()
-	return resolve.Needs{Names: n.Names, Answers: n.Answers, Hosts: n.Hosts}
+	return resolve.Needs{Names: n.Names || l.watching(), Answers: n.Answers, Hosts: n.Hosts}
 }
 
 // NamesMatter implements resolve.Judge.
@@ -40,6 +40,9 @@ func (l *Loop) Resolve(q *action.Query) (a intercept.Answer) {
 	d := p.Engine.Query(q)
 	if p.Engine.Needs().RecordNames && q.Asked() {
 		l.names.record(l, p, d, q)
+	}
+	if d.Verdict != verdict.Deny {
+		l.observer.query(q)
 	}
 	if d.Verdict == verdict.Allow {
 		return intercept.Allow

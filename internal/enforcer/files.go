@@ -16,7 +16,7 @@ var _ intercept.FileJudge = (*Loop)(nil)
 // FileCare implements intercept.FileJudge.
 func (l *Loop) FileCare() intercept.FileCare {
 	n := l.current.Load().Engine.FileNeeds()
-	return intercept.FileCare{Reads: careOf(n.Reads), Changes: careOf(n.Changes), Memory: careOf(n.Memory)}
+	return l.atLeastWatched(intercept.FileCare{Reads: careOf(n.Reads), Changes: careOf(n.Changes), Memory: careOf(n.Memory)})
 }
 
 func careOf(strongest verdict.Verdict) intercept.Care {

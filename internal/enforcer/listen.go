@@ -14,13 +14,13 @@ import (
 var _ intercept.NetworkJudge = (*Loop)(nil)
 
 // JudgesPeers implements intercept.NetworkJudge.
-func (l *Loop) JudgesPeers() bool { return l.current.Load().Engine.Needs().Connect }
+func (l *Loop) JudgesPeers() bool { return l.watching() || l.current.Load().Engine.Needs().Connect }
 
 // JudgesUnix implements intercept.NetworkJudge.
 func (l *Loop) JudgesUnix() bool { return l.current.Load().Engine.Needs().Unix }
 
 // JudgesBinds implements intercept.NetworkJudge.
-func (l *Loop) JudgesBinds() bool { return l.current.Load().Engine.Needs().Bind }
+func (l *Loop) JudgesBinds() bool { return l.watching() || l.current.Load().Engine.Needs().Bind }
 
 // JudgesAccepts implements intercept.NetworkJudge.
 func (l *Loop) JudgesAccepts() bool { return l.current.Load().Engine.Needs().Accept }
@@ -30,6 +30,9 @@ func (l *Loop) Bind(b *action.Bind) (a intercept.Answer) {
 	defer l.caught("bind", syscall.EACCES, &a)
 	p := l.current.Load()
 	d := p.Engine.Bind(b)
+	if d.Verdict != verdict.Deny {
+		l.observer.bind(b)
+	}
 	if d.Verdict == verdict.Allow {
 		return intercept.Allow
 	}

@@ -41,6 +41,7 @@ type Observer struct {
 	dropped uint64          // occurrences that no item holds
 	tasks   int
 	ports   map[thing]bool // listening at the last look
+	binds   bool           // every bind since the workload's start was seen
 	number  uint64
 	out     *wirepb.PushProfileRequest // not acknowledged yet
 }
@@ -113,6 +114,7 @@ func (o *Observer) set(on, trial bool) {
 		o.raw, o.items, o.ports, o.dirty, o.ends, o.dropped, o.tasks = nil, nil, nil, nil, nil, 0, 0
 	}
 	o.maybe = trial
+	o.binds = o.binds && on
 	o.on.Store(on)
 }
 
@@ -197,7 +199,8 @@ func (o *Observer) connect(c *action.Connect) {
 	if !o.on.Load() || c.Proc == nil {
 		return
 	}
-	o.note(thing{kind: wire.ProfileConnect, exe: c.Proc.Exe, uid: c.Proc.UID, proto: c.Protocol, path: c.Unix, peer: c.Peer})
+	name, peer := settled(c)
+	o.note(thing{kind: wire.ProfileConnect, exe: c.Proc.Exe, uid: c.Proc.UID, proto: c.Protocol, path: c.Unix, peer: peer, detail: name})
 }
 
 func (o *Observer) socket(s *action.Socket) {
@@ -227,9 +230,9 @@ func (o *Observer) fork(f *action.Fork) {
 	o.mu.Unlock()
 }
 
-// file notes changes of files; reads are many and say little.
+// file notes changes of files, and reads outside of what every program reads.
 func (o *Observer) file(f *action.FileOp) {
-	if !o.on.Load() || f.Proc == nil || f.Access&action.FileChange == 0 {
+	if !o.on.Load() || f.Proc == nil || !worthNoting(f) {
 		return
 	}
 	o.note(thing{kind: wire.ProfileFile, exe: f.Proc.Exe, uid: f.Proc.UID, path: f.Path, a: int64(f.Access)})
@@ -241,11 +244,17 @@ func (o *Observer) sample(proc string) {
 		return
 	}
 	tasks := procfs.TreeTasks(os.Getpid())
+	o.mu.Lock()
+	o.tasks = max(o.tasks, tasks)
+	exact := o.binds
+	o.mu.Unlock()
+	if exact {
+		return // what else listens in the same network is not the workload's
+	}
 	open := listening(proc)
 	now := o.now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.tasks = max(o.tasks, tasks)
 	for t := range open {
 		if !o.ports[t] {
 			o.add(t, now) // counted once for as long as it stays open
@@ -324,6 +333,9 @@ func (s *seen) item() *wirepb.ProfileItem {
 		if s.peer.IsValid() {
 			it.Address, it.Port = s.peer.Addr().String(), uint32(s.peer.Port())
 		}
+		it.Name, it.Detail = s.detail, ""
+	case wire.ProfileDNS:
+		it.Name, it.Detail = s.detail, ""
 	case wire.ProfileFile:
 		it.Call = action.FileAccess(s.a).String()
 	case wire.ProfileSocket:

@@ -3,11 +3,14 @@ package enforcer
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/limpet-security/limpet/internal/action"
+	"github.com/limpet-security/limpet/internal/intercept"
+	"github.com/limpet-security/limpet/internal/kernel/seccomp"
 	"github.com/limpet-security/limpet/internal/wire"
 )
 
@@ -140,4 +143,47 @@ func FuzzListening(f *testing.F) {
 			t.Error("unbounded")
 		}
 	})
+}
+
+// TestObserverNotesNamesPortsAndFiles: what else a learning loop hears of.
+func TestObserverNotesNamesPortsAndFiles(t *testing.T) {
+	l, err := New(Config{Recorder: &kept{}}, Policies{Engine: compiled(t, "    drift: {mode: audit}\n")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.JudgesBinds() || l.JudgesPeers() || l.Needs().Names || l.FileCare() != (intercept.FileCare{}) {
+		t.Error("a loop that does not learn wants to be asked")
+	}
+	l.Learn(true)
+	l.SeesBinds()
+	if !l.JudgesBinds() || !l.JudgesPeers() || !l.Needs().Names || l.FileCare() != (intercept.FileCare{Reads: intercept.Watched, Changes: intercept.Watched}) {
+		t.Error("a loop that learns is not asked")
+	}
+	p := &action.Process{Exe: "/usr/bin/app"}
+	l.Bind(&action.Bind{Proc: p, Protocol: action.ProtoTCP, Local: netip.MustParseAddrPort("0.0.0.0:8080"), Listen: true})
+	l.Bind(&action.Bind{Proc: p, Protocol: action.ProtoUDP, Local: netip.MustParseAddrPort("0.0.0.0:0")})
+	l.Resolve(&action.Query{Proc: p, Name: "db.corp.example", Bare: "db", Type: 1})
+	l.Resolve(&action.Query{Proc: p, Name: "db.corp.example", Target: "x.corp.example", Type: 1})
+	c := connectTo("/usr/bin/app", "203.0.113.7:5432")
+	c.Names = []string{"db"}
+	l.Connect(c)
+	c = connectTo("/usr/bin/app", "127.0.0.1:5432")
+	c.Names = []string{"localhost"}
+	l.Connect(c)
+	for path, access := range map[string]action.FileAccess{"/srv/a": action.FileCreate, "/etc/app.conf": action.FileRead, "/usr/lib/libc.so": action.FileRead, "": action.FileModify} {
+		l.File(&action.FileOp{Proc: p, Path: path, Access: access, FD: -1})
+	}
+	l.observer.sample("/proc") // finds nothing that nobody was seen to bind
+	var got []string
+	for _, it := range l.Observer().Delta().Items {
+		got = append(got, fmt.Sprintf("%s %s%s %s:%d %s", it.Kind, it.Name, it.Path, it.Address, it.Port, it.Call))
+	}
+	slices.Sort(got)
+	want := []string{"connect  127.0.0.1:5432 ", "connect db 0.0.0.0:5432 ", "dns db :0 ", "file /etc/app.conf :0 read", "file /srv/a :0 create", "listen  0.0.0.0:8080 "}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q\nwant %q", got, want)
+	}
+	if a := ArmsToLearn(seccomp.Arms{}, false, true); !a.Receives || a.Reads {
+		t.Errorf("%+v", a)
+	}
 }

@@ -5,8 +5,15 @@ import (
 )
 
 // Path gives the pattern of a path: its text with what changes from run to run
-// replaced by "*". A path that is not absolute is only escaped.
+// replaced by "*". A path that is not absolute is only escaped, but for the name
+// of an abstract socket ("@NAME").
 func Path(p string) string {
+	if strings.HasPrefix(p, "@") { // an abstract socket, which nothing outlives
+		var b strings.Builder
+		b.WriteByte('@')
+		segment(&b, p[1:], true)
+		return b.String()
+	}
 	if !strings.HasPrefix(p, "/") {
 		return escape(p)
 	}

@@ -27,6 +27,8 @@ func TestPath(t *testing.T) {
 		"/tmp/Makefile":                               "/tmp/Makefile",
 		"/opt/a*b":                                    `/opt/a\*b`,
 		"relative":                                    "relative",
+		"@/tmp/dbus-aB3dE5gH":                         "@/tmp/dbus-*",
+		"@mine":                                       "@mine",
 	} {
 		if got := Path(path); got != want {
 			t.Errorf("%s: %s, want %s", path, got, want)

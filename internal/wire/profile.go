@@ -14,10 +14,11 @@ const (
 	ProfileSocket    = "socket"
 	ProfilePrivilege = "privilege"
 	ProfileFile      = "file"
+	ProfileDNS       = "dns"
 )
 
 // ProfileKinds lists the kinds that this version knows.
-var ProfileKinds = []string{ProfileExec, ProfileConnect, ProfileListen, ProfileSocket, ProfilePrivilege, ProfileFile}
+var ProfileKinds = []string{ProfileExec, ProfileConnect, ProfileListen, ProfileSocket, ProfilePrivilege, ProfileFile, ProfileDNS}
 
 // ValidateProfile checks a PushProfileRequest. Text is cut and cleaned in
 // place; items of a kind that this version does not know are refused, because

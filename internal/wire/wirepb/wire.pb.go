@@ -1209,7 +1209,7 @@ func (x *ControlPushEventsRequest) GetReceivedAtNs() int64 {
 // fields are set depends on kind.
 type ProfileItem struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
-	Kind           string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`                  // exec, connect, listen, socket, privilege, file
+	Kind           string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`                  // exec, connect, listen, socket, privilege, file, dns
 	Exe            string                 `protobuf:"bytes,2,opt,name=exe,proto3" json:"exe,omitempty"`                    // who acts; for exec the caller
 	Uid            uint32                 `protobuf:"varint,3,opt,name=uid,proto3" json:"uid,omitempty"`                   // effective
 	Path           string                 `protobuf:"bytes,4,opt,name=path,proto3" json:"path,omitempty"`                  // exec, file: the object, generalised; connect: UNIX socket
@@ -1221,7 +1221,7 @@ type ProfileItem struct {
 	Protocol       string                 `protobuf:"bytes,10,opt,name=protocol,proto3" json:"protocol,omitempty"`         // connect, listen: tcp, udp, icmp, unix, other
 	Address        string                 `protobuf:"bytes,11,opt,name=address,proto3" json:"address,omitempty"`           // connect, listen
 	Port           uint32                 `protobuf:"varint,12,opt,name=port,proto3" json:"port,omitempty"`                // connect, listen
-	Name           string                 `protobuf:"bytes,13,opt,name=name,proto3" json:"name,omitempty"`                 // connect: DNS name that gave the address, if known
+	Name           string                 `protobuf:"bytes,13,opt,name=name,proto3" json:"name,omitempty"`                 // connect: DNS name that gave the address, if known (the address is then unspecified); dns: the name
 	Call           string                 `protobuf:"bytes,14,opt,name=call,proto3" json:"call,omitempty"`                 // privilege: the system call; file: the operation
 	Detail         string                 `protobuf:"bytes,15,opt,name=detail,proto3" json:"detail,omitempty"`             // privilege
 	Family         string                 `protobuf:"bytes,16,opt,name=family,proto3" json:"family,omitempty"`             // privilege: namespace, mount, kernel, trace, identity, capability
