@@ -76,8 +76,12 @@ func (u *usage) check(t *testing.T, most int) {
 	}
 	warm := n / 4
 	then, now := slice(warm, warm+(n-warm)/3), slice(n-(n-warm)/3, n)
-	t.Logf("%d looks; resident kB: median %d after the start, %d at the end, peak %d; descriptors: least %d and %d, most %d; threads: least %d and %d, most %d",
-		n, median(then(u.rss)), median(now(u.rss)), slices.Max(u.rss), least(then(u.fds)), least(now(u.fds)), slices.Max(u.fds),
+	var tenths []int
+	for i := range 10 {
+		tenths = append(tenths, median(slice(i*n/10, (i+1)*n/10)(u.rss)))
+	}
+	t.Logf("%d looks; resident kB: medians of tenths %v, peak %d; descriptors: least %d after the start and %d at the end, most %d; threads: least %d and %d, most %d",
+		n, tenths, slices.Max(u.rss), least(then(u.fds)), least(now(u.fds)), slices.Max(u.fds),
 		least(then(u.threads)), least(now(u.threads)), slices.Max(u.threads))
 	if n < enough {
 		return
