@@ -3,7 +3,11 @@
 package microenforcer_test
 
 import (
+	"bufio"
+	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -26,5 +30,53 @@ func TestNovelAttacks(t *testing.T) {
 			checkNovel(t, novelKept, "enforce", u.root, run(u, controls, command))
 			checkTamper(t, run(u, "    fileless: {mode: audit}\n", tamperCommand()))
 		})
+	}
+}
+
+// A program with the set-user-ID bit is reported or refused, and gains nothing.
+func TestSetUserIDFile(t *testing.T) {
+	c, _ := newLoaderCell(t)
+	for _, u := range []user{users[0], users[2], users[4]} {
+		for _, mode := range []string{"audit", "enforce"} {
+			writePolicy(t, filepath.Join(c.dir, "p.yaml"), "    setuidBinaries: {mode: "+mode+"}\n")
+			c.mask = u.as
+			r := c.run(t, []string{"--policy", "/tmp/p.yaml", "--manifest", "/tmp/manifest"}, append(append([]string{}, u.app...), "/tmp/attack", "child", "/tmp/novel", "execs", "set-user-id", "/tmp/attack")...)
+			c.mask = nil
+			if r.has("novel-ran") != (mode == "audit") || len(r.of("setuidBinaries")) == 0 {
+				t.Errorf("%s, %s: %s", u.name, mode, r.brief())
+			}
+		}
+	}
+}
+
+// Between SIGTERM and its end the workload is judged as ever.
+func TestAttackAtShutdown(t *testing.T) {
+	c, _ := newLoaderCell(t)
+	for _, mode := range []string{"audit", "enforce"} {
+		writePolicy(t, filepath.Join(c.dir, "p.yaml"), strings.ReplaceAll(otherOn, "MODE", mode))
+		cmd := c.command("run", "--events", "/tmp/events.jsonl", "--policy", "/tmp/p.yaml", "--", "/usr/bin/sh", "-c",
+			"trap '/tmp/other echo late-ran; exit 0' TERM; echo ready; while :; do sleep 0.1; done")
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		if !lines.Scan() || lines.Text() != "ready" {
+			t.Fatalf("%q", lines.Text())
+		}
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		ran := false
+		for lines.Scan() {
+			ran = ran || lines.Text() == "late-ran"
+		}
+		_ = cmd.Wait()
+		r := result{events: eventsOf(t, filepath.Join(c.dir, "events.jsonl"))}
+		os.Remove(filepath.Join(c.dir, "events.jsonl"))
+		if ran != (mode == "audit") || len(r.of("deniedExecutables")) == 0 {
+			t.Errorf("%s: ran %v\n%s", mode, ran, r.brief())
+		}
 	}
 }

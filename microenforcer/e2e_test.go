@@ -149,11 +149,17 @@ func finish(t testing.TB, cmd *exec.Cmd, events string) result {
 	cmd.Wait()
 	late.Stop()
 	r := result{code: cmd.ProcessState.ExitCode(), out: out.String(), err: errs.String()}
-	b, err := os.ReadFile(events)
-	if err == nil {
-		r.events = parseEvents(t, string(b))
-	}
+	r.events = eventsOf(t, events)
 	return r
+}
+
+// eventsOf reads a file of events; none if it is not there.
+func eventsOf(t testing.TB, file string) []*eventpb.Event {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil
+	}
+	return parseEvents(t, string(b))
 }
 
 // parseEvents reads the lines that are events.

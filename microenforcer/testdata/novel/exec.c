@@ -46,6 +46,20 @@ static int execs(int argc, char **argv)
 		printf("asked\n");
 		return 0;
 	}
+	if (IS("symlink") || IS("hardlink")) {
+		unlink("/tmp/drop/n");
+		if ((IS("symlink") ? symlink : link)(prog, "/tmp/drop/n") < 0)
+			return -1;
+		return execve("/tmp/drop/n", words, none);
+	}
+	if (IS("relative")) {
+		snprintf(b, sizeof b, ".%s", strrchr(prog, '/'));
+		return chdir("/tmp/drop/..") < 0 ? -1 : execve(b, words, none);
+	}
+	if (IS("proc-fd")) {
+		snprintf(b, sizeof b, "/proc/self/fd/%d", open(prog, O_PATH));
+		return execve(b, words, none);
+	}
 	if (IS("task-root")) {
 		snprintf(b, sizeof b, "/proc/self/task/%d/root%s", (int)gettid(), prog);
 		return execve(b, words, none);
@@ -83,15 +97,15 @@ static int execs(int argc, char **argv)
 			printf("lease: errno %d\n", errno);
 		return execve(prog, words, none);
 	}
-	if (IS("unreadable")) { /* one's own file that nobody may read */
-		snprintf(b, sizeof b, "%s.own", prog);
-		int in = open(prog, O_RDONLY), out = open(b, O_CREAT | O_WRONLY | O_TRUNC, 0700), n;
+	if (IS("unreadable") || IS("set-user-id")) { /* one's own file that nobody may read, or with the bit */
+		unlink("/tmp/drop/own");
+		int in = open(prog, O_RDONLY), out = open("/tmp/drop/own", O_CREAT | O_WRONLY, 0700), n;
 		static char buf[65536];
 		while ((n = read(in, buf, sizeof buf)) > 0)
 			write(out, buf, n);
 		close(out);
-		chmod(b, 0111);
-		return execve(b, words, none);
+		chmod("/tmp/drop/own", IS("unreadable") ? 0111 : 04755);
+		return execve("/tmp/drop/own", words, none);
 	}
 	if (IS("dispatch")) { /* calls that come back as a signal */
 		static char sel = 0;

@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/uio.h>
 
 static int sup(int argc, char **argv, int i) { return argc > i ? atoi(argv[i]) : 1; }
 
@@ -152,6 +153,13 @@ static int number(int argc, char **argv)
 static int accounting(int argc, char **argv) { return acct(NULL); }
 static int watching(int argc, char **argv) { return syscall(SYS_fanotify_init, 0, 0) < 0 ? -1 : 0; }
 
+/* injects writes into its parent. */
+static int injects(int argc, char **argv)
+{
+	struct iovec v = { "x", 1 };
+	return process_vm_writev(getppid(), &v, 1, &v, 1, 0) < 0 ? -1 : 0;
+}
+
 /* quick says how long a call takes that the enforcer answers. */
 static long quick(void)
 {
@@ -269,5 +277,5 @@ static int secret(int argc, char **argv)
 const struct attack self_attacks[] = {
 	{ "niced", niced }, { "idled", idled }, { "written", written }, { "pidfds", pidfds }, { "core-sched", core_sched }, { "robust", robust },
 	{ "own-filter", own_filter }, { "clone3", by_clone3 }, { "number", number }, { "nothing", nothing }, { "freeze", freeze }, { "secret", secret },
-	{ "accounting", accounting }, { "watching", watching }, { 0 },
+	{ "accounting", accounting }, { "watching", watching }, { "injects", injects }, { 0 },
 };
