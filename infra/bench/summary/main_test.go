@@ -33,7 +33,7 @@ func TestSummary(t *testing.T) {
 		"P1 notification, allowed, beside C 1.41 <= 1.3 missed",
 		"P3 redis GET, host 0.985 >= 0.98",
 		"P4 git clone and C build, wall 1.05 <= 1.12",
-		"P8 first instruction later, us 9000 <= 10000",
+		"P8 first instruction later, ms 9 <= 10",
 		"P7 ptrace engine, redis not run <= 2",
 		"Redis/host (rate) 1 0.985 0.95 0.21",
 		"Work/clone_and_build (wall) 1 1.05 - 3.1",

@@ -41,7 +41,7 @@ type endpoint struct {
 	room   chan struct{}
 
 	mu    sync.Mutex
-	flows map[netip.AddrPort]*action.Process
+	flows flows
 }
 
 var (
@@ -65,7 +65,7 @@ func (r *Resolver) Redirect(server netip.AddrPort, tcp, v6 bool) (netip.AddrPort
 	if r.shut || len(r.endpoints) >= maxEndpoints {
 		return netip.AddrPort{}, errors.New("cannot stand for another name server: too many")
 	}
-	e := &endpoint{place: p, used: r.cfg.Now(), flows: make(map[netip.AddrPort]*action.Process), room: make(chan struct{}, maxStreams)}
+	e := &endpoint{place: p, used: r.cfg.Now(), room: make(chan struct{}, maxStreams)}
 	if err := e.open(); err != nil {
 		return netip.AddrPort{}, fmt.Errorf("cannot stand for name server %s: %w", server, err)
 	}
@@ -132,14 +132,7 @@ func (r *Resolver) Register(at, local netip.AddrPort, proc *action.Process) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if len(e.flows) >= maxFlows {
-		for k := range e.flows {
-			if delete(e.flows, k); len(e.flows) < maxFlows*7/8 {
-				break
-			}
-		}
-	}
-	e.flows[local] = proc
+	e.flows.put(local, proc)
 }
 
 // Server gives the server for which we listen at an address.
@@ -156,7 +149,7 @@ func (r *Resolver) Server(at netip.AddrPort) (server netip.AddrPort, ok bool) {
 func (e *endpoint) process(from netip.AddrPort) *action.Process {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.flows[netip.AddrPortFrom(from.Addr().Unmap(), from.Port())]
+	return e.flows.get(netip.AddrPortFrom(from.Addr().Unmap(), from.Port()))
 }
 
 // hear takes questions over UDP.

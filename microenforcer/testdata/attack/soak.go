@@ -52,7 +52,7 @@ func soak(args []string) error {
 	if err != nil {
 		return err
 	}
-	answerLimit = time.Minute // a busy machine is not a wrong answer
+	answerLimit = 20 * time.Second // a busy machine is not a wrong answer
 	end := time.Now().Add(limit)
 	all := make([]*soaker, n)
 	var wg sync.WaitGroup
@@ -190,6 +190,13 @@ func (s *soaker) names() {
 	for name, want := range map[string]dnsmessage.RCode{"good.test": dnsmessage.RCodeSuccess, "evil.test": dnsmessage.RCodeNameError} {
 		how := []string{"udp4", "connected"}[s.Rounds%2]
 		m, err := question(how, s.far+":53", name, dnsmessage.TypeA)
+		for range 3 { // a server that is too slow for the supervisor is silence, as it is without one
+			if !os.IsTimeout(err) || want != dnsmessage.RCodeSuccess {
+				break
+			}
+			s.Right["question asked again"]++
+			m, err = question(how, s.far+":53", name, dnsmessage.TypeA)
+		}
 		if err == nil && m.RCode != want {
 			err = fmt.Errorf("answer %v", m.RCode)
 		}
