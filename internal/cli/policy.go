@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -40,16 +41,34 @@ type learned struct {
 	} `json:"readiness"`
 }
 
-// period is a range of time on a command line.
-type period struct{ from, until string }
-
-func (p *period) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&p.from, "from", "", "leave out what was last seen before this `TIME` (RFC 3339, or a duration such as 48h)")
-	cmd.Flags().StringVar(&p.until, "until", "", "leave out what was first seen after this `TIME`")
+// question is what learn and simulate ask a control plane: of which group, of
+// which of its workloads, and of which time.
+type question struct {
+	conn            connection
+	group, workload string
+	from, until     string
 }
 
-func (p *period) into(body map[string]any) error {
-	for key, s := range map[string]string{"from": p.from, "until": p.until} {
+func (q *question) flags(cmd *cobra.Command, group string) {
+	q.conn.flags(cmd)
+	fl := cmd.Flags()
+	fl.StringVar(&q.group, "group", "", group)
+	q.conn.group(cmd, "group")
+	fl.StringVar(&q.workload, "workload", "", "one workload only, by its image `DIGEST`")
+	fl.StringVar(&q.from, "from", "", "leave out what was last seen before this `TIME` (RFC 3339, or a duration such as 48h)")
+	fl.StringVar(&q.until, "until", "", "leave out what was first seen after this `TIME`")
+}
+
+// body is the part of a request that both have.
+func (q *question) body() (map[string]any, error) {
+	if q.group == "" {
+		return nil, &UsageError{errors.New("name a group with --group")}
+	}
+	body := map[string]any{}
+	if q.workload != "" {
+		body["workload"] = q.workload
+	}
+	for key, s := range map[string]string{"from": q.from, "until": q.until} {
 		if s == "" {
 			continue
 		}
@@ -58,17 +77,26 @@ func (p *period) into(body map[string]any) error {
 			at, err = time.Now().Add(-d), nil
 		}
 		if err != nil {
-			return &UsageError{fmt.Errorf("--%s %q is neither a time (2026-11-22T10:00:00Z) nor a duration (48h)", key, s)}
+			return nil, &UsageError{fmt.Errorf("--%s %q is neither a time (2026-11-22T10:00:00Z) nor a duration (48h)", key, s)}
 		}
 		body[key] = at.UTC().Format(time.RFC3339Nano)
 	}
-	return nil
+	return body, nil
+}
+
+// ask sends it and reads the answer.
+func (q *question) ask(ctx context.Context, what string, body, answer any) error {
+	c, err := q.conn.client()
+	if err != nil {
+		return err
+	}
+	_, err = c.Do(ctx, http.MethodPost, "/groups/"+url.PathEscape(q.group)+"/"+what, "", body, answer)
+	return err
 }
 
 func policyLearn() *cobra.Command {
-	var conn connection
-	var when period
-	var group, out, name, workload string
+	var q question
+	var out, name string
 	cmd := &cobra.Command{
 		Use:   "learn --group GROUP [-o FILE]",
 		Short: "Propose a least-privilege policy from what a group's workloads did",
@@ -82,25 +110,15 @@ covered. Nothing is changed on the server.`,
   limpet apply -f shop.yaml`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if group == "" {
-				return &UsageError{errors.New("name a group with --group")}
-			}
-			body := map[string]any{}
-			if err := when.into(body); err != nil {
+			body, err := q.body()
+			if err != nil {
 				return err
 			}
 			if name != "" {
 				body["policyName"] = name
 			}
-			if workload != "" {
-				body["workload"] = workload
-			}
-			c, err := conn.client()
-			if err != nil {
-				return err
-			}
 			var l learned
-			if _, err := c.Do(cmd.Context(), http.MethodPost, "/groups/"+url.PathEscape(group)+"/learn", "", body, &l); err != nil {
+			if err := q.ask(cmd.Context(), "learn", body, &l); err != nil {
 				return err
 			}
 			note := cmd.ErrOrStderr()
@@ -127,13 +145,9 @@ covered. Nothing is changed on the server.`,
 			return nil
 		},
 	}
-	conn.flags(cmd)
-	when.flags(cmd)
-	cmd.Flags().StringVar(&group, "group", "", "`GROUP` that has learned")
-	conn.group(cmd, "group")
+	q.flags(cmd, "`GROUP` that has learned")
 	cmd.Flags().StringVarP(&out, "output", "o", "", "`FILE` to write (default: standard output)")
 	cmd.Flags().StringVar(&name, "name", "", "`NAME` of the policy (default: GROUP-learned)")
-	cmd.Flags().StringVar(&workload, "workload", "", "one workload only, by its image `DIGEST`")
 	return cmd
 }
 
@@ -169,9 +183,8 @@ type simulated struct {
 var ErrWouldBlock = errors.New("the policy would have blocked something")
 
 func policySimulate() *cobra.Command {
-	var conn connection
-	var when period
-	var group, file, workload string
+	var q question
+	var file string
 	cmd := &cobra.Command{
 		Use:   "simulate --group GROUP [-f FILE]",
 		Short: "Show what a policy would have blocked of what a group did",
@@ -182,15 +195,9 @@ denied.`,
 		Example: `  limpet policy simulate -f shop.yaml --group shop --from 168h`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if group == "" {
-				return &UsageError{errors.New("name a group with --group")}
-			}
-			body := map[string]any{}
-			if err := when.into(body); err != nil {
+			body, err := q.body()
+			if err != nil {
 				return err
-			}
-			if workload != "" {
-				body["workload"] = workload
 			}
 			switch file {
 			case "":
@@ -207,12 +214,8 @@ denied.`,
 				}
 				body["yaml"] = string(b)
 			}
-			c, err := conn.client()
-			if err != nil {
-				return err
-			}
 			var s simulated
-			if _, err := c.Do(cmd.Context(), http.MethodPost, "/groups/"+url.PathEscape(group)+"/simulate", "", body, &s); err != nil {
+			if err := q.ask(cmd.Context(), "simulate", body, &s); err != nil {
 				return err
 			}
 			printSimulation(cmd.OutOrStdout(), s)
@@ -222,12 +225,8 @@ denied.`,
 			return nil
 		},
 	}
-	conn.flags(cmd)
-	when.flags(cmd)
-	cmd.Flags().StringVar(&group, "group", "", "`GROUP` whose past is tried")
-	conn.group(cmd, "group")
+	q.flags(cmd, "`GROUP` whose past is tried")
 	cmd.Flags().StringVarP(&file, "file", "f", "", "`FILE` with the policy, or - for standard input (default: the group's policies)")
-	cmd.Flags().StringVar(&workload, "workload", "", "one workload only, by its image `DIGEST`")
 	return cmd
 }
 

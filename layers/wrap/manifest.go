@@ -18,18 +18,24 @@ func layerType(mt types.MediaType) types.MediaType {
 	return types.DockerLayer
 }
 
+// openManifest reads a manifest, points it to another configuration, and gives
+// its layers.
+func openManifest(raw, config []byte) (m fields, layers []json.RawMessage, err error) {
+	if m, err = parseFields(raw); err != nil {
+		return nil, nil, fmt.Errorf("cannot read the manifest: %w", err)
+	}
+	if err := setConfig(m, config); err != nil {
+		return nil, nil, err
+	}
+	err = m.get("layers", &layers)
+	return m, layers, err
+}
+
 // wrapManifest adds our layer to a manifest and points it to the new
 // configuration. Annotations exist in OCI manifests only.
 func wrapManifest(raw []byte, mt types.MediaType, config []byte, layer image.Layer, notes map[string]string) ([]byte, error) {
-	m, err := parseFields(raw)
+	m, layers, err := openManifest(raw, config)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the manifest: %w", err)
-	}
-	if err := setConfig(m, config); err != nil {
-		return nil, err
-	}
-	var layers []json.RawMessage
-	if err := m.get("layers", &layers); err != nil {
 		return nil, err
 	}
 	ours, err := encode(v1.Descriptor{MediaType: layer.MediaType, Digest: layer.Digest, Size: layer.Size})
@@ -74,15 +80,8 @@ func setConfig(m fields, config []byte) error {
 // stripManifest is wrapManifest backwards, for a wrapped image whose source
 // had no manifest of its own.
 func stripManifest(raw []byte, config []byte) ([]byte, error) {
-	m, err := parseFields(raw)
+	m, layers, err := openManifest(raw, config)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the manifest: %w", err)
-	}
-	if err := setConfig(m, config); err != nil {
-		return nil, err
-	}
-	var layers []json.RawMessage
-	if err := m.get("layers", &layers); err != nil {
 		return nil, err
 	}
 	if len(layers) == 0 {

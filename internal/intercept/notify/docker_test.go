@@ -1,4 +1,4 @@
-//go:build docker
+//go:build docker && kernel
 
 package notify
 
@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// inContainer are the tests that are run again inside a container, by the
-// binary that the host builds.
+// inContainer are the tests that are run again inside a container, by the same
+// binary.
 const inContainer = "^Test(Runs|Start|Exec|Dropped|Gosu|Supervisor|Death|Spawn|Signals|Strace)"
 
 // notInContainer is about a supervisor that is not alone in its pid namespace.
@@ -29,19 +29,7 @@ const notInContainer = "^TestSignalsToEverybody"
 func TestInDocker(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	dir := t.TempDir()
-	_ = os.Chmod(dir, 0o755)
-	bin := filepath.Join(dir, "t")
-	if err := os.Mkdir(bin, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	build := exec.CommandContext(ctx, "go", "test", "-c", "-tags", "kernel", "-o", filepath.Join(bin, "notify.test"), ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	run(t, build)
-	for _, p := range []string{"race", "good", "evil", "spawn", "signals", "netsignals", "threads", "netdrop", "corpus"} {
-		run(t, exec.CommandContext(ctx, "gcc", "-O2", "-static", "-pthread", "-o", filepath.Join(bin, p), filepath.Join("testdata", p+".c")))
-	}
-	image := rootfs(ctx, t, dir)
+	bin, image := forContainers(ctx, t, "race", "good", "evil", "spawn", "signals", "netsignals", "threads", "netdrop", "corpus")
 	for _, c := range []struct {
 		name string
 		args []string
@@ -62,6 +50,29 @@ func TestInDocker(t *testing.T) {
 			}
 		})
 	}
+}
+
+// forContainers gives a folder with this test binary and some attackers, and an
+// image to run them in.
+func forContainers(ctx context.Context, t *testing.T, attackers ...string) (bin, image string) {
+	t.Helper()
+	dir := t.TempDir()
+	_ = os.Chmod(dir, 0o755)
+	bin = filepath.Join(dir, "t")
+	if err := os.Mkdir(bin, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.ReadFile("/proc/self/exe")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(bin, "notify.test"), self, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range attackers {
+		run(t, exec.CommandContext(ctx, "gcc", "-O2", "-static", "-pthread", "-o", filepath.Join(bin, p), filepath.Join("testdata", p+".c")))
+	}
+	return bin, rootfs(ctx, t, dir)
 }
 
 func run(t *testing.T, cmd *exec.Cmd) string {

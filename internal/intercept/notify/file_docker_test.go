@@ -1,12 +1,10 @@
-//go:build docker
+//go:build docker && kernel
 
 package notify
 
 import (
 	"context"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,19 +15,7 @@ import (
 func TestFilesInDocker(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	dir := t.TempDir()
-	_ = os.Chmod(dir, 0o755)
-	bin := filepath.Join(dir, "t")
-	if err := os.Mkdir(bin, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	build := exec.CommandContext(ctx, "go", "test", "-c", "-tags", "kernel", "-o", filepath.Join(bin, "notify.test"), ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	run(t, build)
-	for _, p := range []string{"filecorners", "filerace", "filesignals"} {
-		run(t, exec.CommandContext(ctx, "gcc", "-O2", "-static", "-pthread", "-o", filepath.Join(bin, p), filepath.Join("testdata", p+".c")))
-	}
-	image := rootfs(ctx, t, dir)
+	bin, image := forContainers(ctx, t, "filecorners", "filerace", "filesignals")
 	const old = "as on Linux 5.10"
 	for _, c := range []struct {
 		name string

@@ -9,14 +9,18 @@ import (
 )
 
 // What a program sees is what it sees without us, corner by corner.
-func TestNetworkCorners(t *testing.T) {
+func TestNetworkCorners(t *testing.T) { sameCorners(t, "netcorners", nil) }
+
+// sameCorners compares what a program prints with and without a supervisor
+// that has all facilities, and one that lacks some.
+func sameCorners(t *testing.T, name string, also func(*testing.T)) {
 	if !enterWorld(t) {
 		return
 	}
 	if err := buildWorld(); err != nil {
 		t.Fatal(err)
 	}
-	p := program(t, "netcorners")
+	p := program(t, name)
 	want := unsupervised(t, p)
 	for _, tc := range []struct {
 		name           string
@@ -38,6 +42,9 @@ func TestNetworkCorners(t *testing.T) {
 			}
 			if d := cmp.Diff(want, got); d != "" {
 				t.Errorf("supervised differs from plain (-plain +supervised):\n%s", d)
+			}
+			if also != nil {
+				also(t)
 			}
 		})
 	}

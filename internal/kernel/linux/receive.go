@@ -21,22 +21,8 @@ const (
 // RecvNow is recvmsg(2) into one buffer. It makes a raw call: flags must hold
 // MsgDontWait. name gets the sender's address.
 func RecvNow(fd int, data, control, name []byte, flags int) (n, controlLen, nameLen, msgFlags int, e syscall.Errno) {
-	var m unix.Msghdr
 	var iov unix.Iovec
-	if len(name) > 0 {
-		m.Name = &name[0]
-		m.Namelen = uint32(len(name))
-	}
-	if len(control) > 0 {
-		m.Control = &control[0]
-		m.SetControllen(len(control))
-	}
-	if len(data) > 0 {
-		iov.Base = &data[0]
-		iov.SetLen(len(data))
-	}
-	m.Iov = &iov
-	m.SetIovlen(1)
+	m := message(&iov, name, control, data)
 	r, _, e := syscall.RawSyscall(syscall.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&m)), uintptr(flags))
 	return int(r), int(m.Controllen), int(m.Namelen), int(m.Flags), e
 }

@@ -74,11 +74,8 @@ func ConnectNow(fd int, addr []byte) syscall.Errno {
 	return e
 }
 
-// SendNow is sendmsg(2) of one copied message. It makes a raw call: flags
-// must hold MsgDontWait.
-func SendNow(fd int, name, control, data []byte, flags int) (int, syscall.Errno) {
-	var m unix.Msghdr
-	var iov unix.Iovec
+// message describes a message of one piece, which iov then points to.
+func message(iov *unix.Iovec, name, control, data []byte) (m unix.Msghdr) {
 	if len(name) > 0 {
 		m.Name = &name[0]
 		m.Namelen = uint32(len(name))
@@ -91,8 +88,16 @@ func SendNow(fd int, name, control, data []byte, flags int) (int, syscall.Errno)
 		iov.Base = &data[0]
 		iov.SetLen(len(data))
 	}
-	m.Iov = &iov
+	m.Iov = iov
 	m.SetIovlen(1)
+	return m
+}
+
+// SendNow is sendmsg(2) of one copied message. It makes a raw call: flags
+// must hold MsgDontWait.
+func SendNow(fd int, name, control, data []byte, flags int) (int, syscall.Errno) {
+	var iov unix.Iovec
+	m := message(&iov, name, control, data)
 	n, _, e := syscall.RawSyscall(syscall.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&m)), uintptr(flags))
 	return int(n), e
 }
