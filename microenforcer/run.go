@@ -188,6 +188,9 @@ func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
 		return ExitDenied, err
 	}
 	m.placeBaits()
+	if !m.cfg.HealthCheck {
+		m.loop.PlacePorts()
+	}
 	m.relay = relay.New(relay.Config{Judge: m.loop, Logger: m.cfg.Logger})
 	defer m.relay.Close()
 	err = m.start(sup, notify.Command{

@@ -105,6 +105,7 @@ type Connect struct {
 	Datagram bool
 	Names    []string // host names that the workload's own name servers gave this address; lower case
 	Scan     Scan     // filled in by the judge
+	Own      bool     // Peer is an address of this host, and a port of a honeypot; filled in by the judge
 	Resolver bool     // Peer is port 53 of one of the workload's own name servers, as resolv.conf named them before it ran
 }
 

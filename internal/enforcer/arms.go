@@ -55,9 +55,6 @@ func unarmedFiles(st *ControlStatus, e *verdict.Engine, a seccomp.Arms) {
 	}
 	why := ""
 	switch {
-	case st.Control == policy.Honeypots && !e.ReadsFiles(st.Control):
-		st.State, st.Reason = Unavailable, "only paths are watched by this version, and none is given"
-		return
 	case !a.Reads && e.ReadsFiles(st.Control):
 		why = "no control looked at reads when the workload started, so opens for reading are not seen"
 	case !a.Logs && st.Control == policy.SystemTampering && e.Needs().Logs:

@@ -2,6 +2,8 @@ package enforcer
 
 import (
 	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
 	"slices"
 	"strings"
 
@@ -10,7 +12,10 @@ import (
 )
 
 // Decoy is a false credential in the workload's environment.
-type Decoy struct{ Key, Value string }
+type Decoy struct {
+	Key, Value string
+	forms      []string // in which it may stand in arguments
+}
 
 // NewDecoys makes false credentials for variables, in the form that their
 // names promise. They are new at every start.
@@ -27,7 +32,7 @@ func NewDecoys(keys []string) []Decoy {
 		case strings.Contains(up, "SLACK"):
 			v = "xoxb-" + strings.ToLower(text[:40])
 		}
-		out = append(out, Decoy{k, v})
+		out = append(out, Decoy{k, v, forms(v)})
 	}
 	return out
 }
@@ -51,9 +56,11 @@ func (l *Loop) bitten(e *action.Exec) {
 			continue
 		}
 		for i := range *d {
-			if strings.Contains(arg, (*d)[i].Value) {
-				e.Decoy = (*d)[i].Key
-				return
+			for _, form := range (*d)[i].forms {
+				if strings.Contains(arg, form) {
+					e.Decoy = (*d)[i].Key
+					return
+				}
 			}
 		}
 	}
@@ -61,6 +68,18 @@ func (l *Loop) bitten(e *action.Exec) {
 
 // minDecoy is the shortest value of a decoy.
 const minDecoy = 20
+
+// forms gives a value as it is, in hexadecimal digits, and as it shows in the
+// base64 of a text that holds it: that depends on how many bytes stand before
+// it, modulo 3, and its ends depend on what stands beside.
+func forms(value string) []string {
+	out := []string{value, hex.EncodeToString([]byte(value))}
+	for before := range 3 {
+		text := base64.RawStdEncoding.EncodeToString(append(make([]byte, before), value...))
+		out = append(out, text[(before*8+5)/6:len(text)-1])
+	}
+	return out
+}
 
 // unplaced names the variables that have no false credential in this start.
 func unplaced(e *verdict.Engine, placed []Decoy) string {

@@ -32,6 +32,7 @@ func (l *Loop) Bind(b *action.Bind) (a intercept.Answer) {
 	d := p.Engine.Bind(b)
 	if d.Verdict != verdict.Deny {
 		l.observer.bind(b)
+		l.ports.yield(b)
 	}
 	if d.Verdict == verdict.Allow {
 		return intercept.Allow
@@ -56,13 +57,15 @@ func (l *Loop) Accept(c *action.Accept) (a intercept.Answer) {
 	}
 	a = l.answer(d, syscall.ECONNABORTED)
 	l.report(found{p: p, d: d, a: a, kind: eventpb.Kind_KIND_NETWORK, proc: c.Proc, object: "accept " + c.Peer.Addr().String() + " " + strconv.Itoa(int(c.Local.Port())),
-		fill: func(ev *eventpb.Event) {
-			ev.Object = &eventpb.Event_Network{Network: &eventpb.NetworkObject{
-				Protocol: protocolName(c.Protocol), Direction: "inbound", Address: c.Peer.Addr().String(), Port: uint32(c.Peer.Port()),
-				LocalAddress: c.Local.Addr().String(), LocalPort: uint32(c.Local.Port()),
-			}}
-		}})
+		fill: func(ev *eventpb.Event) { ev.Object = acceptObject(c) }})
 	return a
+}
+
+func acceptObject(c *action.Accept) *eventpb.Event_Network {
+	return &eventpb.Event_Network{Network: &eventpb.NetworkObject{
+		Protocol: protocolName(c.Protocol), Direction: "inbound", Address: c.Peer.Addr().String(), Port: uint32(c.Peer.Port()),
+		LocalAddress: c.Local.Addr().String(), LocalPort: uint32(c.Local.Port()),
+	}}
 }
 
 // scan fills in how far the caller reached out lately, where a rule asks.

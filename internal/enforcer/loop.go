@@ -59,6 +59,7 @@ type Loop struct {
 	libs    libraries
 	calls   calls
 	decoys  atomic.Pointer[[]Decoy]
+	ports   baitPorts
 	events  coalescer
 	names   nameLog
 	// integrity watches files that were opened for writing.
@@ -130,16 +131,18 @@ func (l *Loop) Violations() uint64 { return l.violations.Load() }
 func (l *Loop) Run(ctx context.Context) {
 	tick := time.NewTicker(max(l.cfg.Window/4, time.Millisecond))
 	defer tick.Stop()
+	defer l.ports.close()
 	for {
 		select {
 		case <-ctx.Done():
 			l.Flush()
 			return
 		case <-tick.C:
+			l.PlacePorts()
 			l.integrity.sweep(l.cfg.Now(), false)
 			l.events.sweep(l.cfg.Now(), false)
 			l.names.sweep(l, l.cfg.Now(), false)
-			l.observer.sample(l.cfg.Proc)
+			l.observer.sample(l.cfg.Proc, l.ports.is)
 		}
 	}
 }
@@ -212,7 +215,9 @@ func (l *Loop) Connect(c *action.Connect) (a intercept.Answer) {
 	defer l.caught("connect", syscall.EPERM, &a)
 	p := l.current.Load()
 	l.scan(p, c)
+	l.baited(p, c)
 	d := p.Engine.Connect(c)
+	l.ports.expects(c, d)
 	if d.Verdict != verdict.Deny {
 		l.observer.connect(c)
 	}

@@ -239,7 +239,8 @@ func (o *Observer) file(f *action.FileOp) {
 }
 
 // sample looks at what no call tells: listening ports and the number of tasks.
-func (o *Observer) sample(proc string) {
+// ours says that a port is the enforcer's own.
+func (o *Observer) sample(proc string, ours func(port uint16) bool) {
 	if !o.on.Load() {
 		return
 	}
@@ -256,7 +257,7 @@ func (o *Observer) sample(proc string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for t := range open {
-		if !o.ports[t] {
+		if !o.ports[t] && !(t.proto == action.ProtoTCP && ours(t.peer.Port())) {
 			o.add(t, now) // counted once for as long as it stays open
 		}
 	}

@@ -17,7 +17,7 @@ import (
 func (l *Loop) Wanted() sweep.Wants {
 	p := l.current.Load()
 	n := p.Engine.Needs()
-	return sweep.Wants{Sessions: n.Session, Programs: n.Exec, MaxTasks: n.MaxTasks, MaxDepth: n.MaxDepth, Policy: p}
+	return sweep.Wants{Sessions: n.Session, Programs: n.Exec, MaxTasks: n.MaxTasks, MaxDepth: n.MaxDepth, Loads: n.Loads, Policy: p}
 }
 
 // Session implements sweep.Judge: the control of sessions judges the program

@@ -42,6 +42,7 @@ type Support struct {
 	Arms     seccomp.Arms     // of the filter of this start
 	Dropped  CapabilitySet    // what this start tried to take from the workload
 	Decoys   []Decoy          // what this start placed in the environment
+	Ports    string           // which ports of honeypots are not listened on, and why
 	Lost     CapabilitySet    // what the workload was then found not to have
 	Visit    *Visit           // nil: not known
 	Unknown  []bundle.Unknown // what the bundle in force says that this version does not know
@@ -86,12 +87,14 @@ func Status(e *verdict.Engine, s Support) (rung string, out []ControlStatus) {
 				st.State, st.Reason = Unavailable, "restart required: "+why
 			}
 			if c.Control == policy.Honeypots && st.State != Unavailable && st.State != Off {
-				if why := unplaced(e, s.Decoys); why != "" {
-					if st.Reason != "" {
-						why = st.Reason + "; " + why
+				for _, why := range []string{unplaced(e, s.Decoys), s.Ports} {
+					if why != "" {
+						st.because(why)
 					}
-					st.Reason = why
 				}
+			}
+			if c.Control == policy.Miners && st.State == Enforced && e.Needs().Loads {
+				st.because("heuristics report, and end what they find only where the response is killProcess or stopWorkload")
 			}
 			if c.Control == policy.Capabilities && st.State == Enforced {
 				if why := keptCaps(e, s); why != "" {

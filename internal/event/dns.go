@@ -58,6 +58,10 @@ func minerSentence(e *eventpb.Event, rule, who, object string) string {
 		return fmt.Sprintf("%s asked %s for %q over TLS, a mining pool.", who, peer(e.GetNetwork()), Text(e.GetAttributes()["server_name"], 260))
 	case rule == "pool", strings.HasPrefix(rule, "lists["):
 		return fmt.Sprintf("%s tried to connect to %s, the address of a mining pool.", who, peer(e.GetNetwork()))
+	case rule == "heuristics":
+		return fmt.Sprintf("%s works as a miner does: %s.", who, orElse(Text(e.GetAttributes()["evidence"], 400), "without a rest"))
+	case rule == "algorithm":
+		return fmt.Sprintf("%s was started with a miner's algorithm or options.", object)
 	case rule == "argument":
 		return fmt.Sprintf("%s was told to connect to a mining pool.", object)
 	case e.GetFile() != nil:

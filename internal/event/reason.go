@@ -57,6 +57,9 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 		if decoy := e.GetAttributes()["decoy"]; decoy != "" {
 			return fmt.Sprintf("%s gave %s the false credential of the variable %s, which nobody has a reason to use.", who, object, Text(decoy, 100))
 		}
+		if n := e.GetNetwork(); n != nil {
+			return baitPort(n, who)
+		}
 	case policy.Syscalls:
 		if rule == "not-listed" {
 			return fmt.Sprintf("%s made the system call %s, which is not on the list of allowed ones.", who, call(e.GetCall()))

@@ -57,3 +57,14 @@ func reached(e *eventpb.Event, control policy.ControlID, rule, who string) strin
 	}
 	return ""
 }
+
+// baitPort tells of a port that nobody has a reason to touch.
+func baitPort(n *eventpb.NetworkObject, who string) string {
+	switch {
+	case n.Direction != "inbound":
+		return fmt.Sprintf("%s tried to connect to %s of its own host, a honeypot's port that nobody has a reason to touch.", who, peer(n))
+	case n.Address == "":
+		return fmt.Sprintf("%s tried to offer a service on port %d, which is a honeypot's.", who, n.LocalPort)
+	}
+	return fmt.Sprintf("%s connected from outside the workload to port %d, a honeypot's that nobody has a reason to touch.", peer(n), n.LocalPort)
+}

@@ -258,9 +258,19 @@ func sameSet[T comparable](a, b []T) bool {
 	return true
 }
 
+// MaxHoneyPorts bounds the ports of honeypots.
+const MaxHoneyPorts = 64
+
 func (d *decoder) checkOthers(c *Controls) {
 	if k := c.Honeypots; k != nil {
 		d.needed(Honeypots, k.Setting, "nothing is given; add paths, ports or envKeys", len(k.Paths), len(k.Ports), len(k.EnvKeys))
+		total := 0
+		for _, p := range k.Ports {
+			total += int(p.Last) - int(p.First) + 1
+		}
+		if total > MaxHoneyPorts {
+			d.failAt("spec.controls.honeypots.ports", "%d ports are too many: at most %d are listened on", total, MaxHoneyPorts)
+		}
 		for i, key := range k.EnvKeys {
 			if !validVariable(key) {
 				d.failAt(fmt.Sprintf("spec.controls.honeypots.envKeys[%d]", i), "%s is no name of a variable: letters, digits and _, at most 64", clip(key))

@@ -18,7 +18,7 @@ type MinerControl struct {
 	Names      []Name    `json:"names,omitempty" max:"1000" doc:"Names of miner programs beyond the built-in list."`
 	Ports      []Ports   `json:"ports,omitempty" max:"100" doc:"Ports that count as a pool's."`
 	Lists      []string  `json:"lists,omitempty" max:"100" doc:"Names of reputation lists (kind ReputationList) whose addresses and names are pools."`
-	Heuristics bool      `json:"heuristics,omitempty" soon:"true" doc:"Judge by behaviour too: huge pages, affinity, sustained load."`
+	Heuristics bool      `json:"heuristics,omitempty" doc:"Judge by behaviour too: algorithms and options of miners in arguments; threads that never rest, together with huge pages, affinity, code made at run time and memory of RandomX. What works so is ended where the response is killProcess or stopWorkload, and else reported. Databases that bind threads to processors and use huge pages need an entry in except."`
 	Except     []Glob    `json:"except,omitempty" max:"1000" doc:"Executables that are never miners."`
 }
 
@@ -26,7 +26,7 @@ type MinerControl struct {
 type HoneypotControl struct {
 	Setting
 	Paths   []Glob   `json:"paths,omitempty" max:"1000" doc:"Files to place and watch."`
-	Ports   []Ports  `json:"ports,omitempty" max:"100" soon:"true" doc:"Local ports to listen on and watch."`
+	Ports   []Ports  `json:"ports,omitempty" max:"100" doc:"Local TCP ports, at most 64, on which the enforcer listens and sends everybody away: who connects, from within or from outside, or takes the port, is reported. Choose ports that the application does not use."`
 	EnvKeys []string `json:"envKeys,omitempty" max:"100" doc:"Environment variables to place with a false credential, which nobody has a reason to hand to a program. Choose names that the application does not read; one that it has already is left as it is."`
 }
 

@@ -118,6 +118,7 @@ func (c *compiler) compile(p *policy.RuntimePolicy) {
 	c.clock(&p.Spec.Controls)
 	c.listedCalls(&p.Spec.Controls)
 	c.decoys(&p.Spec.Controls)
+	c.honeyPorts(&p.Spec.Controls)
 	c.capabilities(&p.Spec.Controls)
 	c.network(&p.Spec.Controls)
 	c.listening(&p.Spec.Controls)

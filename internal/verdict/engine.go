@@ -21,9 +21,11 @@ type Engine struct {
 	talk      []check[action.Talk]
 	bind      []check[action.Bind]
 	accept    []check[action.Accept]
+	touch     []check[action.Accept] // connections to ports of honeypots
 	fork      []check[action.Fork]
 	session   []check[action.Session]
 	crowd     []check[action.Crowd]
+	load      []check[action.Load]
 	maps      []check[action.Map]
 	calls     []check[action.Call]
 	privilege [privilegeKinds][]check[action.Privilege]
@@ -39,9 +41,10 @@ type Engine struct {
 	notes      []Note
 	next       time.Time
 	needs      Needs
-	known      []*nameSet                    // interpreters beyond the built-in ones
-	dropped    []dropped                     // capabilities
-	envKeys    []string                      // variables with false credentials
+	known      []*nameSet // interpreters beyond the built-in ones
+	dropped    []dropped  // capabilities
+	envKeys    []string   // variables with false credentials
+	honeyPorts []uint16
 	missing    map[policy.ControlID][]string // reputation lists that are not there
 }
 
@@ -65,9 +68,11 @@ func (e *Engine) seal() {
 	sortChecks(e.talk)
 	sortChecks(e.bind)
 	sortChecks(e.accept)
+	sortChecks(e.touch)
 	sortChecks(e.fork)
 	sortChecks(e.session)
 	sortChecks(e.crowd)
+	sortChecks(e.load)
 	sortChecks(e.maps)
 	sortChecks(e.calls)
 	for i := range e.privilege {
@@ -145,6 +150,7 @@ type Needs struct {
 	Digest    bool // Exec.Digest must be filled in
 	Origin    bool // Exec.Origin must be filled in
 	SocketFDs bool // Exec.SocketFDs must be filled in
+	Loads     bool // some control judges how processes work
 	Relays    bool // shells that hang on the network through others are judged
 	Refs      bool // Exec.Refs must be filled in from the arguments
 	Env       bool // and from the environment

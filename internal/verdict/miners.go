@@ -40,6 +40,9 @@ func (c *compiler) cryptoMiners(k *policy.Controls) {
 	c.e.connect = append(c.e.connect, check[action.Connect]{src, m.connect})
 	c.e.query = append(c.e.query, check[action.Query]{src, m.query})
 	c.e.talk = append(c.e.talk, check[action.Talk]{src, m.talk})
+	if k.CryptoMiners.Heuristics {
+		c.minerHeuristics(src, m)
+	}
 	n := &c.e.needs
 	n.Names, n.Questions, n.Answers, n.Talk = true, true, true, true
 }

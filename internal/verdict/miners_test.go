@@ -45,7 +45,7 @@ func TestMinersAgreeWithNaiveEvaluator(t *testing.T) {
 	for range 800 {
 		p := &policy.RuntimePolicy{APIVersion: policy.APIVersion, Kind: policy.KindRuntime, Metadata: policy.Meta{Name: "p"}}
 		p.Spec.Controls.CryptoMiners = &policy.MinerControl{Setting: r.setting(), Pools: some[policy.DNSName](r, 2, "mine.test", "*.Mine.test", "example.com"),
-			Names: some[policy.Name](r, 1, "digger", "a"), Ports: r.ports(), Except: r.globs(1), Lists: some[string](r, 2, "a", "b", "gone")}
+			Names: some[policy.Name](r, 1, "digger", "a"), Ports: r.ports(), Except: r.globs(1), Lists: some[string](r, 2, "a", "b", "gone"), Heuristics: r.IntN(3) > 0}
 		ps, w := []*policy.RuntimePolicy{p}, r.workload()
 		e, err := Compile(ps, w)
 		if err != nil {
@@ -54,7 +54,7 @@ func TestMinersAgreeWithNaiveEvaluator(t *testing.T) {
 		for i := range 20 {
 			var got, want Decision
 			var what any
-			switch i % 3 {
+			switch i % 4 {
 			case 0:
 				a := &action.Query{Proc: r.proc(), Server: r.peer(), Name: host(), Type: 1}
 				name := a.Name
@@ -87,6 +87,10 @@ func TestMinersAgreeWithNaiveEvaluator(t *testing.T) {
 					}
 					return naiveOnList(k.Lists, &w, naivePeer(a.Peer), a.Names)
 				})
+			case 3:
+				a := &action.Load{Proc: r.proc(), Threads: r.IntN(3), Pinned: r.IntN(3), HugePages: pick[uint64](r, 0, 1<<21), Code: pick[uint64](r, 0, 4096, 1<<16), Dataset: r.IntN(2) == 0,
+					Args: pick(r, []string{"x"}, []string{"x", "-a", "rx/0"})}
+				what, got, want = a, e.Load(a), naiveLoad(ps, &w, a)
 			case 2:
 				a := &action.Talk{Proc: r.proc(), Peer: r.peer(), Protocol: action.TalkProtocol(r.IntN(3))}
 				if a.Protocol == action.TalkTLS {

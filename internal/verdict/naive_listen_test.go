@@ -35,6 +35,9 @@ func (r random) listening(k *policy.Controls) {
 		return &policy.ReputationControl{Setting: r.setting(), Addresses: r.cidrs(), Allowed: r.cidrs(), Names: r.hostPatterns(1), Lists: some[string](r, 2, "a", "b", "gone")}
 	})
 	k.BindShell = maybe(r, r.shellControl)
+	k.Honeypots = maybe(r, func() *policy.HoneypotControl {
+		return &policy.HoneypotControl{Setting: r.setting(), Ports: some(r, 2, policy.Ports{First: 80, Last: 80}, policy.Ports{First: 443, Last: 445}, policy.Ports{First: 8080, Last: 8080})}
+	})
 }
 
 func (r random) bind() *action.Bind {
@@ -60,6 +63,9 @@ func naiveBind(ps []*policy.RuntimePolicy, w *Workload, a *action.Bind) Decision
 			if int(port) < below {
 				vs = append(vs, violation{policy.LowPorts, k.Setting, "below", p})
 			}
+		}
+		if rule := naiveHoneyPort(p, a.Protocol, port); rule != "" {
+			vs = append(vs, violation{policy.Honeypots, p.Spec.Controls.Honeypots.Setting, rule, p})
 		}
 		k := p.Spec.Controls.Bind
 		if k == nil || len(k.Processes) > 0 && !anyGlob(k.Processes, a.Proc.Exe) {
@@ -106,6 +112,9 @@ func naiveReach(p *policy.RuntimePolicy, w *Workload, a *action.Connect) (vs []v
 	if a.Protocol == action.ProtoUnix {
 		return nil
 	}
+	if rule := naiveHoneyPort(p, a.Protocol, a.Peer.Port()); rule != "" && (a.Own || naivePeer(a.Peer).IsLoopback()) {
+		vs = append(vs, violation{policy.Honeypots, p.Spec.Controls.Honeypots.Setting, rule, p})
+	}
 	if k := p.Spec.Controls.PortScan; k != nil && !anyGlob(k.Except, a.Proc.Exe) {
 		ports, hosts := 20, 50
 		if k.MaxPorts > 0 {
@@ -133,4 +142,27 @@ func naiveReach(p *policy.RuntimePolicy, w *Workload, a *action.Connect) (vs []v
 		}
 	}
 	return vs
+}
+
+// naiveHoneyPort gives the rule of a port of a honeypot.
+func naiveHoneyPort(p *policy.RuntimePolicy, proto action.Protocol, port uint16) string {
+	k := p.Spec.Controls.Honeypots
+	if k == nil || proto != action.ProtoTCP {
+		return ""
+	}
+	if i := slices.IndexFunc(k.Ports, func(r policy.Ports) bool { return anyPort([]policy.Ports{r}, port) }); i >= 0 {
+		return fmt.Sprintf("ports[%d]", i)
+	}
+	return ""
+}
+
+func naiveTouch(ps []*policy.RuntimePolicy, w *Workload, a *action.Accept) Decision {
+	var vs []violation
+	for _, p := range ps {
+		if rule := naiveHoneyPort(p, a.Protocol, a.Local.Port()); rule != "" && naiveScope(p, w) {
+			vs = append(vs, violation{policy.Honeypots, p.Spec.Controls.Honeypots.Setting, rule, p})
+		}
+	}
+	stranger := &action.Process{UID: 4242} // no exception is about him
+	return naiveDecide(vs, facts{proc: stranger, peer: netip.AddrPortFrom(a.Peer.Addr(), a.Local.Port())}, w)
 }

@@ -218,7 +218,7 @@ func (r random) connect() *action.Connect {
 			a.Real = pick(r, "", "", "/run/x.sock", "/srv/x.sock")
 		}
 	} else {
-		a.Peer = r.peer()
+		a.Peer, a.Own = r.peer(), r.IntN(2) == 0
 		r.named(a)
 	}
 	return a
@@ -274,7 +274,7 @@ func compare(t *testing.T, r random, counts map[Verdict]int) {
 	for i := range 50 {
 		var a any
 		var got, again, want Decision
-		switch i % 10 {
+		switch i % 11 {
 		case 0:
 			x := r.exec()
 			a, got, again, want = x, e.Exec(x), shuffled.Exec(x), naiveExec(ps, &w, x)
@@ -302,6 +302,10 @@ func compare(t *testing.T, r random, counts map[Verdict]int) {
 		case 8:
 			x := r.accept()
 			a, got, again, want = x, e.Accept(x), shuffled.Accept(x), naiveAccept(ps, &w, x)
+		case 10:
+			x := r.accept()
+			x.Proc = nil
+			a, got, again, want = x, e.Touch(x), shuffled.Touch(x), naiveTouch(ps, &w, x)
 		case 9:
 			x := r.relayedShell()
 			a, got, again, want = x, e.Relayed(x), shuffled.Relayed(x), naiveRelayed(ps, &w, x)

@@ -30,11 +30,12 @@ type Wants struct {
 	Programs bool // a control judges programs, those of sessions too
 	MaxTasks int  // 0: no limit
 	MaxDepth int  // 0: no limit
+	Loads    bool // a control judges how processes work
 	Policy   any  // identity of the policy: another one, and all is judged again
 }
 
 func (w Wants) none() bool {
-	return !w.Sessions && !w.Programs && w.MaxTasks == 0 && w.MaxDepth == 0
+	return !w.Sessions && !w.Programs && w.MaxTasks == 0 && w.MaxDepth == 0 && !w.Loads
 }
 
 // Judge decides. An Answer with Kill ends the process.
@@ -88,6 +89,8 @@ type Sweeper struct {
 	busy     int  // processes that are looked at quickly
 	imminent bool // one of them is about to become a program
 	crowd    crowd
+	works    map[int]*work // how processes work; nil: nobody asks
+	loadAt   time.Time
 
 	slowest atomic.Int64 // ns that a whole look took
 }
@@ -153,6 +156,9 @@ func (s *Sweeper) Look(now time.Time) time.Duration {
 	}
 	if w.MaxTasks > 0 || w.MaxDepth > 0 {
 		s.limits(now)
+	}
+	if w.Loads {
+		s.loads(now)
 	}
 	took := time.Since(now)
 	s.slowest.Store(max(s.slowest.Load(), int64(took)))

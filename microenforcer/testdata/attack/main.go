@@ -404,6 +404,7 @@ func serve(args []string) error {
 					b, _ := io.ReadAll(io.LimitReader(c, 1000))
 					fmt.Println("received", string(b))
 					c.Close()
+					summoned(string(b))
 					_ = os.WriteFile(received, nil, 0o666)
 				}()
 			}
