@@ -173,7 +173,7 @@ func TestObserverNotesNamesPortsAndFiles(t *testing.T) {
 	for path, access := range map[string]action.FileAccess{"/srv/a": action.FileCreate, "/etc/app.conf": action.FileRead, "/usr/lib/libc.so": action.FileRead, "": action.FileModify} {
 		l.File(&action.FileOp{Proc: p, Path: path, Access: access, FD: -1})
 	}
-	l.observer.sample("/proc") // finds nothing that nobody was seen to bind
+	l.observer.sample("/proc", l.ports.is) // finds nothing that nobody was seen to bind
 	var got []string
 	for _, it := range l.Observer().Delta().Items {
 		got = append(got, fmt.Sprintf("%s %s%s %s:%d %s", it.Kind, it.Name, it.Path, it.Address, it.Port, it.Call))
