@@ -69,7 +69,7 @@ func parseTerraform(data []byte) (*terraform, error) {
 		}
 		call, ok := a.Expr.(*hclsyntax.FunctionCallExpr)
 		if !ok || call.Name != "jsonencode" || len(call.Args) != 1 {
-			return nil, fmt.Errorf("line %d: container_definitions of %s is not written as jsonencode([...]): %w", a.Range().Start.Line, b.Labels[1], ErrShape)
+			return nil, fmt.Errorf("line %d: container_definitions of %s is not written as jsonencode([...]); transform the JSON it comes from by itself: %w", a.Range().Start.Line, b.Labels[1], ErrShape)
 		}
 		p := t.part(call.Args[0])
 		task := object("containerDefinitions", p.node)
