@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -13,10 +14,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/limpet-security/limpet/controlplane"
+	"github.com/limpet-security/limpet/infra/seed"
 )
 
-// TestConsole runs the console's browser tests against a real server with an
-// empty database, in Chromium.
+// TestConsole runs the console's browser tests against a real server in
+// Chromium: with an empty database, then with what package seed puts into it.
 func TestConsole(t *testing.T) {
 	dir := t.TempDir()
 	listen, gateway := freeAddress(t), freeAddress(t)
@@ -52,6 +56,27 @@ func TestConsole(t *testing.T) {
 	e2e.Dir = filepath.Join(root, "controlplane/ui")
 	e2e.Env = append(os.Environ(), "LIMPET_URL=https://"+listen, "LIMPET_SETUP_CODE="+strings.TrimSpace(string(secret)), "LIMPET_SHOTS="+shots(t))
 	out, err := e2e.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Logf("%s", out)
+
+	// The same server with something on every page.
+	token, err := controlplane.CreateToken(t.Context(), controlplane.TokenRequest{Data: filepath.Join(dir, "data"), Name: "seed", Roles: []string{"administrator"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	wait, err := seed.Fill(ctx, seed.Target{Server: "https://" + listen, Gateway: gateway, CAFile: filepath.Join(dir, "data", "ca.pem"), Token: token})
+	if err != nil {
+		stop()
+		t.Fatal(err)
+	}
+	seeded := exec.Command("npm", "run", "--silent", "e2e:seeded")
+	seeded.Dir, seeded.Env = e2e.Dir, e2e.Env
+	out, err = seeded.CombinedOutput()
+	stop()
+	wait()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,14 +22,23 @@ var update = flag.Bool("update", false, "write generated files anew")
 
 // dockerHides is what Docker's default profile refuses to a container without
 // more capabilities than it gives by default.
-var dockerHides = map[string]syscall.Errno{}
+var dockerHides = hides("unshare", "setns", "mount", "umount2", "pivot_root", "move_mount", "fsopen", "open_tree",
+	"bpf", "perf_event_open", "init_module", "finit_module", "keyctl", "userfaultfd", "kexec_load",
+	"process_vm_readv", "process_vm_writev", "kcmp", "pidfd_getfd")
 
-func init() {
-	for _, n := range []string{"unshare", "setns", "mount", "umount2", "pivot_root", "move_mount", "fsopen", "open_tree",
-		"bpf", "perf_event_open", "init_module", "finit_module", "keyctl", "userfaultfd", "kexec_load",
-		"kcmp", "pidfd_getfd"} {
-		dockerHides[n] = syscall.EPERM
+func hides(calls ...string) map[string]syscall.Errno {
+	out := map[string]syscall.Errno{}
+	for _, n := range calls {
+		out[n] = syscall.EPERM
 	}
+	return out
+}
+
+// withoutPtrace is the same on a host that refuses ptrace.
+func withoutPtrace() map[string]syscall.Errno {
+	out := hides("ptrace")
+	maps.Copy(out, dockerHides)
+	return out
 }
 
 // hosts are the platforms of the table, with what the probe finds there.
@@ -39,18 +49,18 @@ var hosts = []struct {
 	{
 		platform.Platform{ID: "docker", Title: "Docker", Rung: "A1", About: "a container or virtual machine with Linux 6.12 or newer, under Docker's default seccomp profile. " +
 			"Older kernels without Landlock's signal scope are as Fargate."},
-		Support{Report: host(dockerHides), Visit: &Visit{Here: true, Marked: true, Kill: true}},
+		Support{Report: host(dockerHides, probe.VMRead, probe.PidfdGetfd), Visit: &Visit{Here: true, Marked: true, Kill: true}},
 	},
 	{
 		platform.Platform{ID: "fargate", Title: "AWS Fargate", Rung: "A2", About: "Linux 5.10, with or without SYS_PTRACE."},
 		Support{
-			Report: host(dockerHides, probe.WaitKillable, probe.SyncWakeUp, probe.AddFDSend, probe.LandlockSig, probe.LandlockTCP),
+			Report: host(dockerHides, probe.VMRead, probe.PidfdGetfd, probe.WaitKillable, probe.SyncWakeUp, probe.AddFDSend, probe.LandlockSig, probe.LandlockTCP),
 			Visit:  &Visit{Here: true, Kill: true},
 		},
 	},
 	{
 		platform.Platform{ID: "aci", Title: "Azure Container Instances", Rung: "A3", About: "a host whose profile refuses ptrace. What Azure gives is not documented: the enforcer tries, and takes a better rung where it can."},
-		Support{Report: host(dockerHides, probe.Ptrace, probe.VMRead, probe.PidfdGetfd, probe.OtherUID), Visit: &Visit{Here: true, Marked: true, Kill: true}},
+		Support{Report: host(withoutPtrace(), probe.Ptrace, probe.VMRead, probe.PidfdGetfd, probe.OtherUID), Visit: &Visit{Here: true, Marked: true, Kill: true}},
 	},
 	{
 		platform.Platform{ID: "gvisor", Title: "Cloud Run (gen 1), gVisor", Rung: "B", About: "no seccomp listener; every task is traced."},

@@ -60,6 +60,24 @@ export async function shot(page, name) {
   await page.screenshot({ path: join(dir, `${name}.png`) })
 }
 
+// visit goes to a page and waits until the console has drawn it. A network of
+// this machine that comes or goes (Docker's) can cut the connection on which a
+// script comes: then the page is asked for again.
+export async function visit(page, place) {
+  const drawn = page.getByRole('heading', { level: 1 }).first()
+  for (let n = 0; ; n++) {
+    await page.goto(place).catch((e) => {
+      if (n >= 4) throw e
+    })
+    try {
+      await drawn.waitFor({ timeout: 30_000 })
+      return
+    } catch (e) {
+      if (n >= 4) throw e
+    }
+  }
+}
+
 // quiet waits until skeletons are gone.
 export async function settled(page) {
   await page.waitForFunction(() => document.querySelector('.mantine-Skeleton-root') === null)

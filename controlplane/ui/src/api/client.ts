@@ -1,4 +1,4 @@
-import type { FieldProblem, ProblemBody } from './types'
+import type { FieldProblem, Page, ProblemBody } from './types'
 
 const base = '/api/v1'
 
@@ -103,6 +103,22 @@ async function read<T>(res: Response): Promise<T> {
 
 export async function get<T>(path: string, query?: Query, o: Omit<Options, 'query'> = {}): Promise<T> {
   return read<T>(await send('GET', path, { ...o, query }))
+}
+
+const maxPages = 50
+
+// getAll reads a list to its end, for lists that people make by hand and that
+// are filtered and sorted here.
+export async function getAll<T>(path: string, query?: Query): Promise<Page<T>> {
+  const items: T[] = []
+  let cursor: string | undefined
+  for (let n = 0; n < maxPages; n++) {
+    const page = await get<Page<T>>(path, { ...query, cursor, limit: 200 })
+    items.push(...(page.items ?? []))
+    cursor = page.nextCursor || undefined
+    if (!cursor) break
+  }
+  return { items, nextCursor: cursor, total: items.length }
 }
 
 // getVersioned keeps the ETag beside the object, for the PUT that may follow.

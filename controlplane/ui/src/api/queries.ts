@@ -1,8 +1,8 @@
 import { QueryClient, infiniteQueryOptions, queryOptions } from '@tanstack/react-query'
-import { get, getVersioned, isProblem, post, setCSRF } from './client'
+import { get, getAll, getVersioned, isProblem, post, setCSRF } from './client'
 import type {
   APIToken, AuditEntry, ControlField, ControlInfo, Dashboard, EffectiveControl, Enforcer, FindingDetail, FindingPage, Group, JoinToken, LearnProposal,
-  Page, Policy, PolicyRevision, Profile, ProfileItem, SecurityEvent, Session, Setup, User,
+  Page, PlatformTable, Policy, PolicyRevision, Profile, ProfileItem, SecurityEvent, Session, Setup, User,
 } from './types'
 
 export const queryClient = new QueryClient({
@@ -44,7 +44,7 @@ export const dashboardQuery = queryOptions({
 
 export const groupsQuery = queryOptions({
   queryKey: ['groups'],
-  queryFn: () => get<Page<Group>>('/groups', { limit: 200 }),
+  queryFn: () => getAll<Group>('/groups'),
   refetchInterval: 10_000,
 })
 
@@ -57,7 +57,7 @@ export const groupQuery = (name: string) =>
 export const joinTokensQuery = (group: string) =>
   queryOptions({
     queryKey: ['groups', group, 'join-tokens'],
-    queryFn: () => get<Page<JoinToken>>(`/groups/${encodeURIComponent(group)}/join-tokens`, { limit: 100 }),
+    queryFn: () => getAll<JoinToken>(`/groups/${encodeURIComponent(group)}/join-tokens`),
   })
 
 export const effectiveQuery = (group: string) =>
@@ -82,6 +82,16 @@ export const enforcersQuery = (f: EnforcerFilter, refetchMs = 10_000) =>
     refetchInterval: refetchMs,
   })
 
+// The list of enforcers may be long: it is read page by page.
+export const enforcerListQuery = (f: EnforcerFilter) =>
+  infiniteQueryOptions({
+    queryKey: ['enforcers', 'list', f],
+    queryFn: ({ pageParam }) => get<Page<Enforcer>>('/enforcers', { ...f, cursor: pageParam, limit: 100 }),
+    initialPageParam: '',
+    getNextPageParam: (last) => last.nextCursor || undefined,
+    refetchInterval: 10_000,
+  })
+
 export const enforcerQuery = (id: string) =>
   queryOptions({
     queryKey: ['enforcers', 'one', id],
@@ -91,7 +101,7 @@ export const enforcerQuery = (id: string) =>
 
 export const policiesQuery = queryOptions({
   queryKey: ['policies'],
-  queryFn: () => get<Page<Policy>>('/policies', { limit: 200 }),
+  queryFn: () => getAll<Policy>('/policies'),
 })
 
 export const policyQuery = (name: string) =>
@@ -104,7 +114,7 @@ export const policyQuery = (name: string) =>
 export const revisionsQuery = (name: string) =>
   queryOptions({
     queryKey: ['policies', name, 'revisions'],
-    queryFn: () => get<Page<PolicyRevision>>(`/policies/${encodeURIComponent(name)}/revisions`, { limit: 100 }),
+    queryFn: () => getAll<PolicyRevision>(`/policies/${encodeURIComponent(name)}/revisions`),
   })
 
 export const controlsQuery = queryOptions({
@@ -118,6 +128,12 @@ export const controlsQuery = queryOptions({
 export const exceptionFieldsQuery = queryOptions({
   queryKey: ['controls', 'exceptions'],
   queryFn: () => get<{ exceptions?: ControlField[] }>('/controls').then((v) => v.exceptions ?? []),
+  staleTime: Infinity,
+})
+
+export const platformsQuery = queryOptions({
+  queryKey: ['platforms'],
+  queryFn: () => get<PlatformTable>('/platforms'),
   staleTime: Infinity,
 })
 
@@ -167,12 +183,12 @@ export const auditQuery = (f: AuditFilter) =>
 
 export const tokensQuery = queryOptions({
   queryKey: ['tokens'],
-  queryFn: () => get<Page<APIToken>>('/tokens', { limit: 200 }),
+  queryFn: () => getAll<APIToken>('/tokens'),
 })
 
 export const usersQuery = queryOptions({
   queryKey: ['users'],
-  queryFn: () => get<Page<User>>('/users', { limit: 200 }),
+  queryFn: () => getAll<User>('/users'),
 })
 
 export interface FindingFilter {
@@ -200,7 +216,7 @@ export const findingQuery = (id: string) =>
 export const profilesQuery = (group: string) =>
   queryOptions({
     queryKey: ['profiles', group],
-    queryFn: () => get<Page<Profile>>(`/groups/${encodeURIComponent(group)}/profiles`, { limit: 100 }),
+    queryFn: () => getAll<Profile>(`/groups/${encodeURIComponent(group)}/profiles`),
     refetchInterval: 10_000,
   })
 

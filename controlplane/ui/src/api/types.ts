@@ -208,6 +208,18 @@ export interface ControlInfo {
   fields?: ControlField[] | null
 }
 
+export interface PlatformCell {
+  enforce: ControlState
+  audit: ControlState
+  why?: string
+  whyAudit?: string
+}
+
+export interface PlatformTable {
+  platforms: { id: string; title: string; rung: string; about: string }[]
+  controls: { control: string; on: PlatformCell[] }[]
+}
+
 export interface Process {
   pid?: number
   tid?: number
@@ -221,6 +233,8 @@ export interface Process {
   argsTruncated?: boolean
   digest?: string
   startTime?: string | number
+  outside?: boolean
+  session?: number
 }
 
 export interface EventObject {
@@ -238,6 +252,12 @@ export interface EventObject {
   fileless?: boolean
   interpreter?: string
   mode?: number
+  operation?: string
+  otherPath?: string
+  digestBefore?: string
+  digestAfter?: string
+  localAddress?: string
+  localPort?: number
   protocol?: string
   address?: string
   port?: number

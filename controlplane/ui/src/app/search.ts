@@ -21,6 +21,9 @@ function compact<T extends object>(o: T): T {
   return Object.fromEntries(Object.entries(o).filter(([, v]) => v !== undefined)) as T
 }
 
+// narrow changes a part of a page's search; what becomes undefined goes.
+export const narrow = <T extends object>(s: T, part: Partial<T>): T => compact({ ...s, ...part })
+
 // localPath lets a return address lead nowhere but into this console.
 export function localPath(v: unknown): string | undefined {
   const s = text(v)

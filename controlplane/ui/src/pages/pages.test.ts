@@ -12,7 +12,9 @@ import { withToken } from './enforcers/Install'
 import { uses } from './enforcers/JoinTokens'
 import { passwordOK } from './entry/password'
 import { commandLine } from './events/ProcessTree'
-import { attack, endpoint, object, shortImage, what } from './events/what'
+import { endpoint, object, shortImage, what } from './events/what'
+import { say } from '../parts/words'
+import { attack } from '../parts/techniques'
 
 const event = (e: Partial<SecurityEvent>): SecurityEvent => ({ id: '1', observedAt: '2026-11-22T00:00:00Z', kind: 'exec', verdict: 'deny', ...e })
 
@@ -34,6 +36,24 @@ describe('what happened', () => {
     [event({ kind: 'of the future', reason: '' }), 'A process: : denied'],
   ])('%#', (e, want) => {
     expect(what(e, i18next.t)).toBe(want)
+  })
+
+  test.each([
+    [event({ process: sh, verdict: 'audit', kind: 'file', object: { type: 'file', path: '/etc/passwd', operation: 'modify+attributes' } }), '/bin/sh did this to /etc/passwd: write and change of attributes. recorded, not stopped'],
+    [event({ process: sh, kind: 'network', object: { type: 'network', direction: 'inbound', protocol: 'tcp', localAddress: '::', localPort: 22 } }), '/bin/sh tried to offer a service on tcp [::]:22: denied'],
+    [event({ process: sh, kind: 'network', object: { type: 'network', direction: 'inbound', protocol: 'tcp', address: '192.0.2.1', port: 9, localAddress: '10.0.0.1', localPort: 22 } }), 'tcp 192.0.2.1:9 connected to 10.0.0.1:22 of /bin/sh: denied'],
+    [event({ process: { ...sh, outside: true }, object: { type: 'file', path: '/bin/sh' } }), '/bin/sh was started from outside the container: denied'],
+    [event({ kind: 'file', object: { type: 'file', path: '/x.sock', operation: 'mount' } }), '/x.sock is mounted from outside: denied'],
+  ])('what was done, %#', (e, want) => {
+    expect(what(e, i18next.t)).toBe(want)
+  })
+
+  test('the server’s words are translated whole, by parts, or left as they are', () => {
+    const words = { 'a b': '甲', c: '乙' }
+    expect(say('a b', words)).toEqual({ text: '甲' })
+    expect(say('a b; c', words)).toEqual({ text: '甲 / 乙' })
+    expect(say('a b; d', words)).toEqual({ text: 'a b; d', lang: 'en' })
+    expect(say('a b')).toEqual({ text: 'a b' })
   })
 
   test('in Japanese too', () => {

@@ -3,11 +3,11 @@ import { IconArrowDown, IconArrowUp, IconDownload } from '@tabler/icons-react'
 import {
   flexRender, getCoreRowModel, getSortedRowModel, useReactTable, type ColumnDef, type SortingState,
 } from '@tanstack/react-table'
-import { useMemo, type ReactNode } from 'react'
+import { useMemo, type KeyboardEvent, type ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { save, toCSV } from './files'
 
-interface Props<T> {
+export interface TableProps<T> {
   label: string
   rows: T[]
   columns: ColumnDef<T>[]
@@ -15,12 +15,13 @@ interface Props<T> {
   sort?: string // "column" or "-column"; kept in the address by the page
   onSort?: (sort: string | undefined) => void
   onRow?: (row: T) => void
+  rowButton?: boolean // the first cell opens the row; for tables whose first cell holds no link
   footer?: ReactNode
   fileName?: string // gives the table its CSV and JSON buttons
   total?: number
 }
 
-export function DataTable<T>({ label, rows, columns, rowKey, sort, onSort, onRow, footer, fileName, total }: Props<T>) {
+export function DataTable<T>({ label, rows, columns, rowKey, sort, onSort, onRow, rowButton, footer, fileName, total }: TableProps<T>) {
   const { t } = useTranslation()
   const sorting = useMemo<SortingState>(
     () => (sort ? [{ id: sort.replace(/^-/, ''), desc: sort.startsWith('-') }] : []),
@@ -71,8 +72,16 @@ export function DataTable<T>({ label, rows, columns, rowKey, sort, onSort, onRow
           <Table.Tbody>
             {table.getRowModel().rows.map((r) => (
               <Table.Tr key={r.id} className={onRow ? 'row-link' : undefined} onClick={onRow ? () => onRow(r.original) : undefined}>
-                {r.getVisibleCells().map((c) => (
-                  <Table.Td key={c.id}>{flexRender(c.column.columnDef.cell, c.getContext())}</Table.Td>
+                {r.getVisibleCells().map((c, i) => (
+                  <Table.Td key={c.id}>
+                    {rowButton && i === 0 ? (
+                      <UnstyledButton component="div" role="button" tabIndex={0} className="row-open" onKeyDown={(e) => rowKeys(e, () => onRow?.(r.original))}>
+                        {flexRender(c.column.columnDef.cell, c.getContext())}
+                      </UnstyledButton>
+                    ) : (
+                      flexRender(c.column.columnDef.cell, c.getContext())
+                    )}
+                  </Table.Td>
                 ))}
               </Table.Tr>
             ))}
@@ -99,4 +108,18 @@ export function DataTable<T>({ label, rows, columns, rowKey, sort, onSort, onRow
       </Group>
     </Paper>
   )
+}
+
+// rowKeys opens a row, or goes to the one above or below.
+function rowKeys(e: KeyboardEvent<HTMLElement>, open: () => void) {
+  if (e.key === 'Enter' || e.key === ' ') {
+    e.preventDefault()
+    open()
+    return
+  }
+  const step = e.key === 'ArrowDown' || e.key === 'j' ? 'nextElementSibling' : e.key === 'ArrowUp' || e.key === 'k' ? 'previousElementSibling' : undefined
+  const to = step && e.currentTarget.closest('tr')?.[step]?.querySelector<HTMLElement>('.row-open')
+  if (!to) return
+  e.preventDefault()
+  to.focus()
 }

@@ -23,6 +23,7 @@ export const common = {
     retry: 'Try again',
     rows_one: '{{count}} row',
     rows_other: '{{count}} rows',
+    yes: 'Yes',
     save: 'Save',
   },
   nav: {

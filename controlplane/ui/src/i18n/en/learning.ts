@@ -5,6 +5,7 @@ export const learning = {
     states: { open: 'Open', acknowledged: 'Acknowledged', muted: 'Muted', all: 'All' },
     state: 'State',
     program: 'Program',
+    rule: 'Policy and rule',
     what: 'What',
     count: 'Count',
     denied: 'Denied',

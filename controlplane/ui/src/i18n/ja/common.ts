@@ -22,6 +22,7 @@ export const common = {
     nothing: '見つかりません',
     retry: '再試行',
     rows_other: '{{count}} 件',
+    yes: 'はい',
     save: '保存',
   },
   nav: {

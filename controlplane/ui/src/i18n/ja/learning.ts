@@ -4,6 +4,7 @@ export const learning = {
     search: 'プログラム・対象・ルールを検索',
     states: { open: '未対応', acknowledged: '確認済み', muted: '非表示', all: 'すべて' },
     state: '状態',
+    rule: 'ポリシーとルール',
     program: 'プログラム',
     what: '対象',
     count: '件数',

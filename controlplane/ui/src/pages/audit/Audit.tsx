@@ -1,18 +1,19 @@
-import { Badge, Button, Group, Modal, Select, Text, TextInput } from '@mantine/core'
-import { useDebouncedCallback } from '@mantine/hooks'
+import { Badge, Group, Modal, Text } from '@mantine/core'
 import { IconHistory, IconUser } from '@tabler/icons-react'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import type { ColumnDef } from '@tanstack/react-table'
-import { useMemo, useState } from 'react'
+import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { auditQuery } from '../../api/queries'
 import type { AuditEntry } from '../../api/types'
-import type { AuditSearch } from '../../app/search'
-import { DataTable } from '../../parts/DataTable'
+import { narrow, type AuditSearch } from '../../app/search'
 import { DiffView } from '../../parts/DiffView'
+import { FilterSelect } from '../../parts/FilterSelect'
+import { PagedTable, useRows } from '../../parts/PagedTable'
 import { PageHeader } from '../../parts/PageHeader'
-import { Empty, Loading, ProblemAlert } from '../../parts/states'
+import { SearchField } from '../../parts/SearchField'
+import { Empty } from '../../parts/states'
 import { absolute, When } from '../../parts/When'
 
 const route = getRouteApi('/shell/audit')
@@ -23,12 +24,9 @@ export function AuditPage() {
   const { t, i18n } = useTranslation()
   const search = route.useSearch()
   const navigate = route.useNavigate()
-  const set = (part: Partial<AuditSearch>) =>
-    void navigate({ search: (s) => Object.fromEntries(Object.entries({ ...s, ...part }).filter(([, v]) => v !== undefined)), replace: true })
+  const set = (part: Partial<AuditSearch>) => void navigate({ search: (s) => narrow(s, part), replace: true })
   const query = useInfiniteQuery(auditQuery({ actor: search.actor, action: search.action, objectKind: search.objectKind }))
-  const [actor, setActor] = useState(search.actor ?? '')
-  const setLater = useDebouncedCallback((v: string) => set({ actor: v.trim() || undefined }), 400)
-  const rows = useMemo(() => query.data?.pages.flatMap((p) => p.items ?? []) ?? [], [query.data])
+  const rows = useRows(query)
   const open = rows.find((r) => r.id === search.open)
   const columns = useMemo<ColumnDef<AuditEntry>[]>(
     () => [
@@ -62,59 +60,24 @@ export function AuditPage() {
     <>
       <PageHeader title={t('nav.audit')} lead={t('audit.lead')} />
       <Group gap="xs" mb="sm" role="search">
-        <TextInput
-          data-page-search
-          size="xs"
-          w={220}
-          leftSection={<IconUser size={14} />}
-          placeholder={t('audit.actor')}
-          aria-label={t('audit.actor')}
-          value={actor}
-          onChange={(e) => {
-            setActor(e.currentTarget.value)
-            setLater(e.currentTarget.value)
-          }}
-        />
-        <Select
-          size="xs"
-          w={170}
-          placeholder={t('audit.action')}
-          aria-label={t('audit.action')}
-          data={actions.map((a) => ({ value: a, label: t(`audit.actions.${a}`) }))}
-          value={search.action ?? null}
-          onChange={(v) => set({ action: v ?? undefined })}
-          clearable
-        />
-        <Select
-          size="xs"
-          w={170}
-          placeholder={t('audit.object')}
-          aria-label={t('audit.object')}
-          data={kinds.map((k) => ({ value: k, label: t(`audit.kinds.${k}`) }))}
-          value={search.objectKind ?? null}
-          onChange={(v) => set({ objectKind: v ?? undefined })}
-          clearable
-        />
+        <SearchField label={t('audit.actor')} icon={<IconUser size={14} />} width={220} value={search.actor} onChange={(actor) => set({ actor })} />
+        <FilterSelect label={t('audit.action')} values={actions} name={(a) => t(`audit.actions.${a}`)} width={170} value={search.action} onChange={(action) => set({ action })} />
+        <FilterSelect label={t('audit.object')} values={kinds} name={(k) => t(`audit.kinds.${k}`)} width={170} value={search.objectKind} onChange={(objectKind) => set({ objectKind })} />
       </Group>
-      <ProblemAlert error={query.error} onRetry={() => void query.refetch()} mb="sm" />
-      {query.isPending && <Loading rows={8} />}
-      {query.data && rows.length === 0 && (
-        <Empty icon={<IconHistory size={26} />} title={filtered ? t('audit.noneMatch') : t('audit.none')}>
-          {t('audit.noneHelp')}
-        </Empty>
-      )}
-      {rows.length > 0 && (
-        <>
-          <DataTable label={t('nav.audit')} rows={rows} columns={columns} rowKey={(a) => a.id} onRow={(a) => set({ open: a.id })} fileName="limpet-audit" />
-          {query.hasNextPage && (
-            <Group justify="center" mt="sm">
-              <Button variant="default" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-                {t('common.more')}
-              </Button>
-            </Group>
-          )}
-        </>
-      )}
+      <PagedTable
+        query={query}
+        label={t('nav.audit')}
+        columns={columns}
+        rowKey={(a) => a.id}
+        onRow={(a) => set({ open: a.id })}
+        rowButton
+        fileName="limpet-audit"
+        empty={
+          <Empty icon={<IconHistory size={26} />} title={filtered ? t('audit.noneMatch') : t('audit.none')}>
+            {t('audit.noneHelp')}
+          </Empty>
+        }
+      />
       <Modal
         opened={open !== undefined}
         onClose={() => set({ open: undefined })}

@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next'
 import type { ControlState, ControlStatus } from '../../api/types'
 import { StateBadge } from '../../parts/badges'
 import { useControlText } from '../../parts/control'
+import { useWords } from '../../parts/words'
 
 const order: Record<ControlState, number> = { unavailable: 0, audit: 1, enforced: 2, off: 3 }
 
@@ -12,6 +13,7 @@ const order: Record<ControlState, number> = { unavailable: 0, audit: 1, enforced
 export function ControlStates({ controls }: { controls: ControlStatus[] }) {
   const { t } = useTranslation()
   const text = useControlText()
+  const words = useWords()
   const [all, setAll] = useState(false)
   const used = controls.filter((c) => c.state !== 'off')
   const shown = (all ? controls : used).toSorted((a, b) => order[a.state] - order[b.state])
@@ -22,6 +24,7 @@ export function ControlStates({ controls }: { controls: ControlStatus[] }) {
         mb="xs"
         value={all ? 'all' : 'used'}
         onChange={(v) => setAll(v === 'all')}
+        aria-label={t('enforcers.trueState')}
         data={[
           { value: 'used', label: t('enforcers.usedControls', { count: used.length }) },
           { value: 'all', label: t('enforcers.allControls', { count: controls.length }) },
@@ -44,8 +47,8 @@ export function ControlStates({ controls }: { controls: ControlStatus[] }) {
                     {text.title(c.control)}
                   </Text>
                   {(c.reason || Boolean(c.errno)) && (
-                    <Text size="xs" c="dimmed">
-                      {c.reason}
+                    <Text size="xs" c="dimmed" lang={words(c.reason).lang}>
+                      {words(c.reason).text}
                       {c.errno ? ` (errno ${c.errno})` : ''}
                     </Text>
                   )}

@@ -31,13 +31,13 @@ export function Effective({ group }: { group: Group }) {
               {text.title(c.control)}
             </Text>{' '}
             {(c.available === false || registry?.find((r) => r.id === c.control)?.available === false) && <Unavailable />}
-            <Text size="xs" c="dimmed">
-              {text.description(c.control)}
+            <Text size="xs" c="dimmed" lang={text.description(c.control).lang}>
+              {text.description(c.control).text}
             </Text>
           </>
         ),
       },
-      { id: 'mode', header: t('enforcers.effectiveMode'), cell: ({ row }) => <ModeBadge mode={row.original.mode} /> },
+      { id: 'mode', header: t('enforcers.effectiveMode'), cell: ({ row }) => <ModeBadge mode={row.original.mode} />, meta: { width: 130 } },
       {
         id: 'sources',
         header: t('enforcers.sources'),
@@ -49,7 +49,7 @@ export function Effective({ group }: { group: Group }) {
               </AnchorLink>{' '}
               <Text component="span" size="xs" c="dimmed">
                 {t(`mode.${s.mode}`)}
-                {s.weakened && ` · ${s.weakened}`}
+                {s.weakened && <span lang="en"> · {s.weakened}</span>}
               </Text>
             </Text>
           )),

@@ -1,15 +1,15 @@
 import { Group, Text, Tooltip } from '@mantine/core'
 import { IconPlugConnected } from '@tabler/icons-react'
-import { useQuery } from '@tanstack/react-query'
+import { useInfiniteQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import type { ColumnDef } from '@tanstack/react-table'
 import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
-import { enforcersQuery, type EnforcerFilter } from '../../api/queries'
+import { enforcerListQuery, type EnforcerFilter } from '../../api/queries'
 import type { ControlState, Enforcer } from '../../api/types'
-import { DataTable } from '../../parts/DataTable'
+import { PagedTable } from '../../parts/PagedTable'
 import { ConnectionBadge } from '../../parts/badges'
-import { Empty, Loading, ProblemAlert } from '../../parts/states'
+import { Empty } from '../../parts/states'
 import { When } from '../../parts/When'
 import { AnchorLink } from '../../parts/links'
 
@@ -23,7 +23,7 @@ interface Props {
 export function MemberList({ filter, sort, onSort, showGroup }: Props) {
   const { t } = useTranslation()
   const navigate = useNavigate()
-  const query = useQuery(enforcersQuery(filter))
+  const query = useInfiniteQuery(enforcerListQuery(filter))
   const columns = useMemo<ColumnDef<Enforcer>[]>(() => {
     const list: ColumnDef<Enforcer>[] = [
       {
@@ -74,28 +74,23 @@ export function MemberList({ filter, sort, onSort, showGroup }: Props) {
     if (showGroup) list.splice(2, 0, { id: 'group', accessorKey: 'group', header: t('events.group') })
     return list
   }, [t, showGroup])
-  if (query.isPending) return <Loading />
-  if (query.error) return <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />
-  const rows = query.data.items ?? []
-  if (rows.length === 0) {
-    const narrowed = Boolean(filter.q || filter.state || (showGroup && filter.group))
-    return (
-      <Empty icon={<IconPlugConnected size={26} />} title={narrowed ? t('enforcers.noMatch') : t('enforcers.noMembers')}>
-        {narrowed ? t('enforcers.noMatchHelp') : t('enforcers.noMembersHelp')}
-      </Empty>
-    )
-  }
+  const narrowed = Boolean(filter.q || filter.state || (showGroup && filter.group))
   return (
-    <DataTable
+    <PagedTable
+      query={query}
       label={t('enforcers.enforcersView')}
-      rows={rows}
       columns={columns}
       rowKey={(e) => e.id}
       sort={sort}
       onSort={onSort}
       onRow={(e) => void navigate({ to: '/enforcers/agents/$id', params: { id: e.id } })}
       fileName="limpet-enforcers"
-      total={query.data.total}
+      total={query.data?.pages[0]?.total}
+      empty={
+        <Empty icon={<IconPlugConnected size={26} />} title={narrowed ? t('enforcers.noMatch') : t('enforcers.noMembers')}>
+          {narrowed ? t('enforcers.noMatchHelp') : t('enforcers.noMembersHelp')}
+        </Empty>
+      }
     />
   )
 }

@@ -12,17 +12,21 @@ import { useControlText } from '../../parts/control'
 import { Explanation } from './Explanation'
 import { ObjectFacts } from './ObjectFacts'
 import { ProcessTree } from './ProcessTree'
-import { attack, what } from './what'
+import { what } from './what'
+import { Technique } from '../../parts/Technique'
 import { AnchorLink } from '../../parts/links'
 
 const AllowThis = lazy(() => import('./AllowThis').then((m) => ({ default: m.AllowThis })))
+
+// never are controls of which no exception can be made.
+const never = new Set(['selfProtection', 'capabilities'])
 
 export function EventDetail({ event: e }: { event: SecurityEvent }) {
   const { t, i18n } = useTranslation()
   const text = useControlText()
   const mayChange = useMay('policies')
   const [allowing, setAllowing] = useState(false)
-  const canAllow = mayChange && e.policy && e.verdict !== 'allow' && e.control !== 'selfProtection'
+  const canAllow = mayChange && e.policy && e.verdict !== 'allow' && !never.has(e.control ?? '')
   return (
     <Stack gap="md">
       <Stack gap={8}>
@@ -61,9 +65,9 @@ export function EventDetail({ event: e }: { event: SecurityEvent }) {
               </Text>
             </Group>
           )}
-          {e.control === 'selfProtection' && (
+          {e.verdict !== 'allow' && never.has(e.control) && (
             <Alert mt="sm" color="gray">
-              {t('events.detail.selfProtection')}
+              {e.control === 'capabilities' ? t('events.detail.capabilities') : t('events.detail.selfProtection')}
             </Alert>
           )}
         </Section>
@@ -75,7 +79,7 @@ export function EventDetail({ event: e }: { event: SecurityEvent }) {
         </Section>
       )}
 
-      {e.object && (
+      {(e.object || Object.keys(e.attributes ?? {}).length > 0) && (
         <Section title={t('events.detail.object')}>
           <ObjectFacts event={e} />
         </Section>
@@ -121,9 +125,7 @@ export function EventDetail({ event: e }: { event: SecurityEvent }) {
           <Fact name={t('events.detail.count')}>{Number(e.count ?? 1) > 1 && t('events.detail.times', { count: Number(e.count) })}</Fact>
           <Fact name={t('events.detail.technique')}>
             {e.technique && (
-              <span>
-                {e.technique} <Mono value={attack(e.technique)} copy wrap />
-              </span>
+              <Technique id={e.technique} address />
             )}
           </Fact>
           <Fact name={t('events.detail.bundle')}>{e.bundle?.number ? `${e.bundle.epoch ?? 0}.${e.bundle.number}` : null}</Fact>
@@ -131,11 +133,6 @@ export function EventDetail({ event: e }: { event: SecurityEvent }) {
           <Fact name={t('events.detail.id')}>
             <Mono value={e.id} copy wrap />
           </Fact>
-          {Object.entries(e.attributes ?? {}).map(([k, v]) => (
-            <Fact key={k} name={k}>
-              {v}
-            </Fact>
-          ))}
         </dl>
         <Group mt="xs" gap={4}>
           <Copy value={JSON.stringify(e, null, 2)} label={t('events.detail.copyJSON')} />

@@ -72,6 +72,11 @@ function Node({ process: p, acting }: { process: Process; acting?: boolean }) {
             {t('events.detail.acting')}
           </Badge>
         )}
+        {p.outside && (
+          <Badge size="xs" color="orange">
+            {t('events.detail.outside')}
+          </Badge>
+        )}
       </Group>
       {line && (
         <Text size="xs" ff="monospace" c="dimmed" fw={400} pl={20} style={{ overflowWrap: 'anywhere' }}>

@@ -13,6 +13,7 @@ export function object(e: SecurityEvent): string {
   if (o.path || o.requested) return o.path || o.requested || ''
   if (o.type === 'dns') return [o.queryType, o.name, o.target && `→ ${o.target}`, o.address && `→ ${o.address}`].filter(Boolean).join(' ')
   if (o.address) return endpoint(o.address, o.port, o.protocol)
+  if (o.localAddress) return endpoint(o.localAddress, o.localPort, o.protocol)
   if (o.syscall) return o.detail ? `${o.syscall} (${o.detail})` : o.syscall
   if (o.protocol) return o.protocol
   return o.reason ?? ''
@@ -31,13 +32,19 @@ export function what(e: SecurityEvent, t: TFunction): string {
   const ended = e.verdict === 'deny' ? (e.killed ? 'killed' : 'deny') : e.verdict === 'audit' ? 'audit' : 'allow'
   const outcome = t(`what.outcome.${ended}`)
   const process = who(e) || t('what.someone')
-  const say = (key: 'exec' | 'fileless' | 'connect' | 'socket' | 'fork' | 'ask' | 'call' | 'tamper' | 'file') =>
-    t(`what.${key}`, { process, object: object(e) || t('what.something'), outcome })
+  const say = (key: 'exec' | 'fileless' | 'connect' | 'socket' | 'fork' | 'ask' | 'call' | 'tamper' | 'file' | 'bind' | 'accept' | 'session' | 'mount') =>
+    t(`what.${key}`, {
+      process, object: object(e) || t('what.something'), outcome,
+      operation: operations(o?.operation, t), local: o?.localAddress ? endpoint(o.localAddress, o.localPort) : '',
+    })
   switch (e.kind) {
     case 'exec':
+      if (e.process?.outside) return say('session')
       return say(o?.fileless ? 'fileless' : 'exec')
     case 'network':
-      return say(o?.type === 'dns' ? 'ask' : 'connect')
+      if (o?.type === 'dns') return say('ask')
+      if (o?.direction === 'inbound') return say(o.address ? 'accept' : 'bind')
+      return say('connect')
     case 'socket':
       return say('socket')
     case 'process':
@@ -47,7 +54,7 @@ export function what(e: SecurityEvent, t: TFunction): string {
     case 'tamper':
       return say('tamper')
     case 'file':
-      return say('file')
+      return say(o?.operation === 'mount' ? 'mount' : 'file')
     case 'dropped':
       return t('what.dropped', { count: Number(o?.count ?? e.count ?? 0) })
     case 'status':
@@ -58,14 +65,19 @@ export function what(e: SecurityEvent, t: TFunction): string {
   }
 }
 
-// attack gives the address of an ATT&CK technique's description, as text: the
-// console links to nothing outside by itself.
-export function attack(technique: string): string {
-  return `https://attack.mitre.org/techniques/${technique.replace('.', '/')}/`
-}
-
 // shortImage leaves the registry's address out, which is the same for most.
 export function shortImage(image?: string): string {
   const [first, ...rest] = (image ?? '').split('/')
   return rest.length > 0 && /[.:]|^localhost$/.test(first ?? '') ? rest.join('/') : (image ?? '')
+}
+
+const known = ['read', 'modify', 'append', 'create', 'delete', 'attributes', 'move', 'link', 'mount'] as const
+
+// operations says what was done to a file; several come joined by "+".
+export function operations(op: string | undefined, t: TFunction): string {
+  return (op || '')
+    .split('+')
+    .map((x) => (known.find((k) => k === x) ? t(`operation.${x as 'read'}`) : x))
+    .filter(Boolean)
+    .join(t('operation.and'))
 }

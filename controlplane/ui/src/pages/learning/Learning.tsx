@@ -10,9 +10,9 @@ import type { Group, Profile, ProfileItem } from '../../api/types'
 import { profileKinds, type GroupSearch } from '../../app/search'
 import { useMay } from '../../app/session'
 import { Confirm } from '../../parts/Confirm'
-import { DataTable } from '../../parts/DataTable'
 import { ButtonLink } from '../../parts/links'
 import { Mono } from '../../parts/Mono'
+import { PagedTable } from '../../parts/PagedTable'
 import { done } from '../../parts/notify'
 import { Empty, Loading, ProblemAlert } from '../../parts/states'
 import { When } from '../../parts/When'
@@ -146,7 +146,6 @@ function Items({ group, profile, search, onSearch }: { group: string; profile: P
   const kinds = profileKinds.filter((k) => (profile.kinds[k] ?? 0) > 0)
   const kind = search.kind ?? kinds[0] ?? 'exec'
   const query = useInfiniteQuery(profileItemsQuery(group, profile.workload, kind))
-  const rows = useMemo(() => query.data?.pages.flatMap((p) => p.items ?? []) ?? [], [query.data])
   const columns = useMemo<ColumnDef<ProfileItem>[]>(
     () => [
       { id: 'object', header: t('learning.object'), cell: ({ row }) => <Mono value={objectOf(row.original)} wrap /> },
@@ -168,15 +167,15 @@ function Items({ group, profile, search, onSearch }: { group: string; profile: P
         data={profileKinds.map((k) => ({ value: k, label: `${t(`learning.kinds.${k}`)} (${profile.kinds[k] ?? 0})` }))}
         aria-label={t('learning.object')}
       />
-      <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />
-      {query.isPending && <Loading rows={4} />}
-      {query.data && rows.length === 0 && <Alert color="gray">{t('learning.noKind')}</Alert>}
-      {rows.length > 0 && <DataTable label={t(`learning.kinds.${kind}`)} rows={rows} columns={columns} rowKey={(it) => JSON.stringify(it)} fileName={`limpet-profile-${group}-${kind}`} />}
-      {query.hasNextPage && (
-        <Row justify="center">
-          <Button variant="default" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>{t('common.more')}</Button>
-        </Row>
-      )}
+      <PagedTable
+        query={query}
+        label={t(`learning.kinds.${kind}`)}
+        columns={columns}
+        rowKey={(it) => JSON.stringify(it)}
+        fileName={`limpet-profile-${group}-${kind}`}
+        skeleton={4}
+        empty={<Alert color="gray">{t('learning.noKind')}</Alert>}
+      />
     </Stack>
   )
 }

@@ -20,10 +20,14 @@ export function ProposalPage({ group, search, onSearch }: { group: string; searc
   const absent = isProblem(stored.error, 404)
   if (!proposal.data || (!stored.data && !absent)) return stored.error && !absent ? <ProblemAlert error={stored.error} /> : <Loading rows={10} />
   return (
-    <>
-      <Note group={group} proposal={proposal.data} />
-      <PolicyWorkspace name={stored.data ? name : undefined} loaded={stored.data} start={proposal.data.yaml} search={search} onSearch={onSearch} />
-    </>
+    <PolicyWorkspace
+      name={stored.data ? name : undefined}
+      loaded={stored.data}
+      start={proposal.data.yaml}
+      search={search}
+      onSearch={onSearch}
+      note={<Note group={group} proposal={proposal.data} />}
+    />
   )
 }
 
@@ -40,7 +44,7 @@ function Note({ group, proposal: p }: { group: string; proposal: LearnProposal }
           {p.uncovered.length > 0 && <Part name="uncovered" title={`${t('learning.uncovered')} (${p.uncovered.length})`} lines={p.uncovered} />}
           {policy && (
             <Accordion.Item value="beside">
-              <Accordion.Control>{t('learning.beside')}: {policy.name}</Accordion.Control>
+              <Accordion.Control fz="sm">{t('learning.beside')}: {policy.name}</Accordion.Control>
               <Accordion.Panel>
                 <DiffView before={policy.yaml ?? ''} after={p.yaml} />
               </Accordion.Panel>
@@ -55,9 +59,9 @@ function Note({ group, proposal: p }: { group: string; proposal: LearnProposal }
 function Part({ name, title, lines }: { name: string; title: string; lines: string[] }) {
   return (
     <Accordion.Item value={name}>
-      <Accordion.Control>{title}</Accordion.Control>
+      <Accordion.Control fz="sm">{title}</Accordion.Control>
       <Accordion.Panel>
-        <List size="sm">
+        <List size="sm" lang="en">
           {lines.map((l) => (
             <List.Item key={l} style={{ overflowWrap: 'anywhere' }}>{l}</List.Item>
           ))}

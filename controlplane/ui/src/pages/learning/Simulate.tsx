@@ -77,7 +77,7 @@ export function Result({ result: r }: { result: Simulation }) {
       { id: 'events', header: t('learning.inEvents'), cell: ({ row }) => number(row.original.events), meta: { width: 100 } },
       { id: 'last', header: t('learning.last'), cell: ({ row }) => <When at={row.original.lastSeen} />, meta: { width: 130 } },
       { id: 'example', header: t('learning.example'), cell: ({ row: { original: h } }) =>
-        h.examples[0] ? <AnchorLink to="/events/$id" params={{ id: h.examples[0] }} size="sm">{h.examples[0].slice(0, 8)}</AnchorLink> : '–' },
+        h.examples[0] ? <AnchorLink to="/events/$id" params={{ id: h.examples[0] }} size="sm">{t('events.detail.title')}</AnchorLink> : '–' },
     ],
     // eslint-disable-next-line react-hooks/exhaustive-deps
     [t, i18n.language],
@@ -85,7 +85,7 @@ export function Result({ result: r }: { result: Simulation }) {
   return (
     <Stack>
       <Row gap="md">
-        <Figure label={t('learning.blocked')} value={number(r.blocked)} color={r.blocked > 0 ? 'red' : undefined} />
+        <Figure label={t('learning.blocked')} value={number(r.blocked)} color={r.blocked > 0 ? 'var(--mantine-color-red-light-color)' : undefined} />
         <Figure label={t('learning.reported')} value={number(r.reported)} />
         <Figure label={t('learning.tried')} value={t('learning.triedText', { items: number(r.items), occurrences: number(r.occurrences), events: number(r.events) })} />
       </Row>
@@ -98,7 +98,7 @@ export function Result({ result: r }: { result: Simulation }) {
         <Alert color="gray" title={t('learning.notTried')}>
           <List size="sm">
             {r.notTried.map((n) => (
-              <List.Item key={`${n.what}/${n.why}`}>{n.what} ({number(n.count)}): {n.why}</List.Item>
+              <List.Item key={`${n.what}/${n.why}`} lang="en">{n.what} ({number(n.count)}): {n.why}</List.Item>
             ))}
           </List>
         </Alert>

@@ -10,7 +10,9 @@ import { Unavailable } from '../../parts/badges'
 import { useControlText } from '../../parts/control'
 import { controls, modeOf, set, setMode, type Path } from './document'
 import { FieldList } from './fields'
-import { Exceptions, ScopeFields } from './ScopeFields'
+import { PlatformChips, PlatformTable } from './Platforms'
+import { Exceptions } from './Exceptions'
+import { ScopeFields } from './ScopeFields'
 
 interface Props {
   text: string
@@ -86,6 +88,9 @@ export function PolicyForm({ text, document, onText, errors, readOnly, open, onO
       </Paper>
       <ProblemAlert error={registry.error} onRetry={() => void registry.refetch()} />
       {registry.isPending && <Loading />}
+      <Text size="xs" c="dimmed">
+        {t('policies.platforms')}: {t('policies.legend')}
+      </Text>
       {categories.map((category) => (
         <section key={category}>
           <Title order={3} mb={6}>
@@ -155,13 +160,14 @@ function ControlRow({ info, mode, values, errors, readOnly, opened, onToggle, on
     if (arrived) row.current?.scrollIntoView({ block: 'center' })
   }, [arrived])
   const now = mode ?? 'off'
+  const about = text.description(info.id)
   const fields = (info.fields ?? []).filter((f: ControlField) => f.name !== 'mode')
   return (
     <div className="control-row" ref={row} data-control={info.id}>
       <Group justify="space-between" wrap="nowrap" align="flex-start" gap="sm">
-        <UnstyledButton onClick={onToggle} aria-expanded={opened} flex={1} miw={0} disabled={fields.length === 0}>
+        <UnstyledButton onClick={onToggle} aria-expanded={opened} flex={1} miw={0}>
           <Group gap={6} wrap="nowrap" align="flex-start">
-            {fields.length > 0 ? opened ? <IconChevronDown size={15} className="chevron" /> : <IconChevronRight size={15} className="chevron" /> : <Box w={15} />}
+            {opened ? <IconChevronDown size={15} className="chevron" /> : <IconChevronRight size={15} className="chevron" />}
             <div>
               <Group gap={6}>
                 <Text size="sm" fw={600} component="span">
@@ -174,9 +180,10 @@ function ControlRow({ info, mode, values, errors, readOnly, opened, onToggle, on
                   </Badge>
                 )}
               </Group>
-              <Text size="xs" c="dimmed">
-                {text.description(info.id)}
+              <Text size="xs" c="dimmed" lang={about.lang}>
+                {about.text}
               </Text>
+              <PlatformChips control={info.id} mode={now} />
             </div>
           </Group>
         </UnstyledButton>
@@ -206,6 +213,7 @@ function ControlRow({ info, mode, values, errors, readOnly, opened, onToggle, on
             readOnly={readOnly || !mode}
             put={put}
           />
+          <PlatformTable control={info.id} />
           {!info.available && (
             <Text size="xs" c="dimmed" mt="xs">
               {t('controlState.unavailableWhy')}

@@ -3,7 +3,7 @@ import { useHotkeys } from '@mantine/hooks'
 import { IconCopy, IconDeviceFloppy, IconDots, IconDownload, IconTrash } from '@tabler/icons-react'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useBlocker, useNavigate } from '@tanstack/react-router'
-import { useState } from 'react'
+import { useState, type ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { del, type Versioned } from '../../api/client'
 import type { Policy } from '../../api/types'
@@ -25,9 +25,10 @@ interface Props {
   start?: string // text that is not stored yet
   search: PolicySearch
   onSearch: (s: PolicySearch) => void
+  note?: ReactNode // between the heading and the text
 }
 
-export function PolicyWorkspace({ name, loaded, start, search, onSearch }: Props) {
+export function PolicyWorkspace({ name, loaded, start, search, onSearch, note }: Props) {
   const { t } = useTranslation()
   const navigate = useNavigate()
   const client = useQueryClient()
@@ -127,6 +128,7 @@ export function PolicyWorkspace({ name, loaded, start, search, onSearch }: Props
           </>
         }
       />
+      {note}
       <Tabs value={tab} onChange={(v) => onSearch({ ...search, tab: v === 'edit' ? undefined : (v as PolicySearch['tab']) })}>
         <Tabs.List mb="md">
           {tabs.map((x) => (

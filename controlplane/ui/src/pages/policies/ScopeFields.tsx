@@ -1,14 +1,11 @@
-import { NumberInput, Stack, TagsInput, Text } from '@mantine/core'
-import { useQuery } from '@tanstack/react-query'
+import { NumberInput, Stack, TagsInput } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
-import { exceptionFieldsQuery } from '../../api/queries'
-import type { PolicyDocument, PolicyError } from '../../api/types'
-import { ProblemAlert } from '../../parts/states'
+import type { PolicyDocument } from '../../api/types'
 import { parseLabels } from '../enforcers/GroupFields'
 import type { Path } from './document'
-import { FieldList, isObject } from './fields'
+import { isObject } from './fields'
 
-interface Props {
+export interface DocumentProps {
   document: PolicyDocument
   put: (path: Path, value: unknown) => void
   readOnly: boolean
@@ -16,7 +13,7 @@ interface Props {
 
 const strings = (v: unknown): string[] => (Array.isArray(v) ? v.map(String) : [])
 
-export function ScopeFields({ document, put, readOnly }: Props) {
+export function ScopeFields({ document, put, readOnly }: DocumentProps) {
   const { t } = useTranslation()
   const scope = isObject(document.spec?.scope) ? document.spec.scope : {}
   const days = document.spec?.enforceAfterDays
@@ -43,32 +40,6 @@ export function ScopeFields({ document, put, readOnly }: Props) {
         value={typeof days === 'number' ? days : ''}
         readOnly={readOnly}
         onChange={(v) => put(['spec', 'enforceAfterDays'], v === '' || v === 0 ? undefined : Number(v))}
-      />
-    </Stack>
-  )
-}
-
-// Exceptions edits what the policy leaves out, by the server's description of
-// an exception. "Allow this" on an event adds to it too.
-export function Exceptions({ document, put, readOnly, errors }: Props & { errors: PolicyError[] }) {
-  const { t } = useTranslation()
-  const fields = useQuery(exceptionFieldsQuery)
-  const list: unknown[] = Array.isArray(document.spec?.exceptions) ? document.spec.exceptions : []
-  if (!fields.data) return <ProblemAlert error={fields.error} onRetry={() => void fields.refetch()} />
-  return (
-    <Stack gap="xs">
-      {list.length === 0 && (
-        <Text size="sm" c="dimmed">
-          {t('policies.noExceptions')}
-        </Text>
-      )}
-      <FieldList
-        fields={[{ name: 'exceptions', type: 'list', items: 'object', available: true, fields: fields.data }]}
-        values={isObject(document.spec) ? document.spec : {}}
-        errors={errors}
-        base="spec"
-        readOnly={readOnly}
-        put={(path, v) => put(['spec', ...path], v)}
       />
     </Stack>
   )

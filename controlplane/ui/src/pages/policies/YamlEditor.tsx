@@ -73,7 +73,7 @@ export function YamlEditor({ value, onChange, errors, label, readOnly, height, r
           bracketMatching(), highlightSelectionMatches(), yaml(), syntaxHighlighting(colours), lintGutter(), look,
           keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, indentWithTab]),
           editable.current.of(EditorState.readOnly.of(initial.current.readOnly === true)),
-          EditorView.contentAttributes.of({ 'aria-label': initial.current.label }),
+          EditorView.contentAttributes.of({ 'aria-label': initial.current.label, tabindex: '0' }),
           EditorView.updateListener.of((u) => {
             if (u.docChanged && !u.transactions.some((t) => t.annotation(outside))) changed.current(u.state.doc.toString())
           }),

@@ -2,6 +2,8 @@ import { ActionIcon, Button, Group, MultiSelect, NumberInput, Paper, Select, Sta
 import { IconPlus, IconTrash } from '@tabler/icons-react'
 import { useTranslation } from 'react-i18next'
 import type { ControlField, PolicyError } from '../../api/types'
+import { useWords } from '../../parts/words'
+import { useControlText } from '../../parts/control'
 import type { Path } from './document'
 
 interface ListProps {
@@ -44,8 +46,11 @@ interface FieldProps {
 
 function Field({ field: f, value, errors, path, readOnly, put }: FieldProps) {
   const { t } = useTranslation()
+  const words = useWords()
+  const control = useControlText()
   const label = t(`field.${f.name as 'mode'}`, { defaultValue: f.name })
-  const help = [f.description, f.available === false ? t('policies.fieldNotYet') : '']
+  const said = words(f.description)
+  const help = [said.text, f.available === false ? t('policies.fieldNotYet') : '']
     .filter(Boolean)
     .join(' ')
   const mine = errors.filter((e) => e.path === path || e.path?.startsWith(`${path}[`))
@@ -86,7 +91,7 @@ function Field({ field: f, value, errors, path, readOnly, put }: FieldProps) {
     const texts = list.map(String)
     if (f.enum && f.enum.length > 0) {
       return (
-        <MultiSelect {...shared} data={[...new Set([...f.enum, ...texts])]} value={texts} onChange={(v) => put([], v)} searchable={f.enum.length > 8} hidePickedOptions />
+        <MultiSelect {...shared} data={[...new Set([...f.enum, ...texts])].map((v) => ({ value: v, label: f.name === 'controls' ? control.title(v) : v }))} value={texts} onChange={(v) => put([], v)} searchable={f.enum.length > 8} hidePickedOptions />
       )
     }
     return (
@@ -132,7 +137,7 @@ function Field({ field: f, value, errors, path, readOnly, put }: FieldProps) {
       />
     )
   }
-  return <TextInput {...shared} value={value === undefined || value === null ? '' : String(value)} onChange={(e) => put([], e.currentTarget.value)} />
+  return <TextInput {...shared} placeholder={example(f.format)} value={value === undefined || value === null ? '' : String(value)} onChange={(e) => put([], e.currentTarget.value)} />
 }
 
 function ObjectList({ field: f, list, label, help, errors, path, readOnly, put }: Omit<FieldProps, 'value'> & { list: unknown[]; label: string; help: string }) {
@@ -197,7 +202,7 @@ export function isObject(v: unknown): v is Record<string, unknown> {
 function example(format?: string): string | undefined {
   const of: Record<string, string> = {
     glob: '/usr/bin/**', name: 'curl', digest: 'sha256:…', user: 'www-data', cidr: '10.0.0.0/8', ports: '443, 8000-8999',
-    dnsName: '*.example.com', syscall: 'ptrace', imageGlob: 'registry.example.com/**',
+    dnsName: '*.example.com', time: '2027-03-31', syscall: 'ptrace', imageGlob: 'registry.example.com/**',
   }
   return format ? of[format] : undefined
 }

@@ -1,0 +1,221 @@
+// The console with something on every page: what package infra/seed put into
+// a server. LIMPET_URL, LIMPET_USER, LIMPET_PASSWORD, LIMPET_SHOTS as in
+// console.test.mjs, which ran before and made the administrator.
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { inaccessible } from './axe.mjs'
+import { openPage, setLanguage, setScheme, settled, shot, startBrowser, visit } from './browser.mjs'
+
+const url = (process.env.LIMPET_URL ?? '').replace(/\/$/, '')
+const user = process.env.LIMPET_USER ?? 'administrator'
+const password = process.env.LIMPET_PASSWORD ?? 'harbour-wall-at-low-tide'
+
+let browser, page, faults
+
+const heading = (name) => page.getByRole('heading', { name, level: 1 })
+const clean = () => assert.deepEqual(faults, [], 'errors in the browser')
+const api = (path) => page.evaluate((p) => fetch(`/api/v1${p}`).then((r) => r.json()), path)
+
+async function open(place, name) {
+  await visit(page, place)
+  await heading(name).waitFor()
+  await settled(page)
+}
+
+async function look(name) {
+  await shot(page, name)
+  assert.deepEqual(await inaccessible(page), [], name)
+}
+
+// Nothing may be cut off or make the page itself scroll sideways.
+async function fits(name) {
+  assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0, `${name} is wider than the window`)
+}
+
+describe('console with data', { timeout: 900_000 }, () => {
+  before(async () => {
+    browser = await startBrowser()
+    ;({ page, faults } = await openPage(browser, url, { expected: [401, 404] }))
+    page.setDefaultTimeout(60_000)
+    await visit(page, '/login')
+    await page.getByLabel('User name').fill(user)
+    await page.getByRole('textbox', { name: 'Password' }).fill(password)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await heading('Dashboard').waitFor()
+  })
+  after(async () => {
+    await browser?.close()
+  })
+
+  test('findings: open one by keyboard, mute it, find it again, open it again', async () => {
+    await open('/findings', 'Findings')
+    await look('findings')
+    const table = page.getByRole('table', { name: 'Findings' })
+    await table.locator('.row-open').first().focus()
+    await page.keyboard.press('ArrowDown')
+    await page.waitForFunction(() => document.activeElement?.closest('tr')?.previousElementSibling !== null)
+    await page.keyboard.press('Enter')
+    await page.waitForURL(/id=/)
+    await page.keyboard.press('Escape')
+    await page.waitForURL((u) => !u.searchParams.has('id'))
+
+    await page.getByRole('combobox', { name: 'Control' }).fill('Port scan')
+    await page.getByRole('option', { name: 'Port scan' }).click()
+    await page.waitForURL(/control=portScan/)
+    await table.getByText('/tmp/scan').click()
+    const drawer = page.getByRole('dialog', { name: 'Finding' })
+    await drawer.getByText('Network Service Discovery').waitFor()
+    assert.ok(await drawer.getByRole('button', { name: 'Mute' }).isDisabled(), 'a reason is asked for')
+    await look('finding')
+    await drawer.getByLabel('Reason').fill('our own scanner')
+    await drawer.getByRole('button', { name: 'Mute' }).click()
+    await drawer.getByText('Muted by', { exact: false }).waitFor()
+    await drawer.getByRole('button', { name: 'Close' }).click()
+    await page.getByText('No finding matches').waitFor()
+    await page.getByText(/^Muted/).first().click()
+    await table.getByText('/tmp/scan').click()
+    await drawer.getByText('our own scanner').waitFor()
+    await drawer.getByRole('button', { name: 'Open again' }).click()
+    await drawer.getByRole('button', { name: 'Open again' }).waitFor({ state: 'detached' })
+    await drawer.getByRole('link', { name: 'Show the events' }).click()
+    await page.waitForURL(/\/events\?.*finding=/)
+    await page.locator('.ev-body .ev-row').first().waitFor()
+    clean()
+  })
+
+  test('an event of every control says what happened in its own fields', async () => {
+    const controls = (await api('/controls')).items
+    const events = (await api('/events?limit=200')).items
+    for (const c of controls) {
+      const e = events.find((x) => x.control === c.id) ?? (await api(`/events?limit=1&control=${c.id}`)).items[0]
+      assert.ok(e, `no event of ${c.id}`)
+      await open(`/events/${e.id}`, 'Event')
+      await page.getByRole('heading', { level: 2 }).waitFor()
+      const text = await page.locator('main').textContent()
+      assert.ok(text.includes(c.title), `${c.id} is named`)
+      assert.ok(!/undefined|\[object|NaN/.test(text), `${c.id}: ${text}`)
+      // Labels are words, not names of fields.
+      const labels = await page.locator('.facts dt').allTextContents()
+      assert.deepEqual(labels.filter((l) => /^[a-z]/.test(l)), [], c.id)
+      const allow = await page.getByRole('button', { name: 'Allow this…' }).count()
+      assert.equal(allow, c.id === 'selfProtection' || c.id === 'capabilities' ? 0 : 1, `${c.id}: allow this`)
+    }
+    clean()
+  })
+
+  test('a changed file shows both digests; what was asked for shows name and answer', async () => {
+    const one = async (control, q = '') => (await api(`/events?limit=1&control=${control}&q=${q}`)).items[0].id
+    await open(`/events/${await one('fileIntegrity')}`, 'Event')
+    for (const label of ['Operation', 'Digest before', 'Digest after', 'MITRE ATT&CK']) await page.getByText(label, { exact: true }).waitFor()
+    await look('event-file')
+    await open(`/events/${await one('dns', 'rebinding')}`, 'Event')
+    for (const label of ['Name asked for', 'Leads to', 'Address in the answer', 'Name server']) await page.getByText(label, { exact: true }).waitFor()
+    await look('event-dns')
+    await open(`/events/${await one('inbound')}`, 'Event')
+    for (const label of ['Peer', 'Local address']) await page.getByText(label, { exact: true }).waitFor()
+    await page.getByRole('button', { name: 'Allow this…' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Allow this' })
+    await dialog.locator('.diff-add', { hasText: '8443' }).waitFor()
+    await dialog.getByRole('button', { name: 'Cancel' }).click()
+    clean()
+  })
+
+  test('learning: readiness, what was seen, and a proposal over it', async () => {
+    await open('/enforcers/groups/batch-jobs?tab=learning', 'batch-jobs')
+    await page.getByRole('region', { name: 'Readiness' }).waitFor()
+    await page.getByRole('table', { name: 'Programs' }).getByText('/usr/bin/gzip').waitFor()
+    await look('learning')
+    await page.getByText(/^Connections/).click()
+    await page.waitForURL(/kind=connect/)
+    await page.getByRole('table', { name: 'Connections' }).getByText('10.20.7.11').first().waitFor()
+    await page.getByRole('link', { name: 'Propose a policy' }).click()
+    await heading('New policy').waitFor()
+    const note = page.getByRole('alert').filter({ hasText: 'Proposal from group batch-jobs' })
+    await note.getByText(/^Look at these first/).click()
+    await note.getByText('/tmp/tmp*/helper', { exact: false }).first().waitFor()
+    await note.getByText(/^Beside the policy/).click()
+    await note.locator('.diff-add').first().waitFor()
+    await page.getByText('The policy is valid').waitFor()
+    await look('proposal')
+    clean()
+  })
+
+  test('simulation: of the group’s own policies, and of a text', async () => {
+    await open('/enforcers/groups/batch-jobs?tab=simulate', 'batch-jobs')
+    await page.getByRole('button', { name: 'Simulate' }).click()
+    const table = page.getByRole('table', { name: 'Simulation' })
+    await table.getByText('Metadata endpoints').waitFor()
+    await page.getByText('Not tried').waitFor()
+    await look('simulation')
+    await page.getByRole('combobox', { name: 'Policy' }).click()
+    await page.getByRole('option', { name: 'Text of my own' }).click()
+    await page.getByLabel('Policy (YAML)').fill('apiVersion: limpet.dev/v1\nkind: RuntimePolicy\nmetadata: {name: t}\nspec:\n  controls:\n    fileless: {mode: enforce}\n')
+    await page.getByRole('button', { name: 'Simulate' }).click()
+    await page.getByText('Nothing would be blocked or reported').waitFor()
+    clean()
+  })
+
+  test('the policy form says what each platform can do, and edits exceptions', async () => {
+    await open('/policies/web-servers?control=outbound', 'web-servers')
+    const row = page.locator('[data-control=outbound]')
+    const table = row.getByRole('table', { name: 'What each platform can do' })
+    await table.getByText('AWS Fargate').waitFor()
+    await table.getByText('under the ptrace engine', { exact: false }).waitFor()
+    // The chips of every control agree with the server's table.
+    const known = await api('/platforms')
+    for (const c of known.controls.filter((x) => x.control !== 'selfProtection')) {
+      const chips = page.locator(`[data-control=${c.control}] .rung`)
+      assert.equal(await chips.count(), known.platforms.length, c.control)
+    }
+    await look('policy-platforms')
+    await page.getByText('Exceptions', { exact: true }).click()
+    await page.getByRole('button', { name: /certificate renewal/ }).click()
+    await page.getByText('Read-only files', { exact: true }).first().waitFor()
+    await look('policy-exceptions')
+    await page.getByRole('button', { name: 'Add entry' }).last().click()
+    await page.getByText(/selects nothing/).first().waitFor()
+    await page.locator('.exception-fields').last().getByLabel('Processes', { exact: true }).fill('/usr/bin/backup')
+    await page.keyboard.press('Enter')
+    await page.getByText('The policy is valid').waitFor()
+    await page.getByRole('button', { name: 'Discard changes' }).click()
+    clean()
+  })
+
+  test('enforcers tell the truth about their host', async () => {
+    await open('/enforcers?view=enforcers', 'Enforcers')
+    const table = page.getByRole('table', { name: 'Enforcers' })
+    await table.getByText('edge-proxy-aci').waitFor()
+    await look('enforcers-seeded')
+    await table.getByRole('link', { name: 'edge-proxy-aci' }).click()
+    await heading('edge-proxy-aci').waitFor()
+    await page.getByText('Unavailable', { exact: true }).first().waitFor()
+    await look('enforcer-seeded')
+    clean()
+  })
+
+  test('every page, narrow and wide, dark, and in Japanese', async () => {
+    const places = [
+      ['dashboard', '/'], ['enforcers', '/enforcers'], ['members', '/enforcers?view=enforcers'], ['effective', '/enforcers/groups/payments?tab=effective'],
+      ['learning', '/enforcers/groups/batch-jobs?tab=learning'], ['simulate', '/enforcers/groups/batch-jobs?tab=simulate'], ['policy', '/policies/web-servers?control=outbound'],
+      ['proposal', '/policies/-/new?learn=batch-jobs'], ['findings', '/findings'], ['events', '/events'], ['audit', '/audit'], ['settings', '/settings/tokens'],
+    ]
+    for (const [scheme, language, width] of [['dark', 'en', 768], ['light', 'ja', 1440], ['dark', 'ja', 768]]) {
+      await page.setViewportSize({ width, height: 900 })
+      await visit(page, '/')
+      await setLanguage(page, language)
+      await setScheme(page, scheme)
+      for (const [name, place] of places) {
+        await visit(page, place)
+        await settled(page)
+        await look(`seeded-${name}-${scheme}-${language}-${width}`)
+        await fits(`${name} ${width}`)
+      }
+    }
+    // What the form says is Japanese throughout.
+    await visit(page, '/policies/web-servers?control=drift')
+    await page.locator('[data-control=drift]').getByText('追加または変更してよいプログラム。').waitFor()
+    assert.equal(await page.locator('[data-control] [lang=en]').count(), 0, 'a text of the form is not translated')
+    await setLanguage(page, 'en')
+    clean()
+  })
+})
