@@ -146,6 +146,7 @@ export const policies = {
     keep: 'Keep',
     below: 'Below port',
     operations: 'Operations',
+    relayed: 'Relayed shells too',
     controls: 'Controls',
     syscalls: 'System calls',
     reason: 'Reason',

@@ -145,6 +145,7 @@ export const policies = {
     keep: '残す',
     below: 'このポート未満',
     operations: '操作',
+    relayed: '中継されたシェルも対象',
     controls: '制御項目',
     syscalls: 'システムコール',
     reason: '理由',

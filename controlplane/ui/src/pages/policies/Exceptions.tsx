@@ -6,7 +6,7 @@ import { useTranslation } from 'react-i18next'
 import { exceptionFieldsQuery } from '../../api/queries'
 import type { PolicyError } from '../../api/types'
 import { useControlText } from '../../parts/control'
-import { Loading, ProblemAlert } from '../../parts/states'
+import { ProblemAlert } from '../../parts/states'
 import { FieldList, isObject } from './fields'
 import type { DocumentProps } from './ScopeFields'
 
@@ -18,7 +18,7 @@ export function Exceptions({ document, put, readOnly, errors }: DocumentProps & 
   const fields = useQuery(exceptionFieldsQuery)
   const [open, setOpen] = useState<string | null>(null)
   const list: unknown[] = Array.isArray(document.spec?.exceptions) ? document.spec.exceptions : []
-  if (!fields.data) return fields.error ? <ProblemAlert error={fields.error} onRetry={() => void fields.refetch()} /> : <Loading rows={2} />
+  if (!fields.data) return fields.error ? <ProblemAlert error={fields.error} onRetry={() => void fields.refetch()} /> : null
   const replace = (all: unknown[]) => put(['spec', 'exceptions'], all)
   return (
     <Stack gap="xs">
