@@ -370,13 +370,27 @@ func TestLink(t *testing.T) {
 		}
 	}
 
-	// Removed by a person: it is not heard any more.
-	c.call("DELETE", "/enforcers/"+who.Load().EnforcerID, nil, nil)
+	// Revoked by a person: it is not heard any more, is not listed, and is shown
+	// as revoked; a change of policy does not reach it.
+	c.call("POST", "/revocations", map[string]any{"enforcerId": who.Load().EnforcerID, "reason": "key on a stolen disk"}, nil)
+	var revoked struct {
+		Items []struct{ EnforcerID, Hostname, Reason, RevokedBy string }
+	}
+	c.call("GET", "/revocations", nil, &revoked)
+	if len(revoked.Items) != 1 || revoked.Items[0].EnforcerID != who.Load().EnforcerID || revoked.Items[0].Hostname != "box" || revoked.Items[0].RevokedBy != "admin" {
+		t.Errorf("%+v", revoked)
+	}
+	if c.call("GET", "/enforcers?group=web", nil, &list); len(list.Items) != 0 {
+		t.Errorf("a revoked enforcer is listed: %+v", list)
+	}
 	u.Record(&eventpb.Event{Kind: eventpb.Kind_KIND_EXEC, Control: "drift"})
 	for end := time.Now().Add(10 * time.Second); !strings.Contains(u.Stats().LastError, "identity refused"); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("a removed enforcer is still heard: %+v", u.Stats())
 		}
+	}
+	if now, _ := c.stored(); len(now) != total {
+		t.Errorf("%d events are stored after the revocation, want %d", len(now), total)
 	}
 	// Its token was used up.
 	again, err := uplink.New(uplink.Config{Gateway: p.started.GatewayAt, CAPEM: string(pem), Token: join.Secret, Kind: wire.KindMicro})

@@ -121,17 +121,3 @@ func (a *API) getEnforcer(ctx context.Context, in *IDInput) (*bodyOutput[enforce
 	newest, _ := a.Publisher.Newest(ctx, t, e.GroupName)
 	return &bodyOutput[enforcerView]{Body: a.viewEnforcer(e, newest)}, nil
 }
-
-func (a *API) deleteEnforcer(ctx context.Context, in *IDInput) (*noOutput, error) {
-	t := access.From(ctx).Tenant
-	return nil, a.change(ctx, false, func(ctx context.Context, c *changes) error {
-		e, err := c.Enforcer(ctx, t, in.ID)
-		if err != nil {
-			return err
-		}
-		if err := c.RevokeEnforcer(ctx, t, in.ID); err != nil {
-			return err
-		}
-		return c.record(ctx, "delete", "enforcer", e.ID, a.viewEnforcer(e, store.Bundle{}), nil)
-	})
-}

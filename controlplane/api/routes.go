@@ -44,6 +44,8 @@ func init() {
 		{get, prefix + "/enforcers", access.EnforcersRead, "List enforcers", do((*API).listEnforcers)},
 		{get, prefix + "/enforcers/{id}", access.EnforcersRead, "Show an enforcer", do((*API).getEnforcer)},
 		{remove, prefix + "/enforcers/{id}", access.EnforcersWrite, "Remove an enforcer and refuse its certificate", do((*API).deleteEnforcer)},
+		{get, prefix + "/revocations", access.EnforcersRead, "List enforcers whose certificates are refused", do((*API).listRevocations)},
+		{post, prefix + "/revocations", access.EnforcersWrite, "Refuse an enforcer's certificate from now on", do((*API).postRevocation)},
 
 		{get, prefix + "/policies", access.PoliciesRead, "List policies", do((*API).listPolicies)},
 		{post, prefix + "/policies", access.PoliciesWrite, "Add a policy", do((*API).postPolicy)},

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -158,12 +159,18 @@ func (c *Client) Do(ctx context.Context, method, path, match string, in, out any
 
 // All reads every page of a list and gives its items one by one.
 func (c *Client) All(ctx context.Context, path string, item func(json.RawMessage) error) error {
+	return c.Each(ctx, path, nil, item)
+}
+
+// Each is All with a query that narrows the list.
+func (c *Client) Each(ctx context.Context, path string, query url.Values, item func(json.RawMessage) error) error {
 	for cursor := ""; ; {
 		var page struct {
 			Items      []json.RawMessage `json:"items"`
 			NextCursor string            `json:"nextCursor"`
 		}
 		q := url.Values{"limit": {"500"}}
+		maps.Copy(q, query)
 		if cursor != "" {
 			q.Set("cursor", cursor)
 		}

@@ -120,7 +120,7 @@ func TestRevokedIsRefused(t *testing.T) {
 	s, st := newService(t)
 	id := uuid.NewString()
 	err := st.Update(t.Context(), func(ctx context.Context, tx *store.Tx) error {
-		return errors.Join(tx.PutEnforcer(ctx, ta, store.Enforcer{ID: id, GroupName: "web"}), tx.RevokeEnforcer(ctx, ta, id))
+		return errors.Join(tx.PutEnforcer(ctx, ta, store.Enforcer{ID: id, GroupName: "web"}), tx.RevokeEnforcer(ctx, ta, store.Revocation{ID: id}))
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -131,6 +131,15 @@ func TestRevokedIsRefused(t *testing.T) {
 	m := &wirepb.ControlRenewRequest{Identity: &wirepb.Identity{Tenant: string(ta), EnforcerId: id}}
 	if _, err := s.Renew(t.Context(), m); !errors.Is(err, wire.ErrIdentity) {
 		t.Errorf("renew: %v", err)
+	}
+	if _, err := s.Heartbeat(t.Context(), &wirepb.ControlHeartbeatRequest{Identity: m.Identity, Request: &wirepb.HeartbeatRequest{BootId: "b"}}); !errors.Is(err, wire.ErrIdentity) {
+		t.Errorf("heartbeat: %v", err)
+	}
+	if _, err := s.PullBundle(t.Context(), &wirepb.ControlPullBundleRequest{Identity: m.Identity, Request: &wirepb.PullBundleRequest{Nonce: make([]byte, wire.NonceSize)}}); !errors.Is(err, wire.ErrIdentity) {
+		t.Errorf("policy: %v", err)
+	}
+	if _, err := s.PushProfile(t.Context(), &wirepb.ControlPushProfileRequest{Identity: m.Identity, Request: &wirepb.PushProfileRequest{BootId: "b", Sequence: 1}}); !errors.Is(err, wire.ErrIdentity) {
+		t.Errorf("profile: %v", err)
 	}
 }
 

@@ -300,7 +300,7 @@ func testGroups(t *testing.T, s *store.Store) {
 	})
 	want(t, s.Update(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.DeleteGroup(ctx, ta, "web", got.Version) }), store.ErrInUse)
 	update(t, s, func(ctx context.Context, tx *store.Tx) error {
-		return errors.Join(tx.RevokeEnforcer(ctx, ta, "e"), tx.DeleteGroup(ctx, ta, "web", got.Version))
+		return errors.Join(tx.RevokeEnforcer(ctx, ta, store.Revocation{ID: "e"}), tx.DeleteGroup(ctx, ta, "web", got.Version))
 	})
 }
 
@@ -447,8 +447,18 @@ func testEnforcers(t *testing.T, s *store.Store) {
 	if err != nil || e.FirstSeen != 7 || len(e.Controls) != 1 || e.Facilities["seccomp"] != "ok" {
 		t.Errorf("%+v, %v", e, err)
 	}
-	want(t, s.Update(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.RevokeEnforcer(ctx, tb, "a") }), store.ErrNotFound)
-	update(t, s, func(ctx context.Context, tx *store.Tx) error { return tx.RevokeEnforcer(ctx, ta, "a") })
+	revoke := func(t tenant.ID) error {
+		return s.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+			return tx.RevokeEnforcer(ctx, t, store.Revocation{ID: "a", GroupName: "web", Reason: "lost", RevokedBy: "me"})
+		})
+	}
+	if err := errors.Join(revoke(ta), revoke(tb)); err != nil { // another tenant's word is about its own
+		t.Error(err)
+	}
+	want(t, revoke(ta), store.ErrExists)
+	if rows, next, err := s.Revocations(ctx, ta, store.Page{}); err != nil || next != "" || len(rows) != 1 || rows[0].Reason != "lost" || rows[0].RevokedBy != "me" || rows[0].RevokedAt == 0 {
+		t.Errorf("%+v, %q, %v", rows, next, err)
+	}
 	if gone, err := s.EnforcerRevoked(ctx, ta, "a"); !gone || err != nil {
 		t.Errorf("revoked: %v, %v", gone, err)
 	}

@@ -149,22 +149,6 @@ func (r Reader) Enforcer(ctx context.Context, t tenant.ID, id string) (Enforcer,
 	return e, lookup(err, "enforcer", id)
 }
 
-// EnforcerRevoked says whether a person removed this enforcer.
-func (r Reader) EnforcerRevoked(ctx context.Context, t tenant.ID, id string) (bool, error) {
-	n, err := r.db.NewSelect().Model((*revokedRow)(nil)).Where("tenant = ? AND id = ?", t, id).Count(ctx)
-	if err != nil {
-		return false, fmt.Errorf("cannot look for revoked enforcer: %w", err)
-	}
-	return n > 0, nil
-}
-
-type revokedRow struct {
-	bun.BaseModel `bun:"table:revoked_enforcers"`
-	Tenant        tenant.ID `bun:",pk"`
-	ID            string    `bun:",pk"`
-	RevokedAt     int64
-}
-
 // PutEnforcer adds an enforcer or writes what its heartbeat said. Kind,
 // kernel, arch and first_seen stay as they were at enrolment.
 func (x *Tx) PutEnforcer(ctx context.Context, t tenant.ID, e Enforcer) error {
@@ -183,20 +167,6 @@ func (x *Tx) PutEnforcer(ctx context.Context, t tenant.ID, e Enforcer) error {
 	return nil
 }
 
-// RevokeEnforcer removes an enforcer and refuses its certificate from now on.
-func (x *Tx) RevokeEnforcer(ctx context.Context, t tenant.ID, id string) error {
-	res, err := x.db.NewDelete().Model((*Enforcer)(nil)).Where("tenant = ? AND id = ?", t, id).Exec(ctx)
-	if err := changed(res, err, "enforcer", id, ErrNotFound); err != nil {
-		return err
-	}
-	_, err = x.db.NewInsert().Model(&revokedRow{Tenant: t, ID: id, RevokedAt: ns(Now())}).
-		On("CONFLICT (tenant, id) DO NOTHING").Exec(ctx)
-	if err != nil {
-		return fmt.Errorf("cannot revoke enforcer %q: %w", id, err)
-	}
-	return nil
-}
-
 // DeleteGhostsAnyTenant removes enforcers not seen since `seen`, those that
 // said they were stopping not since `stopped`, and revocations older than
 // `revoked`. It says how many enforcers went.
@@ -207,7 +177,7 @@ func (x *Tx) DeleteGhostsAnyTenant(ctx context.Context, seen, stopped, revoked t
 		return 0, fmt.Errorf("cannot remove ghosts: %w", err)
 	}
 	n, _ := res.RowsAffected()
-	if _, err := x.db.NewDelete().Model((*revokedRow)(nil)).Where("revoked_at < ?", ns(revoked)).Exec(ctx); err != nil {
+	if _, err := x.db.NewDelete().Model((*Revocation)(nil)).Where("revoked_at < ?", ns(revoked)).Exec(ctx); err != nil {
 		return n, fmt.Errorf("cannot remove old revocations: %w", err)
 	}
 	return n, nil

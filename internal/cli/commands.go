@@ -11,6 +11,7 @@ func commands() []*cobra.Command {
 		GetCommand(),
 		PolicyCommand(),
 		ListCommand(),
+		EnforcerCommand(),
 		BackupCommand(),
 		RestoreCommand(),
 		TokenCommand(),

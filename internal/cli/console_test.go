@@ -202,6 +202,25 @@ func TestLists(t *testing.T) {
 	limpet(t, 1, "kind: ReputationList\napiVersion: limpet.dev/v1\nmetadata: {name: x}\nspec: {content: \"?\"}\n", "apply", "-f", "-")
 }
 
+func TestEnforcers(t *testing.T) {
+	startServer(t)
+	const id = "01939c1e-0000-7000-8000-000000000001"
+	limpet(t, 1, "", "enforcer", "revoke", "nonsense")
+	if out := limpet(t, 0, "", "enforcer", "revoke", id, "--reason", "lost"); out != "enforcer "+id+" revoked\n" {
+		t.Error(out)
+	}
+	if out := limpet(t, 1, "", "enforcer", "revoke", id); !strings.Contains(out, "already exists") {
+		t.Error(out)
+	}
+	if out := limpet(t, 0, "", "enforcer", "revoked"); !strings.Contains(out, id) || !strings.Contains(out, "lost") {
+		t.Error(out)
+	}
+	if out := limpet(t, 0, "", "enforcer", "list", "--group", "web"); strings.Contains(out, id) || !strings.HasPrefix(out, "ID") {
+		t.Error(out)
+	}
+	limpet(t, 2, "", "enforcer", "revoke")
+}
+
 func TestTokens(t *testing.T) {
 	startServer(t)
 	secret := strings.TrimSpace(limpet(t, 0, "", "token", "create", "ci", "--role", "auditor", "--expires", "1d"))
