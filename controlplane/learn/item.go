@@ -213,8 +213,13 @@ func (w What) file() *action.FileOp {
 	return a
 }
 
+// unknownGID is the group of a process in a trial: profiles do not hold it, and
+// it must not look like the one that was asked for.
+const unknownGID = 1<<32 - 2
+
 func (w What) privilege() *action.Privilege {
 	a := &action.Privilege{Proc: w.proc(), Kind: families[w.Family], Syscall: w.Call, Detail: w.Detail, ToUID: -1, ToGID: -1}
+	a.Proc.GID = unknownGID
 	if w.ToUID != nil {
 		a.ToUID = *w.ToUID
 	}
