@@ -8,7 +8,7 @@
 // volume read-only in the others, and their own commands behind it. Where the
 // definition leaves a command to the image, Options.Start is asked for the
 // image's. What it does not have to touch keeps its order, its comments and its
-// expressions; of Terraform only the changed places are written. Doing it twice
+// expressions; of JSON and Terraform only the changed places are written. Doing it twice
 // changes nothing; Undo gives the original back: what cannot be seen of it
 // travels in the carrier's environment.
 //

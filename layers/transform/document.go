@@ -22,8 +22,9 @@ const maxDepth = 200
 type document struct {
 	roots     []*yaml.Node // the content of each document
 	docs      []*yaml.Node // YAML: the document nodes, with their comments
-	indent    string
-	end       string // JSON: what followed the value
+	indent    string       // of YAML
+	json      *part
+	src       []byte // of JSON
 	terraform *terraform
 }
 
@@ -75,15 +76,20 @@ func parseYAML(data []byte) (*document, error) {
 }
 
 func (d *document) bytes() ([]byte, error) {
-	if d.terraform != nil {
+	switch {
+	case d.terraform != nil:
 		return d.terraform.bytes(), nil
+	case d.json != nil:
+		w := &rewriter{src: d.src, json: true, quoted: true, equals: ": ", flat: !bytes.Contains(bytes.TrimSpace(d.src), []byte("\n"))}
+		if w.unit = "  "; len(d.json.items) > 0 {
+			if u := w.margin(d.json.items[0].start); u != "" {
+				w.unit = u
+			}
+		}
+		w.value(d.json, d.roots[0])
+		return apply(d.src, w.edits), nil
 	}
 	var b bytes.Buffer
-	if d.docs == nil {
-		writeJSON(&b, d.roots[0], "\n", d.indent)
-		b.WriteString(d.end)
-		return b.Bytes(), nil
-	}
 	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(min(len(d.indent), 8))
 	for _, n := range d.docs {
@@ -104,20 +110,10 @@ func parseJSON(data []byte) (*document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("line %d: %w: %w", r.at(r.dec.InputOffset()), ErrSyntax, err)
 	}
-	d := &document{roots: []*yaml.Node{root}, indent: "  "}
-	rest := data[r.dec.InputOffset():]
-	if len(bytes.TrimSpace(rest)) != 0 {
+	if len(bytes.TrimSpace(data[r.dec.InputOffset():])) != 0 {
 		return nil, fmt.Errorf("line %d: %w: something follows the JSON value", r.at(r.dec.InputOffset()), ErrSyntax)
 	}
-	d.end = string(rest)
-	head, after, found := strings.Cut(string(data), "\n")
-	switch ws := after[:len(after)-len(strings.TrimLeft(after, " \t"))]; {
-	case found && len(strings.TrimSpace(head)) == 1 && ws != "":
-		d.indent = ws
-	case !found:
-		d.indent = ""
-	}
-	return d, nil
+	return &document{roots: []*yaml.Node{root.node}, json: root, src: data}, nil
 }
 
 // jsonReader makes nodes of JSON.
@@ -137,10 +133,17 @@ func (r *jsonReader) at(offset int64) int {
 	return r.line
 }
 
-func (r *jsonReader) value(depth int) (*yaml.Node, error) {
+// next is where the next token begins.
+func (r *jsonReader) next() int {
+	rest := r.data[r.dec.InputOffset():]
+	return len(r.data) - len(bytes.TrimLeft(rest, " \t\r\n,:"))
+}
+
+func (r *jsonReader) value(depth int) (*part, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("nested deeper than %d", maxDepth)
 	}
+	p := &part{start: r.next()}
 	t, err := r.dec.Token()
 	if err != nil {
 		return nil, err
@@ -150,7 +153,7 @@ func (r *jsonReader) value(depth int) (*yaml.Node, error) {
 	case string:
 		n.Tag, n.Value = "!!str", v
 	case json.Number:
-		n.Tag, n.Value = "!!float", v.String()
+		n.Tag, n.Value = "!!int", v.String()
 	case bool:
 		n.Tag, n.Value = "!!bool", fmt.Sprint(v)
 	case nil:
@@ -162,73 +165,39 @@ func (r *jsonReader) value(depth int) (*yaml.Node, error) {
 		}
 		seen := map[string]bool{}
 		for r.dec.More() {
+			it := item{start: r.next()}
 			if v == '{' {
 				k, err := r.dec.Token()
 				if err != nil {
 					return nil, err
 				}
-				key := k.(string)
-				if seen[key] {
-					return nil, fmt.Errorf("the key %.100q stands twice in one object", key)
+				it.key = k.(string)
+				if seen[it.key] {
+					return nil, fmt.Errorf("the key %.100q stands twice in one object", it.key)
 				}
-				seen[key] = true
-				n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: key})
+				seen[it.key] = true
+				n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: it.key})
 			}
-			item, err := r.value(depth + 1)
-			if err != nil {
+			if it.part, err = r.value(depth + 1); err != nil {
 				return nil, err
 			}
-			n.Content = append(n.Content, item)
+			it.end = it.part.end
+			p.items = append(p.items, it)
+			n.Content = append(n.Content, it.part.node)
 		}
 		if _, err := r.dec.Token(); err != nil {
 			return nil, err
 		}
 	}
-	return n, nil
+	p.node, p.kind, p.tag, p.value, p.end = n, n.Kind, n.Tag, n.Value, int(r.dec.InputOffset())
+	return p, nil
 }
 
-// writeJSON writes a node; line is a newline with the indentation of the
-// value's own line, and indent what one level adds ("": everything in a line).
-func writeJSON(b *bytes.Buffer, n *yaml.Node, line, indent string) {
-	switch n.Kind {
-	case yaml.MappingNode, yaml.SequenceNode:
-		step, left, right := 1, byte('['), byte(']')
-		if n.Kind == yaml.MappingNode {
-			step, left, right = 2, '{', '}'
-		}
-		b.WriteByte(left)
-		for i := 0; i+step-1 < len(n.Content); i += step {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			if indent != "" {
-				b.WriteString(line + indent)
-			}
-			if step == 2 {
-				quote(b, n.Content[i].Value)
-				b.WriteByte(':')
-				if indent != "" {
-					b.WriteByte(' ')
-				}
-			}
-			writeJSON(b, n.Content[i+step-1], line+indent, indent)
-		}
-		if len(n.Content) > 0 && indent != "" {
-			b.WriteString(line)
-		}
-		b.WriteByte(right)
-	default:
-		if n.Tag == "!!str" {
-			quote(b, n.Value)
-		} else {
-			b.WriteString(n.Value)
-		}
-	}
-}
-
-func quote(b *bytes.Buffer, s string) {
-	enc := json.NewEncoder(b)
+// quoteJSON is a string of JSON.
+func quoteJSON(s string) string {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(s) // a string always encodes
-	b.Truncate(b.Len() - 1)
+	return strings.TrimSuffix(b.String(), "\n")
 }

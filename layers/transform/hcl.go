@@ -158,7 +158,7 @@ type edit struct {
 func (t *terraform) bytes() []byte {
 	var edits []edit
 	for _, p := range t.parts {
-		w := &rewriter{src: t.src, equals: " = "}
+		w := &rewriter{src: t.src, equals: " = ", unit: "  "}
 		if len(p.items) > 0 && len(p.items[0].part.items) > 0 {
 			first := p.items[0].part.items[0]
 			between := string(t.src[first.start:first.part.start])

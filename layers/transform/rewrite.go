@@ -17,6 +17,9 @@ type rewriter struct {
 	edits  []edit
 	quoted bool   // keys stand in quotes
 	equals string // what stands between key and value
+	unit   string // of indentation
+	json   bool   // JSON, not Terraform: commas stand between items and nowhere else
+	flat   bool   // all of it stands on one line
 }
 
 func (w *rewriter) replace(start, end int, text string) {
@@ -47,6 +50,10 @@ func (w *rewriter) value(p *part, n *yaml.Node) {
 		return
 	}
 	var after *item // the last that stays
+	tail := len(p.items)
+	for tail > 0 && gone(p.items[tail-1], n) {
+		tail--
+	}
 	var added []string
 	var front []string
 	switch n.Kind {
@@ -57,7 +64,7 @@ func (w *rewriter) value(p *part, n *yaml.Node) {
 			have[it.key] = true
 			v := field(n, it.key)
 			if v == nil {
-				w.cut(p, i, after)
+				w.cut(p, i, tail, after)
 				continue
 			}
 			w.value(it.part, v)
@@ -72,7 +79,7 @@ func (w *rewriter) value(p *part, n *yaml.Node) {
 		for i := range p.items {
 			it := &p.items[i]
 			if !slices.Contains(n.Content, it.part.node) {
-				w.cut(p, i, after)
+				w.cut(p, i, tail, after)
 				continue
 			}
 			w.value(it.part, it.part.node)
@@ -95,6 +102,14 @@ func (w *rewriter) value(p *part, n *yaml.Node) {
 		w.replace(first.start, first.start, strings.Join(front, ", ")+", ")
 	}
 	w.add(p, after, added)
+}
+
+// gone says that n, an object or a list, no longer has an item.
+func gone(it item, n *yaml.Node) bool {
+	if n.Kind == yaml.MappingNode {
+		return field(n, it.key) == nil
+	}
+	return !slices.Contains(n.Content, it.part.node)
 }
 
 // same says that n has the value that stands in the text.
@@ -126,11 +141,19 @@ func (w *rewriter) add(p *part, after *item, added []string) {
 	if len(added) == 0 {
 		return
 	}
+	if w.json && after != nil {
+		sep := ", "
+		if w.lineStart(after.start) > p.start && !w.flat {
+			sep = ",\n" + w.margin(after.start)
+		}
+		w.replace(after.end, after.end, sep+strings.Join(added, sep))
+		return
+	}
 	if after == nil {
 		open, end := "", ""
-		if p.kind == yaml.MappingNode || strings.Contains(added[0], "\n") {
+		if !w.flat && (p.kind == yaml.MappingNode || strings.Contains(added[0], "\n")) {
 			open = "\n" + w.inside(p)
-			if len(p.items) == 0 {
+			if len(p.items) == 0 || w.json {
 				end = "\n" + w.margin(p.start)
 			}
 		}
@@ -163,9 +186,21 @@ func (w *rewriter) add(p *part, after *item, added []string) {
 	w.replace(eol, eol, lead+strings.Join(added, end+lead)+last)
 }
 
-// cut takes an item out, with its line where it has one for itself.
-func (w *rewriter) cut(p *part, i int, after *item) {
+// cut takes an item out, with its line where it has one for itself. None of the
+// items from tail on stays.
+func (w *rewriter) cut(p *part, i, tail int, after *item) {
 	it := p.items[i]
+	if w.json && i >= tail { // with the comma before it
+		from := p.start + 1
+		if after != nil {
+			from = after.end
+		}
+		w.replace(from, it.end, "")
+		if after == nil && i+1 == len(p.items) {
+			w.replace(it.end, p.end-1, "")
+		}
+		return
+	}
 	start, end := w.lineStart(it.start), len(w.src)
 	if n := bytes.IndexByte(w.src[it.end:], '\n'); n >= 0 {
 		end = it.end + n
@@ -201,12 +236,15 @@ func (w *rewriter) inside(p *part) string {
 	case w.lineStart(p.items[0].end) > p.start: // [{ ... }, { ... }]
 		return w.margin(p.start)
 	}
-	return w.margin(p.start) + "  "
+	return w.margin(p.start) + w.unit
 }
 
-func (w *rewriter) pair(key string, v *yaml.Node, margin string) string {
+func (w *rewriter) pair(rawKey string, v *yaml.Node, margin string) string {
+	key := rawKey
 	if w.quoted || !hclsyntax.ValidIdentifier(key) {
-		key = quoted(key)
+		if key = quoted(key); w.json {
+			key = quoteJSON(rawKey)
+		}
 	}
 	return key + w.equals + w.render(v, margin)
 }
@@ -217,33 +255,38 @@ func (w *rewriter) render(n *yaml.Node, margin string) string {
 	case yaml.MappingNode:
 		pairs := make([]string, len(n.Content)/2)
 		for i := range pairs {
-			pairs[i] = w.pair(n.Content[2*i].Value, n.Content[2*i+1], margin+"  ")
+			pairs[i] = w.pair(n.Content[2*i].Value, n.Content[2*i+1], margin+w.unit)
 		}
-		end := ""
-		if w.equals == ": " {
-			end = ","
+		switch {
+		case w.json:
+			return w.enclose("{", pairs, "}", ",", margin)
+		case w.equals == ": ":
+			return w.enclose("{ ", pairs, " }", ",", margin)
 		}
-		return enclose("{ ", pairs, " }", end, margin)
+		return w.enclose("{ ", pairs, " }", "", margin)
 	case yaml.SequenceNode:
 		items := make([]string, len(n.Content))
 		for i, c := range n.Content {
-			items[i] = w.render(c, margin+"  ")
+			items[i] = w.render(c, margin+w.unit)
 		}
-		return enclose("[", items, "]", ",", margin)
+		return w.enclose("[", items, "]", ",", margin)
 	}
-	if n.Tag == "!!str" {
-		return quoted(n.Value)
+	switch {
+	case n.Tag != "!!str":
+		return n.Value
+	case w.json:
+		return quoteJSON(n.Value)
 	}
-	return n.Value
+	return quoted(n.Value)
 }
 
 // enclose writes items in a line if they are few and short, or else in one each
 // that ends with end.
-func enclose(left string, items []string, right, end, margin string) string {
-	if s := left + strings.Join(items, ", ") + right; !strings.Contains(s, "\n") && (len(items) < 3 || len(s) < 80) {
+func (w *rewriter) enclose(left string, items []string, right, end, margin string) string {
+	if s := left + strings.Join(items, ", ") + right; !strings.Contains(s, "\n") && (w.flat || len(items) < 2 || len(s) < 100) {
 		return s
 	}
-	inside := "\n" + margin + "  "
+	inside := "\n" + margin + w.unit
 	return strings.TrimSpace(left) + inside + strings.Join(items, end+inside) + "\n" + margin + strings.TrimSpace(right)
 }
 

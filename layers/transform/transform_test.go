@@ -105,6 +105,9 @@ func TestDefinitions(t *testing.T) {
 			if d := cmp.Diff(values(t, in), values(t, back)); d != "" {
 				t.Errorf("undone it is not the original:\n%s", d)
 			}
+			if filepath.Ext(file) == ".json" && !bytes.Equal(in, back) {
+				t.Errorf("undone it is not the original to the byte:\n%s", cmp.Diff(string(in), string(back)))
+			}
 			if again, r := transform(t, in, Options{Undo: true}); r.Changed || !bytes.Equal(again, in) {
 				t.Error("undoing nothing changes something")
 			}
@@ -124,9 +127,7 @@ func values(t *testing.T, data []byte) (out []any) {
 			t.Fatal(err)
 		}
 		for _, task := range tf.tasks {
-			var b bytes.Buffer
-			writeJSON(&b, task, "\n", " ")
-			out = append(out, b.String())
+			out = append(out, (&rewriter{flat: true}).render(task, ""))
 		}
 		return out
 	}
@@ -266,12 +267,16 @@ func FuzzTransform(f *testing.F) {
 		if err != nil {
 			return
 		}
+		if json.Valid(data) && !json.Valid(out) {
+			t.Errorf("no JSON any more: %s", out)
+		}
 		again, r, err := Transform(t.Context(), out, o)
 		if err != nil || r.Changed {
 			t.Errorf("again: %v\n%s\n%s", err, out, again)
 		}
-		if _, _, err := Transform(t.Context(), out, Options{Undo: true}); err != nil {
-			t.Errorf("undo: %v", err)
+		back, _, err := Transform(t.Context(), out, Options{Undo: true})
+		if err != nil || json.Valid(data) && !json.Valid(back) {
+			t.Errorf("undo: %v\n%s", err, back)
 		}
 	})
 }

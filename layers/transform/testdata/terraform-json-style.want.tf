@@ -21,7 +21,12 @@ resource "aws_ecs_task_definition" "a" {
     "essential": false,
     "readonlyRootFilesystem": true,
     "memoryReservation": 32,
-    "environment": [{ "name": "LIMPET_ORIGINAL", "value": "{\"a\":{\"entry\":\"missing\",\"cmd\":\"missing\",\"ptrace\":true},\"b\":{\"entry\":\"empty\",\"ptrace\":true}}" }]
+    "environment": [
+      {
+        "name": "LIMPET_ORIGINAL",
+        "value": "{\"a\":{\"entry\":\"missing\",\"cmd\":\"missing\",\"ptrace\":true},\"b\":{\"entry\":\"empty\",\"ptrace\":true}}"
+      }
+    ]
   }])
 }
 

@@ -61,7 +61,12 @@ resource "aws_ecs_task_definition" "shop" {
       essential              = false
       readonlyRootFilesystem = true
       cpu                    = 64
-      environment            = [{ name = "LIMPET_ORIGINAL", value = "{\"api\":{\"entry\":\"missing\",\"ptrace\":true},\"web\":{\"health\":[\"CMD-SHELL\",\"curl -f http://localhost/ || exit 1\"],\"ptrace\":true},\"worker\":{\"entry\":\"missing\",\"cmd\":\"missing\",\"ptrace\":true}}" }]
+      environment = [
+        {
+          name  = "LIMPET_ORIGINAL"
+          value = "{\"api\":{\"entry\":\"missing\",\"ptrace\":true},\"web\":{\"health\":[\"CMD-SHELL\",\"curl -f http://localhost/ || exit 1\"],\"ptrace\":true},\"worker\":{\"entry\":\"missing\",\"cmd\":\"missing\",\"ptrace\":true}}"
+        }
+      ]
     }
   ])
 }
