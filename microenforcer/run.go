@@ -30,7 +30,7 @@ import (
 // memory limit.
 const (
 	softMemory = 32 << 20 // the garbage collector works harder above this
-	gcPercent  = 50
+	gcPercent  = 200
 	// processors is the least GOMAXPROCS. Threads that sleep in a raw system
 	// call (the listener's) count as running: with as many of them as
 	// processors Go's monitor thread would never sleep, which costs a quarter

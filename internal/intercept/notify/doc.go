@@ -30,6 +30,9 @@
 //   - c.Slow(): call it before anything that may block or take more than some
 //     microseconds. It hands the listener to another thread, so that other
 //     calls go on. It is idempotent and costs one futex wake.
+//   - c.Brief(): before what is quick unless a disk is slow; c.Attend(): before
+//     what this thread stays with, such as an exec (brief.go). Both keep the
+//     lead until others have waited for it.
 //   - answer cont() (let the kernel do it: scalar verdicts only), fail(errno),
 //     value(v), or later() and then c.Answer(...) exactly once from any
 //     goroutine. After later() the Call is yours.
@@ -56,6 +59,7 @@
 //	execstop.go   one stop follows: the exec stop (the mapped object compared
 //	              with the judged one, Judge.ExecStarted, DETACH or SIGKILL), or,
 //	              the exec having failed, a stop at the return (DETACH)
+//	newstack.go   arguments, environment and loader from the new stack, one read
 //
 // A task that somebody else traces cannot be seized: it is judged once more
 // as Unverified.

@@ -79,11 +79,7 @@ func (s *Supervisor) exec(c *Call, dirfd int, path, argv, envp uint64, flags int
 // attempt begins an exec; it is the caller's to close.
 func (s *Supervisor) attempt(c *Call) *attempt {
 	// What is remembered of this task ends here, whatever comes of the call.
-	proc := *c.Process()
-	s.tasks.drop(c.TID())
-	if proc.PID != proc.TID {
-		s.tasks.drop(proc.PID)
-	}
+	proc := s.parting(c)
 	a := &attempt{place: place{s: s, tid: c.TID(), tgid: proc.PID}, wants: s.cfg.Judge.Wants()}
 	a.FD = -1
 	a.Proc = &proc
@@ -122,7 +118,7 @@ func (s *Supervisor) askExec(c *Call, a *attempt, dirfd int, path, argv, envp ui
 			a.refer(a.kernelArgs(), a.ArgsTruncated, env)
 		}
 	}
-	c.Slow()
+	c.Attend()
 	a.ids()
 	a.sockets()
 	return answerOf(s.cfg.Judge.Exec(&a.Exec))

@@ -42,6 +42,7 @@ func (s *Supervisor) watch(c *Call, a *attempt) {
 		case st.TrapCause() == linux.EventExec:
 			if s.verified(c, a, pid) {
 				s.begun.Store(true)
+				c.attended() // before the new program itself comes
 				_ = linux.Detach(pid, 0)
 				return
 			}
@@ -86,13 +87,13 @@ func (s *Supervisor) verified(c *Call, a *attempt, pid int) (ok bool) {
 	case a.obj == nil || a.Script || !same(exe, a.final):
 		a.relook(exe)
 	}
-	args, cut, err := procfs.Cmdline(pid, action.MaxArgs, action.MaxArgBytes)
-	known := err == nil && len(args) > 0
-	if known && !a.Script {
-		a.Args, a.ArgsTruncated = args, cut
+	a.wants = s.cfg.Judge.Wants()
+	stack := a.readStack()
+	if stack.known && !a.Script {
+		a.Args, a.ArgsTruncated = stack.args, stack.cut
 	}
-	if a.wants = s.cfg.Judge.Wants(); a.wants.Refs {
-		a.referAgain(args, cut, known)
+	if a.wants.Refs {
+		a.referAgain(stack)
 	}
 	if s.threads.Load() || s.net.sharedTables.Load() {
 		a.sockets() // somebody could have changed the descriptors since

@@ -223,13 +223,12 @@ func (h *Handlers) Seen(pid int) (ok bool) {
 	default:
 		a.relook(fileOf(&st))
 	}
-	args, cut, err := procfs.Cmdline(pid, action.MaxArgs, action.MaxArgBytes)
-	known := err == nil && len(args) > 0
-	if known {
-		a.Args, a.ArgsTruncated = args, cut
+	stack := a.argumentsNow() // its stack pointer has moved
+	if stack.known {
+		a.Args, a.ArgsTruncated = stack.args, stack.cut
 	}
 	if a.wants.Refs {
-		a.referAgain(args, cut, known)
+		a.referAgain(stack)
 	}
 	a.ids()
 	a.sockets()

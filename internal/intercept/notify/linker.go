@@ -14,21 +14,18 @@ const atBase = 7
 // linker adds the dynamic loader that the kernel has mapped, which runs before
 // the program itself. It is found by the mapping at AT_BASE: its name, and the
 // inode that tells whether the name still leads there.
-func (a *attempt) linker() {
+func (a *attempt) linker(stack newStack) {
 	if !a.wants.Linker {
 		return
 	}
 	var v procfs.VMA
 	dynamic := false
 	err := a.s.power.as(a.tid, func() error {
-		aux, _, err := procfs.ReadFile(procfs.Path(a.tid, "auxv"), 4096)
-		if err != nil {
-			return err
-		}
-		var base uint64
-		for ; len(aux) >= 16; aux = aux[16:] {
-			if binary.NativeEndian.Uint64(aux) == atBase {
-				base = binary.NativeEndian.Uint64(aux[8:])
+		base := stack.base
+		if !stack.whole {
+			var err error
+			if base, err = a.auxBase(); err != nil {
+				return err
 			}
 		}
 		if dynamic = base != 0; !dynamic {
@@ -48,6 +45,9 @@ func (a *attempt) linker() {
 	if err == nil && !dynamic {
 		return
 	}
+	if a.knownLinker(&v) {
+		return
+	}
 	r := action.Ref{Kind: action.RefLinker, Name: v.Name, Via: "PT_INTERP", FD: -1, Unseen: true}
 	if o, err := a.place.find(linux.AtFDCWD, v.Name, 0); err == nil {
 		known := o.file.Ino == v.Ino
@@ -61,4 +61,24 @@ func (a *attempt) linker() {
 	if len(a.Refs) < action.MaxRefs {
 		a.Refs = append(a.Refs, r)
 	}
+}
+
+// auxBase reads AT_BASE from /proc.
+func (a *attempt) auxBase() (base uint64, err error) {
+	aux, _, err := procfs.ReadFile(procfs.Path(a.tid, "auxv"), 4096)
+	for ; len(aux) >= 16; aux = aux[16:] {
+		if binary.NativeEndian.Uint64(aux) == atBase {
+			base = binary.NativeEndian.Uint64(aux[8:])
+		}
+	}
+	return base, err
+}
+
+// knownLinker says by one call what is nearly always so: the name of the
+// mapping leads to the file that is mapped, and that was found to be the
+// image's. Where it is not certain the answer is no.
+func (a *attempt) knownLinker(v *procfs.VMA) bool {
+	var st linux.Stat
+	return !a.s.roots.Load() && v.Name != "" && v.Name[0] == '/' && linux.StatAt(linux.AtFDCWD, v.Name, &st, 0) == nil &&
+		st.Ino == v.Ino && a.s.cfg.Judge.MapKnown(fileOf(&st))
 }

@@ -47,19 +47,20 @@ func (a *attempt) kernelArgs() []string {
 }
 
 // referAgain takes arguments and environment from the new stack.
-func (a *attempt) referAgain(args []string, cut, known bool) {
-	if !known {
+func (a *attempt) referAgain(stack newStack) {
+	args, cut := stack.args, stack.cut
+	if !stack.known {
 		args, cut = a.kernelArgs(), a.ArgsTruncated
 	}
-	var env []string
-	if a.wants.Env {
+	env := stack.env
+	if a.wants.Env && !stack.whole {
 		var err error
 		if env, err = a.stackEnv(); err != nil {
 			a.Unverified = true
 		}
 	}
 	a.refer(args, cut, env)
-	a.linker()
+	a.linker(stack)
 }
 
 // refer fills in Refs.

@@ -105,6 +105,8 @@ type worker struct {
 	tid   int
 	leads atomic.Bool
 	call  *Call
+	// rested is when it last showed itself to Go's scheduler (rest).
+	rested time.Time
 }
 
 // PID is the first child.
@@ -246,6 +248,21 @@ func (s *Supervisor) receive(w *worker) {
 		if !w.leads.Load() {
 			return
 		}
+		w.rest()
+	}
+}
+
+// stint is how long a worker answers calls before it shows itself to Go's
+// scheduler. One that did not for 10 ms counts as stuck there: the runtime's
+// monitor thread takes its processor away in each system call and looks again
+// every 20 us.
+const stint = 7 * time.Millisecond
+
+// rest begins a new stint when one is over.
+func (w *worker) rest() {
+	if now := time.Now(); now.Sub(w.rested) > stint {
+		runtime.Gosched()
+		w.rested = now
 	}
 }
 

@@ -106,30 +106,53 @@ func (t *taskTable) close() {
 	t.mu.Unlock()
 }
 
-// look reads a task from /proc. What cannot be read stays zero.
+// parting gives the caller and forgets it, with the leader of its process.
+func (s *Supervisor) parting(c *Call) (p action.Process) {
+	switch {
+	case c.task != nil:
+		p = c.task.proc
+	case !s.threads.Load():
+		p = s.describe(c.TID(), true) // all are leaders
+	default:
+		p = *c.Process()
+	}
+	s.tasks.drop(p.TID)
+	if p.PID != p.TID {
+		s.tasks.drop(p.PID)
+	}
+	c.task = nil
+	return p
+}
+
+// look finds out who a task is, and how to know it again.
 func (s *Supervisor) look(tid int) *task {
 	k := &task{pidfd: -1, dir: -1}
-	k.proc.PID, k.proc.TID = tid, tid
-	k.proc.UID, k.proc.GID = s.power.uid, s.power.gid
 	if fd, err := linux.PidfdOpen(tid); err == nil {
 		k.pidfd = fd
 	} else if fd, err := linux.OpenAt(linux.AtFDCWD, procfs.Path(tid, ""), linux.OPath); err == nil {
 		k.dir = fd
 	}
+	k.proc = s.describe(tid, k.pidfd >= 0)
+	return k
+}
+
+// describe reads a task from /proc. What cannot be read stays zero.
+func (s *Supervisor) describe(tid int, leader bool) action.Process {
+	p := action.Process{PID: tid, TID: tid, UID: s.power.uid, GID: s.power.gid}
 	// The dear file is left alone where it can say nothing new: a leader, in a
 	// tree in which nobody was let change who he is.
-	if k.pidfd < 0 || s.identities.Load() || s.roots.Load() {
+	if !leader || s.identities.Load() || s.roots.Load() {
 		if st, err := procfs.ReadStatus(tid); err == nil {
-			k.proc.PID = st.TGID
-			k.proc.UID, k.proc.GID = st.UID.Effective, st.GID.Effective
+			p.PID = st.TGID
+			p.UID, p.GID = st.UID.Effective, st.GID.Effective
 		}
 	}
-	if st, err := procfs.ReadStat(k.proc.PID); err == nil {
-		k.proc.Comm, k.proc.PPID, k.proc.StartTime = st.Comm, st.PPID, st.StartTime
+	if st, err := procfs.ReadStat(p.PID); err == nil {
+		p.Comm, p.PPID, p.StartTime = st.Comm, st.PPID, st.StartTime
 	}
 	_ = s.power.as(tid, func() (err error) {
-		k.proc.Exe, err = linux.ReadlinkAt(linux.AtFDCWD, procfs.Path(tid, "exe"))
+		p.Exe, err = linux.ReadlinkAt(linux.AtFDCWD, procfs.Path(tid, "exe"))
 		return err
 	})
-	return k
+	return p
 }

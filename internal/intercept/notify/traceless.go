@@ -97,6 +97,7 @@ const (
 
 // execTraceless lets a judged exec happen and looks what came of it.
 func (s *Supervisor) execTraceless(c *Call, a *attempt) Response {
+	c.Slow()
 	pid := a.Proc.PID
 	before, err := s.exeOf(c.TID())
 	if err != nil {

@@ -72,11 +72,16 @@ const (
 	errRestartBlock  = -516
 )
 
-// GetRegs reads the general registers of a stopped tracee.
+// GetRegs reads the general registers of a stopped tracee. ENOSYS: it runs a
+// program of another ABI, whose registers are others.
 func GetRegs(tid int, r *Regs) error {
 	iov := unix.Iovec{Base: (*byte)(unsafe.Pointer(r))}
 	iov.SetLen(int(unsafe.Sizeof(*r)))
-	return ptrace(ptraceGetRegSet, tid, ntPrstatus, uintptr(unsafe.Pointer(&iov)))
+	err := ptrace(ptraceGetRegSet, tid, ntPrstatus, uintptr(unsafe.Pointer(&iov)))
+	if err == nil && uintptr(iov.Len) != unsafe.Sizeof(*r) {
+		return syscall.ENOSYS
+	}
+	return err
 }
 
 // SetRegs writes the general registers of a stopped tracee.

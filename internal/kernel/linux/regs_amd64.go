@@ -15,6 +15,9 @@ type Regs struct{ syscall.PtraceRegs }
 // Result is the return value of the system call the tracee stopped after.
 func (r *Regs) Result() int64 { return int64(r.Rax) }
 
+// SP is the stack pointer.
+func (r *Regs) SP() uint64 { return r.Rsp }
+
 // PrepareCall makes the tracee, when resumed, execute the system call
 // instruction that ends at ip, as call nr with args a and b.
 func (r *Regs) PrepareCall(ip uint64, nr int, a, b uint64) {

@@ -139,6 +139,14 @@ func SetListenerFlags(listener int, flags uint64) syscall.Errno {
 	return e
 }
 
+// Waiting says whether a call waits to be received.
+func Waiting(listener int) bool {
+	p := unix.PollFd{Fd: int32(listener), Events: unix.POLLIN}
+	var now unix.Timespec
+	n, _, e := syscall.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&p)), 1, uintptr(unsafe.Pointer(&now)), 0, 0, 0)
+	return e == 0 && n > 0 && p.Revents&unix.POLLIN != 0
+}
+
 // HungUp says whether no task uses the filter any more. It waits at most
 // timeoutMs milliseconds for news on the listener.
 func HungUp(listener int, timeoutMs int) bool {

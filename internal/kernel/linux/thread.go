@@ -2,6 +2,7 @@ package linux
 
 import (
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -105,6 +106,13 @@ func FutexWait(addr *uint32, val uint32) {
 // FutexWake wakes up to n sleepers on addr.
 func FutexWake(addr *uint32, n int) {
 	syscall.RawSyscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(addr)), futexWakePrivate, uintptr(n), 0, 0, 0)
+}
+
+// Nap sleeps on its thread without telling Go's scheduler, until d has passed
+// or a signal comes. It is for short sleeps that come again and again.
+func Nap(d time.Duration) {
+	t := unix.NsecToTimespec(int64(d))
+	syscall.RawSyscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t)), 0, 0)
 }
 
 // Yield lets others that are ready run first.
