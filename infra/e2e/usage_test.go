@@ -64,7 +64,8 @@ const enough = 200
 // of a slow run, in kB: 4,096 programs with their arguments, sets of sockets.
 const tables = 4 << 10
 
-// check holds the process to a bound on its memory and, after a quarter of the
+// check holds the process to a bound on its memory (but for moments in which a
+// busy machine leaves its garbage collector behind) and, after a quarter of the
 // looks (it warms up), to what it held then: the median of its memory, and the
 // least of descriptors and threads, because calls under way hold some for a
 // moment. What leaks raises even the least.
@@ -75,8 +76,8 @@ func (u *usage) check(t *testing.T, most int) {
 		t.Error("the process was never seen")
 		return
 	}
-	if peak := slices.Max(u.rss); peak > most {
-		t.Errorf("resident %d kB, at most %d are allowed", peak, most)
+	if high := slices.Sorted(slices.Values(u.rss))[n*19/20]; high > most {
+		t.Errorf("resident %d kB or more in one look of twenty, at most %d are allowed", high, most)
 	}
 	warm := n / 4
 	then, now := slice(warm, warm+(n-warm)/3), slice(n-(n-warm)/3, n)
