@@ -111,7 +111,7 @@ function ReadinessCard({ profile: p }: { profile: Profile }) {
         {p.readiness.reasons.map((r) => (
           <Row key={r.name} gap="xs" wrap="nowrap" align="flex-start">
             <Badge color="gray" variant="default" miw={70}>{r.points}{r.of > 0 ? ` / ${r.of}` : ''}</Badge>
-            <Text size="sm">{r.text}</Text>
+            <Text size="sm" lang="en">{r.text}</Text>
           </Row>
         ))}
       </Stack>
