@@ -207,3 +207,12 @@ func FuzzTable(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkAt looks at every process of this machine.
+func BenchmarkAt(b *testing.B) {
+	n := 0
+	for b.Loop() {
+		n = len(At(direct).links)
+	}
+	b.ReportMetric(float64(n), "descriptors")
+}
