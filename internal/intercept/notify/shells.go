@@ -45,7 +45,8 @@ type shells struct {
 // shell is one that reads commands and was found in nobody's hands yet.
 type shell struct {
 	exec  action.Exec
-	asked bool // with -i: it is meant for a dialogue
+	asked bool            // with -i: it is meant for a dialogue
+	trail map[string]bool // who holds none of it does not matter; nil: not looked at yet
 	since time.Time
 	next  time.Time
 	pause time.Duration
@@ -145,6 +146,7 @@ func (s *Supervisor) strange(pid int) bool {
 func (s *Supervisor) judgeShell(j intercept.ShellJudge, sh *shell, l *wiring.Look) (ans intercept.Answer, found bool) {
 	pid := sh.exec.Proc.PID
 	w, ok := l.Of(pid)
+	sh.trail = l.Trail()
 	if !ok || !w.Dialogue && !sh.asked && time.Since(sh.since) < patience {
 		return intercept.Allow, false
 	}
@@ -232,6 +234,23 @@ func (w *shells) due(now time.Time, all bool) (out []*shell) {
 	return out
 }
 
+// concerns says whether some shell's trail is of interest.
+func (w *shells) concerns(holds func(trail map[string]bool) bool) bool {
+	w.mu.Lock()
+	all := make(map[string]bool)
+	for _, sh := range w.m {
+		if sh.trail == nil {
+			w.mu.Unlock()
+			return true
+		}
+		for link := range sh.trail {
+			all[link] = true
+		}
+	}
+	w.mu.Unlock()
+	return len(all) > 0 && holds(all)
+}
+
 // back puts a shell back that is still to be looked at.
 func (w *shells) back(sh *shell) {
 	w.mu.Lock()
@@ -301,13 +320,13 @@ func (s *Supervisor) joins(c *Call, to *action.Connect) (denied bool) {
 	c.Slow()
 	s.shells.looking.Lock()
 	defer s.shells.looking.Unlock()
-	due := s.shells.due(time.Now(), true)
-	if len(due) == 0 {
-		return false
+	pid := c.Process().PID
+	if !s.shells.concerns(func(trail map[string]bool) bool { return wiring.Holds(s.power.as, pid, trail) }) {
+		return false // a look at everything is dear
 	}
 	l := wiring.At(s.power.as)
-	l.Joining(c.Process().PID, to.Peer)
-	return s.lookAt(due, l, time.Now(), false)
+	l.Joining(pid, to.Peer)
+	return s.lookAt(s.shells.due(time.Now(), true), l, time.Now(), false)
 }
 
 // end stops looking.

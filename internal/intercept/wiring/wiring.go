@@ -56,6 +56,7 @@ type Look struct {
 	inet    map[string]netip.AddrPort // connected sockets, by the same words
 	owned   map[int][]hold            // connected sockets, by process
 	pairs   map[uint64]uint64         // unix sockets by their peers; nil: not asked yet
+	trail   map[string]bool
 	joining int
 	peer    netip.AddrPort
 }
@@ -66,21 +67,37 @@ func (l *Look) Joining(pid int, peer netip.AddrPort) { l.joining, l.peer = pid, 
 // Of says how the standard input of a process, and its output or its error
 // output, hang on the network; false: they do not both.
 func (l *Look) Of(pid int) (w Wiring, ok bool) {
-	in, ok := l.follow(hold{pid, 0}, false, maxSteps)
-	if !ok {
-		return w, false
+	l.trail = make(map[string]bool)
+	in, fed := l.follow(hold{pid, 0}, false, maxSteps)
+	out, heard := l.follow(hold{pid, 1}, true, maxSteps)
+	if !heard {
+		out, heard = l.follow(hold{pid, 2}, true, maxSteps)
 	}
-	out, ok := l.follow(hold{pid, 1}, true, maxSteps)
-	if !ok {
-		if out, ok = l.follow(hold{pid, 2}, true, maxSteps); !ok {
-			return w, false
-		}
+	if !fed || !heard {
+		return w, false
 	}
 	link := l.links[hold{pid, 0}]
 	w = Wiring{In: in, Out: out, Via: l.kind(link)}
 	both := link == l.links[hold{pid, 1}] || link == l.links[hold{pid, 2}]
 	w.Dialogue = w.Via == Terminal || w.Via == Pair && both || in.PID != out.PID
 	return w, true
+}
+
+// Trail is what Of came by: who holds none of it cannot change the answer, as
+// long as nobody in between opens something new.
+func (l *Look) Trail() map[string]bool { return l.trail }
+
+// Holds says whether a process holds something of a trail. It looks at that
+// process alone.
+func Holds(as As, pid int, trail map[string]bool) (found bool) {
+	l := &Look{as: as, holders: make(map[string][]hold), links: make(map[hold]string)}
+	if as(pid, func() error { return l.process(pid, make([]byte, 16<<10)) }) != nil {
+		return true // it has to be looked at in full
+	}
+	for link := range l.holders {
+		found = found || trail[link]
+	}
+	return found
 }
 
 // Kind says what a descriptor of a process is an end of.
@@ -107,7 +124,7 @@ func (l *Look) kind(link string) Kind {
 // who reads what is written to it, or else who writes what is read from it.
 func (l *Look) follow(from hold, reads bool, steps int) (Relay, bool) {
 	link := l.links[from]
-	var ends []hold
+	other := link // what the other end shows
 	switch l.kind(link) {
 	case Inet:
 		return l.connections(from.pid)
@@ -115,16 +132,18 @@ func (l *Look) follow(from hold, reads bool, steps int) (Relay, bool) {
 		if link[0] == '/' && !l.fifo(from) {
 			return Relay{}, false
 		}
-		ends = l.holders[link]
 	case Terminal:
-		ends = l.holders["master:"+strings.TrimPrefix(link, "/dev/pts/")]
+		other = "master:" + strings.TrimPrefix(link, "/dev/pts/")
 	case Pair:
-		ends = l.holders[l.otherOf(link)]
+		other = l.otherOf(link)
 	default:
 		return Relay{}, false
 	}
+	if l.trail != nil {
+		l.trail[other] = true
+	}
 	var next []hold
-	for _, h := range ends {
+	for _, h := range l.holders[other] {
 		if h.pid == from.pid || l.kind(link) == Pipe && !l.opened(h, reads, link[0] == '/') {
 			continue
 		}

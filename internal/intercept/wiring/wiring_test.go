@@ -118,6 +118,9 @@ func TestOf(t *testing.T) {
 	if w, ok := l.Of(shell); ok {
 		t.Errorf("one is not connected: %+v", w)
 	}
+	if trail := l.Trail(); !Holds(direct, second, trail) || !Holds(direct, first, trail) || Holds(direct, last, trail) {
+		t.Errorf("trail %v", trail)
+	}
 	l.Joining(second, netip.MustParseAddrPort("192.0.2.1:9"))
 	if w, ok := l.Of(shell); !ok || !w.Dialogue || w.In.PID != first || w.Out.Peers[0].Port() != 9 {
 		t.Errorf("joining: %+v %v", w, ok)
