@@ -61,5 +61,5 @@ func TestTenMillionEvents(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	t.Logf("%d events in %v (%.0f a second): %d stored, %d dropped", n, took.Round(time.Millisecond), float64(n)/took.Seconds(), stored["outbound"], dropped["outbound"])
-	held.check(t, maxResident)
+	held.check(t, os.Getenv("LIMPET_SOAK") != "")
 }
