@@ -36,6 +36,8 @@ var novelCases = []novelCase{
 	{"message to an abstract socket", unixOn, "unix-dgram sendmsg @denied", "outbound", "worked unix-dgram", denied, false},
 	{"batch to a unix socket", unixOn, "unix-dgram sendmmsg /tmp/denied.sock", "outbound", "worked unix-dgram", denied, false},
 	{"datagram beside a thread", unixOn, "unix-dgram sendto /tmp/denied.sock thread", "outbound", "worked unix-dgram", denied, false},
+	{"frames of one's own", unixOn, "packet PEERIP 80", "outbound", "worked packet", "errno 97", true},
+	{"frames by XDP", unixOn, "xdp", "outbound", "", "errno 97", false},
 	{"reading implies executing", driftOn, "implied /tmp/drop/code", "drift", "worked implied", denied, false},
 	{"memory shared with a process", driftOn, "shared-memory /tmp/novel /tmp/drop/code 20000", "drift", "worked shared-memory", "child ", false},
 	{"accounting", kernelOn, "accounting", "kernelInterfaces", "worked accounting", denied, true},

@@ -110,8 +110,14 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 		}
 		return fmt.Sprintf("%s would have taken the workload above its limit of processes and threads.", who)
 	case policy.Metadata:
+		if rule == "frames" {
+			return frames(who, e)
+		}
 		return fmt.Sprintf("%s tried to reach %s, where a cloud hands out credentials (%s).", who, peer(e.GetNetwork()), orElse(rule, "endpoint not known"))
 	case policy.Outbound:
+		if rule == "frames" {
+			return frames(who, e)
+		}
 		if rule == "not-listed" {
 			return fmt.Sprintf("%s tried to connect to %s, which no allow rule covers.", who, peer(e.GetNetwork()))
 		}

@@ -68,3 +68,8 @@ func baitPort(n *eventpb.NetworkObject, who string) string {
 	}
 	return fmt.Sprintf("%s connected from outside the workload to port %d, a honeypot's that nobody has a reason to touch.", peer(n), n.LocalPort)
 }
+
+// frames is about sockets whose sender writes the addresses itself.
+func frames(who string, e *eventpb.Event) string {
+	return fmt.Sprintf("%s asked for a socket for whole frames, with which it could reach what the policy closes (%s).", who, socket(e.GetNetwork()))
+}

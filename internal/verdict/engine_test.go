@@ -174,7 +174,7 @@ func TestEffectiveExplainAndNeeds(t *testing.T) {
 		t.Error("not every control is shown")
 	}
 	n := e.Needs()
-	if !n.Exec || n.Digest || n.Origin || n.Socket || !n.Connect || n.Fork || n.Privilege[action.PrivMount] {
+	if !n.Exec || n.Digest || n.Origin || !n.Socket || !n.Connect || n.Fork || n.Privilege[action.PrivMount] {
 		t.Errorf("needs %+v", n)
 	}
 	if n := compile(t, Workload{}, "default").Needs(); !n.Digest || !n.Origin || !n.SocketFDs || n.ExactForks || !n.Privilege[action.PrivTrace] {

@@ -98,8 +98,14 @@ func naiveRule(r *policy.NetworkRule, w *Workload, a *action.Connect, deny bool)
 func naiveSocket(ps []*policy.RuntimePolicy, w *Workload, a *action.Socket) Decision {
 	var vs []violation
 	for _, p := range ps {
+		if !naiveScope(p, w) {
+			continue
+		}
+		if a.Domain == 17 || a.Domain == 44 {
+			vs = append(vs, naiveFrames(p, w, a)...)
+		}
 		k := p.Spec.Controls.SocketFamilies
-		if k == nil || !naiveScope(p, w) {
+		if k == nil {
 			continue
 		}
 		inet := a.Domain == 2 || a.Domain == 10
@@ -124,6 +130,47 @@ func naiveSocket(ps []*policy.RuntimePolicy, w *Workload, a *action.Socket) Deci
 		vs = append(vs, violation{policy.SocketFamilies, k.Setting, rule, p})
 	}
 	return naiveDecide(vs, facts{proc: a.Proc}, w)
+}
+
+// naiveFrames: who may not reach everything may not write frames.
+func naiveFrames(p *policy.RuntimePolicy, w *Workload, a *action.Socket) (vs []violation) {
+	mine := func(r *policy.NetworkRule) bool {
+		return (len(r.Processes) == 0 || anyGlob(r.Processes, a.Proc.Exe)) && (len(r.Users) == 0 || anyUser(r.Users, a.Proc.UID, w))
+	}
+	ip := func(r *policy.NetworkRule) bool {
+		if len(r.Protocols) > 0 {
+			return slices.ContainsFunc(r.Protocols, func(p policy.NetworkProtocol) bool { return p != "unix" })
+		}
+		return len(r.UnixSockets) == 0 || len(r.CIDRs)+len(r.DNSNames)+len(r.Ports) > 0
+	}
+	if k := p.Spec.Controls.Outbound; k != nil {
+		bad := slices.ContainsFunc(k.Deny, func(r policy.NetworkRule) bool { return ip(&r) && mine(&r) })
+		if slices.ContainsFunc(k.Allow, func(r policy.NetworkRule) bool { return ip(&r) }) {
+			bad = bad || !slices.ContainsFunc(k.Allow, func(r policy.NetworkRule) bool {
+				all := len(r.Protocols) == 0
+				if !all {
+					all = true
+					for _, p := range []policy.NetworkProtocol{"tcp", "udp", "icmp", "other"} {
+						all = all && slices.Contains(r.Protocols, p)
+					}
+				}
+				return ip(&r) && all && len(r.CIDRs)+len(r.DNSNames)+len(r.Ports) == 0 && mine(&r)
+			})
+		}
+		if bad {
+			vs = append(vs, violation{policy.Outbound, k.Setting, "frames", p})
+		}
+	}
+	if k := p.Spec.Controls.MetadataEndpoints; k != nil {
+		some := len(k.Addresses) > 0
+		for _, e := range policy.MetadataEndpointList {
+			some = some || !slices.Contains(k.AllowedEndpoints, e.Name)
+		}
+		if some && !anyGlob(k.AllowedProcesses, a.Proc.Exe) && !anyUser(k.AllowedUsers, a.Proc.UID, w) {
+			vs = append(vs, violation{policy.Metadata, k.Setting, "frames", p})
+		}
+	}
+	return vs
 }
 
 func naiveFork(ps []*policy.RuntimePolicy, w *Workload, a *action.Fork) Decision {

@@ -14,12 +14,14 @@ func (c *compiler) network(k *policy.Controls) {
 		if src := c.source(policy.Outbound, k.Outbound.Setting); src != nil {
 			o := c.outbound(k.Outbound)
 			c.e.connect = append(c.e.connect, check[action.Connect]{src, o.match})
+			c.e.socket = append(c.e.socket, check[action.Socket]{src, o.frames})
 		}
 	}
 	if k.MetadataEndpoints != nil {
 		if src := c.source(policy.Metadata, k.MetadataEndpoints.Setting); src != nil {
 			m := c.metadata(k.MetadataEndpoints)
 			c.e.connect = append(c.e.connect, check[action.Connect]{src, m.match})
+			c.e.socket = append(c.e.socket, check[action.Socket]{src, m.frames})
 		}
 	}
 	if k.SocketFamilies != nil {
@@ -165,10 +167,48 @@ func (r *netRule) covers(a *action.Connect, addr netip.Addr) bool {
 			return false
 		}
 	}
-	if r.processes != nil && (a.Proc == nil || !r.processes.has(a.Proc.Exe)) {
+	return r.holdsFor(a.Proc)
+}
+
+func (r *netRule) holdsFor(p *action.Process) bool {
+	if r.processes != nil && (p == nil || !r.processes.has(p.Exe)) {
 		return false
 	}
-	return !r.users.set || a.Proc != nil && r.users.has(a.Proc.UID)
+	return !r.users.set || p != nil && r.users.has(p.UID)
+}
+
+// RuleFrames is about sockets whose sender writes whole frames: no address of
+// theirs is ever asked about.
+const RuleFrames policy.RuleID = "frames"
+
+// Address families of Linux whose sockets take frames.
+const (
+	afPacket = 17
+	afXDP    = 44
+)
+
+func writesFrames(a *action.Socket) bool { return a.Domain == afPacket || a.Domain == afXDP }
+
+// frames: such a socket leads past every rule about addresses that holds for
+// its process.
+func (o *outbound) frames(a *action.Socket) policy.RuleID {
+	if !writesFrames(a) {
+		return ""
+	}
+	for i := range o.deny {
+		if r := &o.deny[i]; r.protocols&allIP != 0 && r.holdsFor(a.Proc) {
+			return RuleFrames
+		}
+	}
+	if !o.allowIP {
+		return ""
+	}
+	for i := range o.allow {
+		if r := &o.allow[i]; r.protocols&allIP == allIP && !r.byAddr && r.ports == nil && r.holdsFor(a.Proc) {
+			return "" // it may go everywhere
+		}
+	}
+	return RuleFrames
 }
 
 // metadata is a compiled policy.MetadataControl.
@@ -211,6 +251,13 @@ func (m *metadata) match(a *action.Connect) policy.RuleID {
 		}
 	}
 	return ""
+}
+
+func (m *metadata) frames(a *action.Socket) policy.RuleID {
+	if !writesFrames(a) || len(m.endpoints) == 0 || m.allowed.has(a.Proc) {
+		return ""
+	}
+	return RuleFrames
 }
 
 // callers are processes that may do what others may not: by executable or by

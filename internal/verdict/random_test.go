@@ -285,7 +285,7 @@ func compare(t *testing.T, r random, counts map[Verdict]int) {
 			x := r.privilege()
 			a, got, again, want = x, e.Privilege(x), shuffled.Privilege(x), naivePrivilege(ps, &w, x)
 		case 3:
-			x := &action.Socket{Proc: r.proc(), Domain: pick(r, 1, 2, 10, 16, 17, 38, 99), Type: 1 + r.IntN(5), Protocol: pick(r, 0, 6, 132, 262)}
+			x := &action.Socket{Proc: r.proc(), Domain: pick(r, 1, 2, 10, 16, 17, 38, 44, 99), Type: 1 + r.IntN(5), Protocol: pick(r, 0, 6, 132, 262)}
 			a, got, again, want = x, e.Socket(x), shuffled.Socket(x), naiveSocket(ps, &w, x)
 		case 4:
 			x := &action.Fork{Proc: r.proc(), Tasks: r.IntN(8)}

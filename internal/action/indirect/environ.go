@@ -14,7 +14,8 @@ func Interesting(entry string) bool {
 		return false
 	}
 	switch name {
-	case "LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH", "BASH_ENV", "ENV", "NODE_OPTIONS", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "PATH":
+	case "LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH", "BASH_ENV", "ENV", "NODE_OPTIONS", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "PATH",
+		"PERL5OPT", "PERL5DB", "RUBYOPT", "PYTHONSTARTUP":
 		return true
 	}
 	return false
@@ -42,6 +43,22 @@ func Environ(refs []action.Ref, q Question, env []string) []action.Ref {
 		case "NODE_OPTIONS":
 			if strings.HasPrefix(family, "node") {
 				p.options(value, name)
+			}
+		case "PERL5OPT":
+			if family == "perl" {
+				p.preludes(value, name, ".pm")
+			}
+		case "PERL5DB":
+			if family == "perl" && value != "" {
+				p.add(action.RefCode, "", name)
+			}
+		case "RUBYOPT":
+			if family == "ruby" {
+				p.preludes(value, name, ".rb")
+			}
+		case "PYTHONSTARTUP":
+			if family == "python" && value != "" {
+				p.add(action.RefScript, value, name)
 			}
 		case "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS":
 			if family == "java" {
@@ -74,6 +91,56 @@ func (p *parser) options(value, via string) {
 		}
 	}
 }
+
+// preludes reads what PERL5OPT and RUBYOPT load before the script: modules, by
+// -M, -m and -d: in Perl (which takes code as well: "-Mstrict;...") and by -r in
+// Ruby, from the folders of -I. What lies in the installation's own folders is
+// its own.
+func (p *parser) preludes(value, via, ext string) {
+	perl := ext == ".pm"
+	var folders, modules []string
+	words := strings.Fields(value)
+	for i := 0; i < len(words); i++ {
+		w := strings.TrimPrefix(words[i], "-")
+		if w == "" {
+			continue
+		}
+		letter, rest := w[:1], w[1:]
+		if rest == "" && (letter == "I" || letter == "r") && i+1 < len(words) {
+			i++
+			rest = words[i]
+		}
+		switch {
+		case letter == "I":
+			folders = append(folders, rest)
+		case perl && (letter == "M" || letter == "m"):
+			name, _, _ := strings.Cut(strings.TrimPrefix(rest, "-"), "=")
+			if strings.Trim(name, moduleLetters) != "" {
+				p.add(action.RefCode, "", via)
+				continue
+			}
+			modules = append(modules, strings.ReplaceAll(name, "::", "/"))
+		case perl && letter == "d" && strings.HasPrefix(rest, ":"):
+			name, _, _ := strings.Cut(rest[1:], "=")
+			modules = append(modules, "Devel/"+strings.ReplaceAll(name, "::", "/"))
+		case !perl && letter == "r":
+			modules = append(modules, strings.TrimSuffix(rest, ext))
+		}
+	}
+	for _, m := range modules {
+		if strings.Contains(m, "/") && !perl {
+			p.add(action.RefScript, m+ext, via)
+		}
+		for _, f := range folders {
+			if len(p.out) >= action.MaxRefs {
+				return
+			}
+			p.add(action.RefScript, f+"/"+m+ext, via)
+		}
+	}
+}
+
+const moduleLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:'"
 
 // programFamily is the interpreter that will read the environment: behind a
 // multi-call program the applet.

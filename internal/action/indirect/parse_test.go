@@ -96,3 +96,45 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// What variables load into Perl, Ruby and Python before their script.
+func TestPreludes(t *testing.T) {
+	for _, tt := range []struct{ program, env, want string }{
+		{"/usr/bin/perl", "PERL5OPT=-I/tmp/d -MEvil::Thing=x -w", "/tmp/d/Evil/Thing.pm"},
+		{"/usr/bin/perl5.36", "PERL5OPT=I/tmp/d -mEvil", "/tmp/d/Evil.pm"},
+		{"/usr/bin/perl", "PERL5OPT=-Mstrict;system('x')", "code"},
+		{"/usr/bin/perl", "PERL5OPT=-d:Evil -I /tmp/d", "/tmp/d/Devel/Evil.pm"},
+		{"/usr/bin/perl", "PERL5DB=BEGIN{1}", "code"},
+		{"/usr/bin/perl", "PERL5OPT=-Mstrict -", ""},
+		{"/usr/bin/ruby3.1", "RUBYOPT=-r/tmp/d/evil", "/tmp/d/evil.rb"},
+		{"/usr/bin/ruby", "RUBYOPT=-I/tmp/d -r evil", "/tmp/d/evil.rb"},
+		{"/usr/bin/python3.11", "PYTHONSTARTUP=/tmp/d/s.py", "/tmp/d/s.py"},
+		{"/usr/bin/ruby", "PERL5OPT=-I/tmp/d -MEvil", ""},
+	} {
+		if !Interesting(tt.env) {
+			t.Errorf("%s is not looked at", tt.env)
+		}
+		got := ""
+		for _, r := range Environ(nil, Question{Path: tt.program, Args: []string{"x"}}, []string{tt.env}) {
+			if got = r.Name; r.Kind == action.RefCode {
+				got = "code"
+			}
+		}
+		if got != tt.want {
+			t.Errorf("%s %s: %q, want %q", tt.program, tt.env, got, tt.want)
+		}
+	}
+}
+
+func FuzzPreludes(f *testing.F) {
+	f.Add("-I/tmp -MA::B=c -d:E - -r x")
+	f.Fuzz(func(t *testing.T, v string) {
+		for _, ext := range []string{".pm", ".rb"} {
+			p := parser{}
+			p.preludes(v, "X", ext)
+			if len(p.out) > action.MaxRefs {
+				t.Fatalf("%d references", len(p.out))
+			}
+		}
+	})
+}
