@@ -16,6 +16,7 @@ type Engine struct {
 	exec      []check[action.Exec]
 	relayed   []check[action.Exec] // shells that hang on the network through others
 	socket    []check[action.Socket]
+	frames    []check[action.Socket] // of controls about addresses
 	connect   []check[action.Connect]
 	query     []check[action.Query]
 	talk      []check[action.Talk]
@@ -63,6 +64,7 @@ func (e *Engine) seal() {
 	sortChecks(e.exec)
 	sortChecks(e.relayed)
 	sortChecks(e.socket)
+	sortChecks(e.frames)
 	sortChecks(e.connect)
 	sortChecks(e.query)
 	sortChecks(e.talk)
@@ -83,7 +85,7 @@ func (e *Engine) seal() {
 	slices.SortStableFunc(e.volumes, func(a, b volumeCheck) int { return a.src.compare(b.src) })
 	e.fileNeeds()
 	e.needs.Exec, e.needs.Relays = len(e.exec) > 0, len(e.relayed) > 0
-	e.needs.Socket = len(e.socket) > 0
+	e.needs.Socket = len(e.socket)+len(e.frames) > 0
 	e.needs.Connect = len(e.connect) > 0
 	e.needs.Bind, e.needs.Accept = len(e.bind) > 0, len(e.accept) > 0
 	e.needs.Fork = len(e.fork) > 0
@@ -122,9 +124,15 @@ func (e *Engine) Relayed(a *action.Exec) Decision {
 	return first(e.relayed, a, subject{proc: a.Proc, path: a.Path, digest: a.Digest})
 }
 
-// Socket judges a new socket.
+// Socket judges a new socket. A control of sockets says why before one of
+// addresses does.
 func (e *Engine) Socket(a *action.Socket) Decision {
-	return first(e.socket, a, subject{proc: a.Proc})
+	s := subject{proc: a.Proc}
+	d := first(e.socket, a, s)
+	if f := first(e.frames, a, s); f.Verdict > d.Verdict {
+		return f
+	}
+	return d
 }
 
 // Connect judges an outbound flow.

@@ -96,13 +96,13 @@ func naiveRule(r *policy.NetworkRule, w *Workload, a *action.Connect, deny bool)
 }
 
 func naiveSocket(ps []*policy.RuntimePolicy, w *Workload, a *action.Socket) Decision {
-	var vs []violation
+	var vs, frames []violation
 	for _, p := range ps {
 		if !naiveScope(p, w) {
 			continue
 		}
 		if a.Domain == 17 || a.Domain == 44 {
-			vs = append(vs, naiveFrames(p, w, a)...)
+			frames = append(frames, naiveFrames(p, w, a)...)
 		}
 		k := p.Spec.Controls.SocketFamilies
 		if k == nil {
@@ -129,7 +129,11 @@ func naiveSocket(ps []*policy.RuntimePolicy, w *Workload, a *action.Socket) Deci
 		}
 		vs = append(vs, violation{policy.SocketFamilies, k.Setting, rule, p})
 	}
-	return naiveDecide(vs, facts{proc: a.Proc}, w)
+	d := naiveDecide(vs, facts{proc: a.Proc}, w)
+	if f := naiveDecide(frames, facts{proc: a.Proc}, w); f.Verdict > d.Verdict {
+		return f
+	}
+	return d
 }
 
 // naiveFrames: who may not reach everything may not write frames.

@@ -14,14 +14,14 @@ func (c *compiler) network(k *policy.Controls) {
 		if src := c.source(policy.Outbound, k.Outbound.Setting); src != nil {
 			o := c.outbound(k.Outbound)
 			c.e.connect = append(c.e.connect, check[action.Connect]{src, o.match})
-			c.e.socket = append(c.e.socket, check[action.Socket]{src, o.frames})
+			c.e.frames = append(c.e.frames, check[action.Socket]{src, o.frames})
 		}
 	}
 	if k.MetadataEndpoints != nil {
 		if src := c.source(policy.Metadata, k.MetadataEndpoints.Setting); src != nil {
 			m := c.metadata(k.MetadataEndpoints)
 			c.e.connect = append(c.e.connect, check[action.Connect]{src, m.match})
-			c.e.socket = append(c.e.socket, check[action.Socket]{src, m.frames})
+			c.e.frames = append(c.e.frames, check[action.Socket]{src, m.frames})
 		}
 	}
 	if k.SocketFamilies != nil {
