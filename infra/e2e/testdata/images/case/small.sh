@@ -41,6 +41,8 @@ kill $s; wait $s; echo "unbound $?"
 echo "== vsftpd"
 mkdir -p /run/vsftpd/empty /srv/ftp; echo 'over ftp' > /srv/ftp/note; echo 'listen=YES
 listen_port=2121
+pasv_min_port=21000
+pasv_max_port=21000
 listen_address=127.0.0.1
 background=NO
 anonymous_enable=YES
