@@ -39,7 +39,7 @@ export function DataTable<T>({ label, rows, columns, rowKey, sort, onSort, onRow
   const cycle = (id: string) => onSort?.(sort === id ? `-${id}` : sort === `-${id}` ? undefined : id)
   return (
     <Paper className="table-paper">
-      <Table.ScrollContainer minWidth={640} type="native">
+      <Table.ScrollContainer minWidth={640} type="native" tabIndex={0} role="group" aria-label={label}>
         <Table highlightOnHover={onRow !== undefined} aria-label={label}>
           <Table.Thead>
             {table.getHeaderGroups().map((hg) => (

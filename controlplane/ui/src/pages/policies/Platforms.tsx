@@ -45,7 +45,7 @@ export function PlatformTable({ control }: { control: string }) {
       <Text size="xs" c="dimmed" mb={4}>
         {t('policies.platformsLead')}
       </Text>
-      <Table.ScrollContainer minWidth={420} type="native">
+      <Table.ScrollContainer minWidth={420} type="native" tabIndex={0} role="group" aria-label={t('policies.platforms')}>
         <Table fz="xs" verticalSpacing={5} aria-label={t('policies.platforms')}>
           <Table.Thead>
             <Table.Tr>
