@@ -33,14 +33,14 @@ var secrets = []policy.Glob{
 // secrets are read only by what read them.
 func (d *draft) fileControls(items []Item) {
 	changed, read := map[string]*tally{}, []Item{}
-	nameless := int64(0)
+	nameless, observed := int64(0), false
 	for _, it := range items {
 		if it.Kind != wire.ProfileFile {
 			continue
 		}
 		access := action.ParseFileAccess(it.Call)
 		if access&action.FileChange == 0 {
-			read = append(read, it)
+			read, observed = append(read, it), true
 			continue
 		}
 		if !strings.HasPrefix(it.Path, "/") || policyGlob(it.Path) != nil {
@@ -56,6 +56,9 @@ func (d *draft) fileControls(items []Item) {
 		}
 	}
 	d.readOnly(changed, nameless)
+	if !observed {
+		read = nil // opens for both are seen with the changes, without the other reads
+	}
 	d.secrets(read)
 }
 

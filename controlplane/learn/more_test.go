@@ -125,3 +125,15 @@ func TestSimulateEventsOfFilesNamesAndPorts(t *testing.T) {
 		t.Errorf("%v", a)
 	}
 }
+
+// A start whose reads are not notified still shows files that are opened to be
+// read and changed: they do not prove that nobody reads the secrets.
+func TestSecretsStayOpenWhereReadsWereNotObserved(t *testing.T) {
+	p, err := Propose([]Item{ran("/usr/bin/app", "/bin/sh"), changedFile("/var/log/app.log", "read+modify")}, Options{Name: "x", Group: "web"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(p.YAML, "/etc/shadow") {
+		t.Errorf("reads were not observed, and are denied:\n%s", p.YAML)
+	}
+}
