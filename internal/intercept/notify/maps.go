@@ -263,6 +263,17 @@ func (s *Supervisor) look2(c *Call, span func(result uint64) (from, to uint64)) 
 	c.Slow()
 	tid, proc := c.TID(), *c.Process()
 	name := s.routes[c.NR].name
+	if !s.killable {
+		// A signal may have taken an earlier call of this thread from us, which
+		// is still being looked at.
+		defer s.unheard.enter(c)()
+		if !c.Valid() {
+			return fail(syscall.EINTR)
+		}
+		// The thread may be past the call's return when it stops, and its
+		// result is lost: everything that is executable then is looked at.
+		span = func(uint64) (from, to uint64) { return 0, 1 << 63 }
+	}
 	if err := s.power.as(tid, func() error { return linux.Seize(tid, linux.TraceExitKill) }); err != nil {
 		if errors.Is(err, syscall.ESRCH) {
 			return fail(syscall.EINTR)
@@ -294,7 +305,7 @@ func (s *Supervisor) look2(c *Call, span func(result uint64) (from, to uint64)) 
 		}
 		var regs linux.Regs
 		a := intercept.Allow
-		if err := linux.GetRegs(tid, &regs); err == nil && uint64(regs.Result()) < ^uint64(4095) {
+		if err := linux.GetRegs(tid, &regs); err == nil && (!s.killable || uint64(regs.Result()) < ^uint64(4095)) {
 			from, to := span(uint64(regs.Result()))
 			if r := s.judgeRange(c, name, from, to, false, true); !r.Continue {
 				a.Kill = true
