@@ -6,6 +6,9 @@ type Wants struct {
 	Refs bool // Exec.Refs from the arguments
 	Env  bool // also those from the environment
 	IDs  bool // Exec.IDs
+	// Lenient: nothing is enforced, so a call whose caller cannot be looked at
+	// is left to the kernel instead of being refused.
+	Lenient bool
 	// Linker: at the exec stop Exec.Refs holds the dynamic loader too, unless
 	// MapKnown knows it.
 	Linker bool

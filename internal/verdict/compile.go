@@ -169,7 +169,7 @@ func (c *compiler) source(id policy.ControlID, s policy.Setting) *source {
 	case policy.Audit:
 		src.verdict = Audit
 	case policy.Enforce:
-		src.verdict = Deny
+		src.verdict, c.e.needs.Enforced = Deny, true
 	case policy.Off:
 		return nil
 	default:

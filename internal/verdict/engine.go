@@ -155,6 +155,7 @@ func (e *Engine) Privilege(a *action.Privilege) Decision {
 
 // Needs says what an engine looks at, so that an enforcer can leave out work.
 type Needs struct {
+	Enforced  bool // some control denies
 	Digest    bool // Exec.Digest must be filled in
 	Origin    bool // Exec.Origin must be filled in
 	SocketFDs bool // Exec.SocketFDs must be filled in

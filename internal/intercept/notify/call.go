@@ -18,6 +18,7 @@ type Call struct {
 	task     *task
 	answered atomic.Bool
 	handed   bool  // a descriptor was taken
+	blind    bool  // its caller cannot be looked at
 	acted    bool  // carried out, with an effect that must not come twice (reissue.go)
 	made     *sock // connected, and this call is to hear of it
 	sum      uint64

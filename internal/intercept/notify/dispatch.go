@@ -105,7 +105,24 @@ func (s *Supervisor) dispatch(c *Call) (r Response) {
 			return r
 		}
 	}
-	return rt.handle(s, c)
+	if r = rt.handle(s, c); c.blind && r.Errno == syscall.EACCES && !r.Kill {
+		return s.unseen(c, name, r)
+	}
+	return r
+}
+
+// unseen answers a call that was refused with r because its caller cannot be
+// looked at, or lives in another network: where nothing is enforced the kernel
+// carries it out.
+func (s *Supervisor) unseen(c *Call, name string, r Response) Response {
+	if !s.cfg.Judge.Wants().Lenient {
+		s.cfg.Logger.Warn("a call was refused: its caller cannot be looked at, or is in a network of its own", "syscall", name, "tid", c.TID())
+		return r
+	}
+	if !s.blinded.Swap(true) {
+		s.cfg.Logger.Warn("calls are not judged: their caller cannot be looked at, or is in a network of its own", "syscall", name, "tid", c.TID())
+	}
+	return cont()
 }
 
 // fault reports a panic of a handler whose call was refused.

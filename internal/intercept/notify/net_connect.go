@@ -63,7 +63,7 @@ func (c *Call) copyIn(at uint64, b []byte) syscall.Errno {
 	case err == syscall.EFAULT:
 		return syscall.EFAULT
 	default:
-		c.s.cfg.Logger.Warn("a call was refused: its caller cannot be read", "tid", c.TID(), "error", err)
+		c.blind = true
 		return syscall.EACCES
 	}
 }
@@ -284,6 +284,7 @@ func (s *Supervisor) foreignConnect(c *Call, inode uint64, addr []byte) Response
 	case linux.AFInet, linux.AFInet6:
 		k := s.adopt(c, inode)
 		if k == nil {
+			c.blind = true
 			return fail(syscall.EACCES)
 		}
 		return s.connectOwned(c, k, addr)

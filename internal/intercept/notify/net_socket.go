@@ -91,7 +91,7 @@ func (s *Supervisor) ownSocket(c *Call, domain, typ, proto int) Response {
 	}
 	if !c.sameNetwork() {
 		// Ours would belong to another network than the caller expects.
-		s.cfg.Logger.Warn("a socket was refused: the caller is in a network namespace of its own", "pid", p.PID)
+		c.blind = true
 		return fail(syscall.EACCES)
 	}
 	if s.net.crowded() {

@@ -17,7 +17,9 @@ func (c *Call) socketInode(fd int32) (uint64, syscall.Errno) {
 	if fd < 0 {
 		return 0, syscall.EBADF
 	}
-	return c.s.socketInode(c.TID(), int(fd))
+	inode, e := c.s.socketInode(c.TID(), int(fd))
+	c.blind = c.blind || e == syscall.EACCES
+	return inode, e
 }
 
 func (s *Supervisor) socketInode(tid, fd int) (uint64, syscall.Errno) {

@@ -86,6 +86,7 @@ type Supervisor struct {
 	closed  atomic.Bool
 	leader  atomic.Int32 // tid of the thread in RECV
 	faults  atomic.Uint64
+	blinded atomic.Bool // somebody who cannot be looked at was let be
 	done    chan struct{}
 	once    sync.Once
 }
@@ -271,7 +272,7 @@ func (c *Call) reset(w *worker) {
 	c.w = w
 	c.task = nil
 	c.answered.Store(false)
-	c.acted, c.made = false, nil
+	c.acted, c.made, c.blind = false, nil, false
 	c.mem.fd, c.mem.at = -1, 0
 }
 
