@@ -65,10 +65,10 @@ func serve() {
 }
 
 func child() {
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
-	defer cancel()
 	out, err := exec.Command("/hello", "child", "a").Output()
 	fmt.Printf("%q %v\n", out, err)
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
 	fmt.Println(exec.CommandContext(ctx, "/hello", "wait").Run())
 	fmt.Println(exec.Command("/nowhere").Run())
 }
