@@ -125,12 +125,25 @@ func IDValid(listener int, id uint64) bool {
 // itself SIGURG all the time) leaves the call answered with 0 and nothing
 // installed, as Linux 6.18 still does.
 func InstallFD(listener int, a *AddFD) (int, syscall.Errno) {
-	const block, set = 0, 2
-	all, old := ^uint64(0), uint64(0)
-	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, block, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&old)), 8, 0, 0)
+	old := BlockSignals()
 	fd, _, e := syscall.RawSyscall(syscall.SYS_IOCTL, uintptr(listener), ioctlAddFD, uintptr(unsafe.Pointer(a)))
-	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, set, uintptr(unsafe.Pointer(&old)), 0, 8, 0, 0)
+	SetSignals(old)
 	return int(fd), e
+}
+
+// BlockSignals keeps every signal from the calling thread, to which the
+// goroutine must be locked, and gives the mask before.
+func BlockSignals() (old uint64) {
+	const block = 0
+	all := ^uint64(0)
+	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, block, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&old)), 8, 0, 0)
+	return old
+}
+
+// SetSignals makes mask the blocked signals of the calling thread.
+func SetSignals(mask uint64) {
+	const set = 2
+	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, set, uintptr(unsafe.Pointer(&mask)), 0, 8, 0, 0)
 }
 
 // SetListenerFlags sets SyncWakeUp on a listener.

@@ -90,6 +90,10 @@ func newSubject(flags uintptr) *subject {
 	go func() {
 		runtime.LockOSThread()
 		s.tid = linux.Gettid()
+		if flags&linux.FilterKillable == 0 {
+			// Go's own signals would take the call from the probe.
+			linux.BlockSignals()
+		}
 		if s.err = linux.SetNoNewPrivs(); s.err == nil {
 			s.listener, s.err = linux.InstallFilter(filter(), linux.FilterListener|flags)
 		}
@@ -111,12 +115,13 @@ func newSubject(flags uintptr) *subject {
 
 func (s *subject) recv() (linux.Notification, error) {
 	s.ask <- struct{}{}
-	for {
+	for tries := 0; ; tries++ {
 		var n linux.Notification
-		switch e := linux.Recv(s.listener, &n); e {
-		case 0:
+		switch e := linux.Recv(s.listener, &n); {
+		case e == 0:
 			return n, nil
-		case syscall.EINTR:
+		case e == syscall.EINTR:
+		case e == syscall.ENOENT && tries < 100: // a signal came first; the call is made again
 		default:
 			return n, e
 		}
