@@ -22,7 +22,10 @@ type reachJudge struct {
 	taken []action.Accept
 }
 
+var _ intercept.NetworkJudge = (*reachJudge)(nil)
+
 func (j *reachJudge) JudgesPeers() bool   { return true }
+func (j *reachJudge) JudgesUnix() bool    { return true }
 func (j *reachJudge) JudgesBinds() bool   { return true }
 func (j *reachJudge) JudgesAccepts() bool { return true }
 
