@@ -94,7 +94,7 @@ func TestBurstIsCountedExactly(t *testing.T) {
 				if s := u.Stats(); s.Dropped == 0 || tt.spools && s.Spooled == 0 {
 					t.Errorf("the queue was not full: %+v", s)
 				}
-				server = spawn(t, c)
+				spawn(t, c)
 			}
 			flush, done := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer done()
