@@ -59,12 +59,19 @@ type note struct {
 	d      verdict.Decision
 	before workload.Digest
 	detail string
+	above  []ancestor // of who does it, who may be gone when it has succeeded
 }
 
 // before is asked about an operation that is about to happen.
 func (i *integrity) before(p *Policies, d verdict.Decision, o *action.FileOp) {
 	n := &note{p: p, d: d}
 	o.Note = n
+	i.mu.Lock()
+	counted := i.files[o.Path] != nil && i.files[o.Path].count > 0
+	i.mu.Unlock()
+	if !counted && o.Proc != nil {
+		n.above = i.l.lineage.above(o.Proc.PPID)
+	}
 	const takes = action.FileModify | action.FileDelete | action.FileMove | action.FileRead | action.FileCreate
 	if o.FD < 0 || o.Access&takes == 0 || !o.Regular() {
 		return
@@ -151,7 +158,7 @@ func (i *integrity) evict() bool {
 func (i *integrity) tell(n *note, o *action.FileOp) {
 	l := i.l
 	object := fileKey(o) + " " + n.before.String()
-	l.report(found{p: n.p, d: n.d, kind: eventpb.Kind_KIND_FILE, proc: o.Proc, object: object,
+	l.report(found{p: n.p, d: n.d, kind: eventpb.Kind_KIND_FILE, proc: o.Proc, above: n.above, object: object,
 		fill: func(ev *eventpb.Event) {
 			f := fileObject(o)
 			f.DigestBefore = digestText(n.before)
@@ -187,7 +194,11 @@ func (l *Loop) fileEvent(n *note, o *action.FileOp) *eventpb.Event {
 	e.BundleEpoch, e.BundleNumber = n.p.Epoch, n.p.Number
 	if o.Proc != nil {
 		e.Process = l.process(o.Proc)
-		for _, a := range l.lineage.above(o.Proc.PPID) {
+		above := n.above
+		if above == nil {
+			above = l.lineage.above(o.Proc.PPID)
+		}
+		for _, a := range above {
 			e.Ancestors = append(e.Ancestors, l.ancestor(a))
 		}
 	}

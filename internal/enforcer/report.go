@@ -24,6 +24,8 @@ type found struct {
 	a    intercept.Answer
 	kind eventpb.Kind
 	proc *action.Process
+	// above are the ancestors of proc; nil: they are looked up.
+	above []ancestor
 	// object is what distinguishes this event from others of the same process.
 	object string
 	// fill completes the event; it is not called when the event is only counted.
@@ -52,7 +54,10 @@ func (l *Loop) report(f found) {
 	e.BundleEpoch, e.BundleNumber = f.p.Epoch, f.p.Number
 	if f.proc != nil {
 		e.Process = l.process(f.proc)
-		for _, a := range l.lineage.above(f.proc.PPID) {
+		if f.above == nil {
+			f.above = l.lineage.above(f.proc.PPID)
+		}
+		for _, a := range f.above {
 			e.Ancestors = append(e.Ancestors, l.ancestor(a))
 		}
 	}
