@@ -6,8 +6,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-mirror=http://deb.debian.org
 modules="dummy"
+# Where apt has Debian from; DEBIAN_MIRROR says it elsewhere (Ubuntu): the address above /debian.
+mirror=${DEBIAN_MIRROR:-$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 2>/dev/null | sed -n 's#/debian/*$##p' | head -n 1)}
 
 say() { printf 'kernels: %s\n' "$*"; }
 die() { printf 'kernels: %s\n' "$*" >&2; exit 1; }
@@ -18,6 +19,7 @@ fetch() {
   [ -e ".build/kernels/$name/ready" ] && return
   command -v apt-get >/dev/null || die "apt-get is needed to fetch Debian's kernels"
   [ -e $keyring ] || die "the package debian-archive-keyring is missing"
+  [ -n "$mirror" ] || die "apt knows no Debian archive here; set DEBIAN_MIRROR to one"
   say "fetching $name"
   rm -rf ".build/kernels/$name"
   mkdir -p ".build/kernels/$name/apt"/{lists/partial,cache/archives/partial}
