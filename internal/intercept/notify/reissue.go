@@ -267,7 +267,7 @@ func (s *Supervisor) handMade(c *Call, fd int, flags uint64) Response {
 	r := s.handOver(c, fd, flags)
 	if r.ended && !s.killable && !c.handed {
 		if kept, err := linux.Dup(fd); err == nil {
-			c.given = lost{fd: -1, made: kept}
+			c.sum, c.given = 0, lost{fd: -1, made: kept}
 			s.unheard.keep(c, value(int64(flags)))
 		}
 	}
