@@ -240,7 +240,7 @@ func (s *Supervisor) repeated(c *Call) (Response, bool) {
 	}
 	l, ok := s.unheard.take(c, 0)
 	switch {
-	case !ok:
+	case !ok || l.fd >= 0 && !c.holds(l):
 		return Response{}, false
 	case l.made < 0:
 		return s.answerOnce(c, l.r), true
