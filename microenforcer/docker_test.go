@@ -8,10 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/limpet-security/limpet/internal/event/eventpb"
 )
 
 // The network in which everything attacked exists: the metadata address and
@@ -204,8 +207,9 @@ func attackAll(t *testing.T, s shape) {
 			continue // status does not claim it
 		}
 		_, said, _ := strings.Cut(parts[i], "\n")
-		// What makes a task above the limit without being asked is killed.
-		ended := tt.control == "processLimit" && strings.Contains(said, "signal: killed")
+		// What is found above the limit is killed, and an event says so.
+		ended := tt.control == "processLimit" && strings.Contains(said, "signal: killed") &&
+			slices.ContainsFunc(r.of(tt.control), func(e *eventpb.Event) bool { return e.Killed })
 		if !strings.Contains(said, tt.denied) && !ended || tt.worked != "" && strings.Contains(said, tt.worked) {
 			t.Errorf("%s: %s", tt.name, parts[i])
 		}
