@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/limpet-security/limpet/layers/image"
+	"github.com/limpet-security/limpet/internal/image"
 )
 
 // placeFlags are what wrap and unwrap share: where to, which platforms, and

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/limpet-security/limpet/layers/image"
+	"github.com/limpet-security/limpet/internal/image"
 	"github.com/limpet-security/limpet/layers/wrap"
 )
 

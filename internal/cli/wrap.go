@@ -17,10 +17,10 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/spf13/cobra"
 
+	"github.com/limpet-security/limpet/internal/image"
 	"github.com/limpet-security/limpet/internal/policy"
 	"github.com/limpet-security/limpet/internal/version"
 	"github.com/limpet-security/limpet/internal/workload"
-	"github.com/limpet-security/limpet/layers/image"
 	"github.com/limpet-security/limpet/layers/payload"
 	"github.com/limpet-security/limpet/layers/wrap"
 )

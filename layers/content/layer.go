@@ -12,8 +12,8 @@ import (
 	"sync/atomic"
 
 	"github.com/limpet-security/limpet/internal/drift"
+	"github.com/limpet-security/limpet/internal/image"
 	"github.com/limpet-security/limpet/internal/workload"
-	"github.com/limpet-security/limpet/layers/image"
 )
 
 // xattrCaps is the PAX record of a file's capabilities.

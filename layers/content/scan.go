@@ -9,7 +9,7 @@ import (
 	"sync"
 
 	"github.com/limpet-security/limpet/internal/drift"
-	"github.com/limpet-security/limpet/layers/image"
+	"github.com/limpet-security/limpet/internal/image"
 )
 
 // Options of one scan. The zero value is useful.

@@ -16,8 +16,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/limpet-security/limpet/internal/drift"
+	"github.com/limpet-security/limpet/internal/image"
 	"github.com/limpet-security/limpet/internal/workload"
-	"github.com/limpet-security/limpet/layers/image"
 )
 
 // elf is enough of an executable to be told as one.

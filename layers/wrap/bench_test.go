@@ -15,9 +15,9 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/limpet-security/limpet/internal/image"
 	"github.com/limpet-security/limpet/internal/policy"
 	"github.com/limpet-security/limpet/layers/content"
-	"github.com/limpet-security/limpet/layers/image"
 )
 
 // A server image in round figures: 200 MB in 8 layers, half of it programs

@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
+	"github.com/limpet-security/limpet/internal/image"
 	"github.com/limpet-security/limpet/internal/policy"
-	"github.com/limpet-security/limpet/layers/image"
 )
 
 // A carrier is a valid index, the same bytes each time, and says how it starts.

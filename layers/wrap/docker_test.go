@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/limpet-security/limpet/layers/image"
+	"github.com/limpet-security/limpet/internal/image"
 	"github.com/limpet-security/limpet/layers/payload"
 )
 

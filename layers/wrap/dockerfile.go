@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/limpet-security/limpet/internal/image"
 	"github.com/limpet-security/limpet/internal/workload"
-	"github.com/limpet-security/limpet/layers/image"
 )
 
 // Dockerfile describes the lines that do in a Dockerfile what wrapping does

@@ -23,9 +23,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
+	"github.com/limpet-security/limpet/internal/image"
 	"github.com/limpet-security/limpet/internal/policy"
 	"github.com/limpet-security/limpet/internal/workload"
-	"github.com/limpet-security/limpet/layers/image"
 )
 
 // registryHost starts a registry in this process.

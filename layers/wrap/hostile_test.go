@@ -16,8 +16,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/limpet-security/limpet/internal/image"
 	"github.com/limpet-security/limpet/layers/content"
-	"github.com/limpet-security/limpet/layers/image"
 )
 
 func withLayer(t *testing.T, plain []byte) v1.Image {

@@ -8,7 +8,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/limpet-security/limpet/layers/image"
+	"github.com/limpet-security/limpet/internal/image"
 	"github.com/limpet-security/limpet/layers/payload"
 )
 

@@ -17,8 +17,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/limpet-security/limpet/internal/image"
 	"github.com/limpet-security/limpet/internal/workload"
-	"github.com/limpet-security/limpet/layers/image"
 )
 
 // Files of our layer beside those that package workload names.

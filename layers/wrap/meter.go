@@ -3,7 +3,7 @@ package wrap
 import (
 	"sync/atomic"
 
-	"github.com/limpet-security/limpet/layers/image"
+	"github.com/limpet-security/limpet/internal/image"
 )
 
 // meter adds up the bytes of layers as they are read.

@@ -9,8 +9,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/limpet-security/limpet/internal/image"
 	"github.com/limpet-security/limpet/internal/workload"
-	"github.com/limpet-security/limpet/layers/image"
 )
 
 // original is what a wrapped image was made from.

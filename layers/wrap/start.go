@@ -3,7 +3,7 @@ package wrap
 import (
 	"context"
 
-	"github.com/limpet-security/limpet/layers/image"
+	"github.com/limpet-security/limpet/internal/image"
 )
 
 // StartOf tells how an image starts by itself: the ENTRYPOINT and CMD of any of

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/limpet-security/limpet/layers/image"
+	"github.com/limpet-security/limpet/internal/image"
 )
 
 // UnwrapOptions of one unwrapping.

@@ -14,9 +14,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/limpet-security/limpet/internal/drift"
+	"github.com/limpet-security/limpet/internal/image"
 	"github.com/limpet-security/limpet/internal/workload"
 	"github.com/limpet-security/limpet/layers/content"
-	"github.com/limpet-security/limpet/layers/image"
 	"github.com/limpet-security/limpet/layers/payload"
 )
 

@@ -18,9 +18,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 
 	"github.com/limpet-security/limpet/internal/drift"
+	"github.com/limpet-security/limpet/internal/image"
 	"github.com/limpet-security/limpet/internal/policy"
 	"github.com/limpet-security/limpet/internal/workload"
-	"github.com/limpet-security/limpet/layers/image"
 )
 
 func TestWrapInRegistry(t *testing.T) {
