@@ -124,21 +124,23 @@ func (l *Loop) Learning() bool { return l.observer.on.Load() }
 // Observer gives what is handed to an uplink.
 func (l *Loop) Observer() *Observer { return &l.observer }
 
-func (o *Observer) note(t thing) {
+// note counts a thing; ids are of the processes whose number a name of it may
+// hold.
+func (o *Observer) note(t thing, ids ...int) {
 	now := o.now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.add(t, now)
+	o.add(t, now, ids...)
 }
 
 // add needs o.mu.
-func (o *Observer) add(t thing, now time.Time) {
+func (o *Observer) add(t thing, now time.Time, ids ...int) {
 	if o.items == nil {
 		return // switched off meanwhile
 	}
 	s := o.raw[t]
 	if s == nil {
-		if s = o.find(t, now); s == nil {
+		if s = o.find(t, now, ids); s == nil {
 			o.dropped++
 			return
 		}
@@ -160,9 +162,9 @@ func (o *Observer) add(t thing, now time.Time) {
 }
 
 // find gives the item that a raw thing belongs to, or nil if there is no room.
-func (o *Observer) find(t thing, now time.Time) *seen {
+func (o *Observer) find(t thing, now time.Time, ids []int) *seen {
 	g := t
-	g.exe, g.path, g.interp = profile.Path(t.exe), profile.Path(t.path), profile.Path(t.interp)
+	g.exe, g.path, g.interp = profile.Path(t.exe), profile.Path(t.path, ids...), profile.Path(t.interp)
 	if t.kind == wire.ProfileExec && profile.Wild(g.path) {
 		g.digest = workload.Digest{} // a name that changes: so does what is behind it
 	}
@@ -235,7 +237,7 @@ func (o *Observer) file(f *action.FileOp) {
 	if !o.on.Load() || f.Proc == nil || !worthNoting(f) {
 		return
 	}
-	o.note(thing{kind: wire.ProfileFile, exe: f.Proc.Exe, uid: f.Proc.UID, path: f.Path, a: int64(f.Access)})
+	o.note(thing{kind: wire.ProfileFile, exe: f.Proc.Exe, uid: f.Proc.UID, path: f.Path, a: int64(f.Access)}, f.Proc.PID, f.Proc.PPID)
 }
 
 // sample looks at what no call tells: listening ports and the number of tasks.

@@ -55,6 +55,17 @@ func TestObserverCountsOnce(t *testing.T) {
 	}
 }
 
+// A file with its maker's process id in its name is one thing, whoever makes it.
+func TestObserverKnowsProcessIDs(t *testing.T) {
+	o := newObserver()
+	for pid := range 20 {
+		o.file(&action.FileOp{Proc: &action.Process{PID: 80 + pid, PPID: 12, Exe: "/usr/sbin/useradd"}, Path: fmt.Sprintf("/etc/passwd.%d", 80+pid), Access: action.FileCreate})
+	}
+	if d := o.Delta(); len(d.Items) != 1 || d.Items[0].Path != "/etc/passwd.*" || d.Items[0].Count != 20 {
+		t.Errorf("%v", d)
+	}
+}
+
 // TestObserverIsBounded makes up more different things than are held, with
 // every occurrence in an item or in the count of what was dropped.
 func TestObserverIsBounded(t *testing.T) {

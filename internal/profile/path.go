@@ -1,17 +1,19 @@
 package profile
 
 import (
+	"strconv"
 	"strings"
 )
 
 // Path gives the pattern of a path: its text with what changes from run to run
 // replaced by "*". A path that is not absolute is only escaped, but for the name
-// of an abstract socket ("@NAME").
-func Path(p string) string {
+// of an abstract socket ("@NAME"). ids are of the processes that may have made
+// the name: useradd writes /etc/passwd.PID.
+func Path(p string, ids ...int) string {
 	if strings.HasPrefix(p, "@") { // an abstract socket, which nothing outlives
 		var b strings.Builder
 		b.WriteByte('@')
-		segment(&b, p[1:], true)
+		segment(&b, p[1:], true, ids)
 		return b.String()
 	}
 	if !strings.HasPrefix(p, "/") {
@@ -26,7 +28,7 @@ func Path(p string) string {
 		if prev == "proc" && digits(seg) == len(seg) && seg != "" {
 			b.WriteByte('*')
 		} else {
-			segment(&b, seg, volatile)
+			segment(&b, seg, volatile, ids)
 		}
 		prev = seg
 	}
@@ -47,7 +49,7 @@ func isVolatile(p string) bool {
 
 // segment writes one part of a path. It is cut into words of letters and
 // digits; each is kept or becomes "*", and stars that meet become one.
-func segment(b *strings.Builder, s string, volatile bool) {
+func segment(b *strings.Builder, s string, volatile bool, ids []int) {
 	starred := false
 	star := func() {
 		if !starred {
@@ -70,7 +72,7 @@ func segment(b *strings.Builder, s string, volatile bool) {
 		}
 		w := s[:n]
 		s = s[n:]
-		if keep := stable(w, volatile); keep < len(w) {
+		if keep := min(stable(w, volatile), beforeID(w, ids)); keep < len(w) {
 			if keep > 0 {
 				b.WriteString(w[:keep])
 				starred = false
@@ -127,6 +129,18 @@ func stable(w string, volatile bool) int {
 		return at
 	}
 	return n
+}
+
+// beforeID gives the length of a word without the process id at its end. 1 is
+// none: it stands in too many names.
+func beforeID(w string, ids []int) int {
+	at := len(w) - trailingDigits(w)
+	for _, id := range ids {
+		if id > 1 && at < len(w) && w[at:] == strconv.Itoa(id) {
+			return at
+		}
+	}
+	return len(w)
 }
 
 // titled says that only the first letter is a capital.

@@ -36,6 +36,25 @@ func TestPath(t *testing.T) {
 	}
 }
 
+// The id of a process in a name of its own changes, and no other number does.
+func TestPathWithIDs(t *testing.T) {
+	for path, want := range map[string]string{
+		"/etc/passwd.96":           "/etc/passwd.*",
+		"/etc/passwd.95":           "/etc/passwd.*",
+		"/etc/passwd.9":            "/etc/passwd.9",
+		"/etc/passwd.196":          "/etc/passwd.196",
+		"/var/log/app.1":           "/var/log/app.1",
+		"/srv/part96.new":          "/srv/part*.new",
+		"/usr/lib/libx96y.so":      "/usr/lib/libx96y.so",
+		"/var/lib/app/96/lock":     "/var/lib/app/*/lock",
+		"/usr/lib/postgresql/15/x": "/usr/lib/postgresql/15/x",
+	} {
+		if got := Path(path, 96, 95, 1); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+}
+
 func FuzzPath(f *testing.F) {
 	for _, s := range []string{"/tmp/tmp.Xy3kLm90Qa/a", "/a[b]*?\\/12345", "/proc/1/\xff", "//", "", "/"} {
 		f.Add(s)

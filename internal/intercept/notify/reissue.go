@@ -192,15 +192,24 @@ func (u *unheard) drop(tid, i int) {
 
 // awaitSleep waits until the caller sleeps or is gone. Without WAIT_KILLABLE
 // the kernel accepts an answer that comes between the signal that wakes a
-// caller and the caller's leaving, and drops it. What remains is a signal
-// between our look and our answer, about a microsecond: such a call is made
-// again and carried out twice.
+// caller and the caller's leaving, and drops it. On a busy machine a caller
+// that was woken, or has not fallen asleep yet, gets its turn late. What remains
+// is a signal between our look and our answer, about a microsecond: such a call
+// is made again and carried out twice.
 func (c *Call) awaitSleep() {
-	for range 100 {
+	const quick, patient = 100, 10_000
+	for n := range quick + patient {
 		if st, err := procfs.ReadStat(c.TID()); err != nil || st.State == 'S' || !c.Valid() {
 			return
 		}
-		linux.Yield()
+		if n < quick {
+			linux.Yield()
+			continue
+		}
+		if n == quick && c.w != nil && c.w.tid == linux.Gettid() {
+			c.Slow()
+		}
+		time.Sleep(100 * time.Microsecond)
 	}
 }
 

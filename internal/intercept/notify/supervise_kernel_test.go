@@ -140,6 +140,9 @@ var expectFaults int
 // replace holds handlers that a test puts in the place of the real ones.
 var replace []entry
 
+// runLimit is how long a program may take.
+var runLimit = time.Minute
+
 // supervised runs argv with stdout going to a file, and gives what it wrote
 // and how it ended.
 func supervised(t testing.TB, j intercept.Judge, env []string, argv ...string) (string, syscall.WaitStatus) {
@@ -190,7 +193,7 @@ func trySupervised(t testing.TB, j intercept.Judge, env []string, argv ...string
 		return string(b), 0, err
 	}
 	var st syscall.WaitStatus
-	for deadline := time.Now().Add(time.Minute); ; {
+	for deadline := time.Now().Add(runLimit); ; {
 		pid, w, ok := linux.Reap()
 		if ok && pid == s.PID() {
 			st = w
@@ -208,7 +211,7 @@ func trySupervised(t testing.TB, j intercept.Judge, env []string, argv ...string
 			}
 			if time.Now().After(deadline) {
 				_ = syscall.Kill(-s.PID(), syscall.SIGKILL)
-				t.Fatalf("%v did not end in a minute", argv)
+				t.Fatalf("%v did not end in %v", argv, runLimit)
 			}
 			continue
 		}
