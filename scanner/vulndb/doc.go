@@ -3,8 +3,14 @@
 //
 // It takes the path of a database and gives the advisories for a package of an
 // ecosystem and the details of a vulnerability. Opening costs the same for any
-// size; nothing is parsed before it is asked for.
+// size; nothing is parsed before it is asked for. Writer makes such a file: the
+// same rows give the same bytes, whatever order they come in.
 //
-// It trusts a database whose signature its caller has verified (see Open), and
-// still checks bounds: a damaged file gives errors, never a panic.
+// The file is a bbolt database. A bucket "eco/NAME" per ecosystem holds, per
+// package, all its rows in one value (codec.go); "details" and "aliases" go by
+// id, "blobs" by file, "releases" by distribution and version, and "meta" says
+// what there is.
+//
+// It trusts a database whose signature was verified when it came. Values are
+// still decoded within bounds, and pages that lead out of the file give errors.
 package vulndb

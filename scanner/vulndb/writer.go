@@ -1,0 +1,320 @@
+package vulndb
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// Bounds of a database.
+const (
+	MaxKey  = 1024      // bytes of a package's name or an id
+	MaxBlob = 32 << 20  // bytes of a carried file
+	maxPart = 128 << 20 // of anything that is spooled
+)
+
+// Writer compiles a database. The same rows, in whatever order they come, give
+// the same bytes. It is used by one goroutine.
+type Writer struct {
+	rows    *spool // by ecosystem, then package
+	details *spool // by the beginning of the id, then id
+	aliases map[string][]string
+	blobs   map[string][]byte
+	release map[string]Release
+	folder  string
+}
+
+// NewWriter makes a writer that keeps what is not finished in folder.
+func NewWriter(folder string) (*Writer, error) {
+	w := &Writer{aliases: map[string][]string{}, blobs: map[string][]byte{}, release: map[string]Release{}, folder: folder}
+	var err error
+	if w.rows, err = newSpool(folder); err != nil {
+		return nil, fmt.Errorf("cannot begin a vulnerability database: %w", err)
+	}
+	if w.details, err = newSpool(folder); err != nil {
+		w.rows.close()
+		return nil, fmt.Errorf("cannot begin a vulnerability database: %w", err)
+	}
+	return w, nil
+}
+
+// Close lets go of what a writer holds.
+func (w *Writer) Close() error { return errors.Join(w.rows.close(), w.details.close()) }
+
+// Advisory adds a row about a package.
+func (w *Writer) Advisory(eco Ecosystem, name string, a Advisory) error {
+	eco = NormalEcosystem(string(eco))
+	name = NormalName(eco, name)
+	if eco == "" || name == "" || a.ID == "" || a.Source == "" || a.Status == "" {
+		return fmt.Errorf("advisory %q of %q: ecosystem, package, id, source and status are wanted", a.ID, name)
+	}
+	if len(eco) > MaxKey/2 || len(name) > MaxKey || len(a.ID) > MaxKey {
+		return fmt.Errorf("advisory %.40q: a name is longer than %d bytes", a.ID, MaxKey)
+	}
+	b, err := encodeRows([]Advisory{a})
+	if err != nil {
+		return fmt.Errorf("advisory %s: %w", a.ID, err)
+	}
+	return w.rows.add(string(eco), name, b)
+}
+
+// Detail adds what one feed knows of a vulnerability. What several know is put
+// together: see merge.
+func (w *Writer) Detail(feed string, d Detail) error {
+	if d.ID == "" || len(d.ID) > MaxKey {
+		return fmt.Errorf("detail %.40q: an id of at most %d bytes is wanted", d.ID, MaxKey)
+	}
+	b, err := encodeDetail(d)
+	if err != nil {
+		return fmt.Errorf("detail %s: %w", d.ID, err)
+	}
+	v := append([]byte{byte(rankOf(feed))}, feed...)
+	v = append(append(v, 0), b...)
+	if len(d.Aliases) > 0 {
+		w.Same(append([]string{d.ID}, d.Aliases...)...)
+	}
+	return w.details.add(shardOf(d.ID), d.ID, v)
+}
+
+// Same says that ids name one vulnerability.
+func (w *Writer) Same(ids ...string) {
+	for _, a := range ids {
+		for _, b := range ids {
+			if a != b && a != "" && b != "" && len(a) <= MaxKey && len(b) <= MaxKey && !slices.Contains(w.aliases[a], b) {
+				w.aliases[a] = append(w.aliases[a], b)
+			}
+		}
+	}
+}
+
+// Blob adds a carried file.
+func (w *Writer) Blob(name string, data []byte) error {
+	if name == "" || len(name) > MaxKey || len(data) > MaxBlob {
+		return fmt.Errorf("file %.80q: %d bytes, at most %d are carried", name, len(data), MaxBlob)
+	}
+	w.blobs[name] = slices.Clone(data)
+	return nil
+}
+
+// Release adds the life of a distribution's release.
+func (w *Writer) Release(r Release) { w.release[r.ID+":"+r.Version] = r }
+
+// shardOf puts ids that begin alike together, so that shards follow each other
+// in the order of the ids.
+func shardOf(id string) string {
+	n := 6
+	if strings.HasPrefix(id, "CVE-") {
+		n = 10
+	}
+	return id[:min(n, len(id))]
+}
+
+// Finish writes the database to path, which appears whole or not at all, and
+// gives what it says of itself.
+func (w *Writer) Finish(path string, m Meta) (Meta, error) {
+	f, err := create(path)
+	if err != nil {
+		return Meta{}, err
+	}
+	defer f.abandon()
+	if m, err = w.write(f, m); err != nil {
+		return Meta{}, fmt.Errorf("cannot write vulnerability database: %w", err)
+	}
+	return m, f.commit(m)
+}
+
+func (w *Writer) write(f *file, m Meta) (Meta, error) {
+	m.Ecosystems, m.Details = nil, 0
+	// Buckets in the order of their names: see Delta.
+	if err := f.bucket(aliasBucket, func(put putter) error {
+		for _, id := range slices.Sorted(maps.Keys(w.aliases)) {
+			var e encoder
+			l := sorted(w.aliases[id])
+			slices.SortStableFunc(l, func(a, b string) int { return cveRank(a) - cveRank(b) })
+			e.list(l)
+			v, err := e.bytes()
+			if err == nil {
+				err = put(id, v)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		return m, err
+	}
+	if err := f.bucket(blobBucket, func(put putter) error {
+		for _, name := range slices.Sorted(maps.Keys(w.blobs)) {
+			if err := put(name, w.blobs[name]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		return m, err
+	}
+	for _, name := range w.details.names() {
+		if err := f.bucket(detailBucket, func(put putter) error {
+			return w.details.read(name, func(id string, parts [][]byte) error {
+				v, err := mergeDetails(parts)
+				if err != nil {
+					return fmt.Errorf("%s: %w", id, err)
+				}
+				m.Details++
+				return put(id, v)
+			})
+		}); err != nil {
+			return m, err
+		}
+	}
+	for _, eco := range w.rows.names() {
+		info := EcosystemInfo{Name: Ecosystem(eco)}
+		if err := f.bucket(ecoPrefix+eco, func(put putter) error {
+			return w.rows.read(eco, func(name string, parts [][]byte) error {
+				v, n, err := mergeRows(parts)
+				if err != nil {
+					return fmt.Errorf("%s in %s: %w", name, eco, err)
+				}
+				info.Packages++
+				info.Rows += n
+				return put(name, v)
+			})
+		}); err != nil {
+			return m, err
+		}
+		m.Ecosystems = append(m.Ecosystems, info)
+	}
+	err := f.bucket(releaseBucket, func(put putter) error {
+		for _, id := range slices.Sorted(maps.Keys(w.release)) {
+			v, err := json.Marshal(w.release[id])
+			if err == nil {
+				err = put(id, v)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	m.Schema, m.Built = Schema, m.Built.UTC().Truncate(time.Second)
+	m.Digest = f.digest()
+	return m, err
+}
+
+func cveRank(id string) int {
+	if strings.HasPrefix(id, "CVE-") {
+		return 0
+	}
+	return 1
+}
+
+func mergeRows(parts [][]byte) ([]byte, int, error) {
+	var rows []Advisory
+	for _, p := range parts {
+		r, err := decodeRows(p)
+		if err != nil {
+			return nil, 0, err
+		}
+		rows = append(rows, r...)
+	}
+	rows = uniqueRows(rows)
+	v, err := encodeRows(rows)
+	return v, len(rows), err
+}
+
+type putter func(key string, value []byte) error
+
+// file is a database that is being written: keys come in order, and every one
+// goes into the digest.
+type file struct {
+	path, temp string
+	bolt       *bbolt.DB
+	sum        hash.Hash
+}
+
+func create(path string) (*file, error) {
+	t, err := os.CreateTemp(filepath.Dir(path), ".limpet-vulndb-*")
+	if err != nil {
+		return nil, fmt.Errorf("cannot write vulnerability database: %w", err)
+	}
+	t.Close()
+	f := &file{path: path, temp: t.Name(), sum: sha256.New()}
+	// One layout on every machine: the page's size is given, no list of free
+	// pages is kept, and the file grows by what is written only.
+	f.bolt, err = bbolt.Open(t.Name(), 0o600, &bbolt.Options{PageSize: 4096, NoFreelistSync: true, NoGrowSync: true, NoSync: true, FreelistType: bbolt.FreelistArrayType})
+	if err != nil {
+		os.Remove(t.Name())
+		return nil, fmt.Errorf("cannot write vulnerability database: %w", err)
+	}
+	return f, nil
+}
+
+// bucket fills a bucket, in a transaction of its own: bbolt writes several
+// changed buckets in no certain order.
+func (f *file) bucket(name string, fill func(putter) error) error {
+	return f.bolt.Update(func(tx *bbolt.Tx) error {
+		b, err := tx.CreateBucketIfNotExists([]byte(name))
+		if err != nil {
+			return err
+		}
+		b.FillPercent = 1 // keys come in order and nothing is put between them
+		return fill(func(key string, value []byte) error {
+			f.mix(name)
+			f.mix(key)
+			f.mix(string(value))
+			return b.Put([]byte(key), value)
+		})
+	})
+}
+
+func (f *file) mix(s string) {
+	var n [8]byte
+	binary.LittleEndian.PutUint64(n[:], uint64(len(s)))
+	f.sum.Write(n[:])
+	f.sum.Write([]byte(s))
+}
+
+func (f *file) digest() string { return fmt.Sprintf("sha256:%x", f.sum.Sum(nil)) }
+
+// commit adds what the database says of itself and gives it its name.
+func (f *file) commit(m Meta) error {
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("cannot write vulnerability database: %w", err)
+	}
+	err = f.bucket(metaBucket, func(put putter) error { return put(metaKey, raw) })
+	if err == nil {
+		err = f.bolt.Sync()
+	}
+	if err := errors.Join(err, f.bolt.Close()); err != nil {
+		return fmt.Errorf("cannot write vulnerability database: %w", err)
+	}
+	f.bolt = nil
+	if err := os.Chmod(f.temp, 0o644); err != nil {
+		return fmt.Errorf("cannot write vulnerability database: %w", err)
+	}
+	if err := os.Rename(f.temp, f.path); err != nil {
+		return fmt.Errorf("cannot write vulnerability database: %w", err)
+	}
+	return nil
+}
+
+// abandon removes what was not committed.
+func (f *file) abandon() {
+	if f.bolt != nil {
+		f.bolt.Close()
+	}
+	os.Remove(f.temp)
+}
