@@ -31,7 +31,7 @@ var laws = []law{
 	},
 	{
 		name: "judgement knows no mechanism and no network",
-		from: []string{"internal/verdict", "internal/drift", "internal/bundle"},
+		from: []string{"internal/verdict", "internal/drift", "internal/bundle", "internal/assurance"},
 		not:  []string{"os/exec", "net/http", "internal/kernel", "internal/intercept", "internal/wire", "internal/uplink", "controlplane", "layers", "microenforcer"},
 	},
 	{
@@ -42,7 +42,8 @@ var laws = []law{
 	{
 		name: "enforcers and what they share never import the control plane",
 		from: []string{"internal/enforcer", "internal/uplink", "internal/wire", "microenforcer"},
-		not:  []string{"controlplane", "layers", "scanner", "internal/cli", "internal/image", "github.com/google/go-containerregistry"},
+		not: []string{"controlplane", "layers", "scanner", "internal/cli", "internal/image", "internal/assurance", "internal/finding",
+			"github.com/google/go-containerregistry", "github.com/google/cel-go"},
 	},
 	{
 		name:   "what enforcers link stays small: no Connect, no protobuf JSON",

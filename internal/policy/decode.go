@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding"
 	"fmt"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -17,11 +18,14 @@ type decoder struct {
 	errs    Errors
 	unknown Errors                // keys and values that this version does not know
 	keys    int                   // how many of them are keys
+	kind    string                // of the document
 	at      map[string]*yaml.Node // place of every value, by path
 	nodes   int
 }
 
-func newDecoder() *decoder { return &decoder{at: map[string]*yaml.Node{}} }
+func newDecoder(kind string) *decoder {
+	return &decoder{kind: kind, at: map[string]*yaml.Node{}}
+}
 
 func (d *decoder) fail(n *yaml.Node, path, format string, args ...any) {
 	if len(d.errs) == MaxErrors {
@@ -107,6 +111,8 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string, depth int, f
 		v.SetBool(n.Value == "true")
 	case reflect.Int:
 		d.number(n, v, path, f)
+	case reflect.Float64:
+		d.decimal(n, v, path, f)
 	default:
 		panic("policy: no reader for " + v.Type().String())
 	}
@@ -133,7 +139,7 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string, depth int)
 	}
 	for _, f := range fields.list {
 		if _, ok := seen[f.name]; f.required && !ok {
-			d.fail(n, join(path, f.name), "is missing; %s", f.hint())
+			d.fail(n, join(path, f.name), "is missing; %s", f.hint(d.kind))
 		}
 	}
 }
@@ -251,9 +257,8 @@ func (d *decoder) word(n *yaml.Node, v reflect.Value, path string) {
 		return
 	}
 	v.SetString(n.Value)
-	switch w := v.Interface().(type) {
-	case enumerated:
-		values := w.values()
+	w := v.Interface()
+	if values := valuesOf(w); values != nil {
 		for _, ok := range values {
 			if n.Value == ok {
 				return
@@ -273,10 +278,8 @@ func (d *decoder) word(n *yaml.Node, v reflect.Value, path string) {
 		// A newer version may know it. The value stays: it matches nothing,
 		// while leaving it out could make a list mean everything.
 		d.unknown = append(d.unknown, Error{n.Line, n.Column, path, clip(n.Value) + ": " + msg})
-	case checker:
-		if err := w.check(); err != nil {
-			d.fail(n, path, "%s: %v", clip(n.Value), err)
-		}
+	} else if err := checkOf(w); err != nil {
+		d.fail(n, path, "%s: %v", clip(n.Value), err)
 	}
 }
 
@@ -321,6 +324,19 @@ func (d *decoder) number(n *yaml.Node, v reflect.Value, path string, f field) {
 		return
 	}
 	v.SetInt(i)
+}
+
+func (d *decoder) decimal(n *yaml.Node, v reflect.Value, path string, f field) {
+	x, err := strconv.ParseFloat(n.Value, 64)
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" && n.Tag != "!!float" || err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
+		d.fail(n, path, "must be a number%s", found(n))
+		return
+	}
+	if f.hasMin && x < float64(f.min) || f.max > 0 && x > float64(f.max) {
+		d.fail(n, path, "%v is out of range; it must be %d to %d", x, f.min, f.max)
+		return
+	}
+	v.SetFloat(x)
 }
 
 func join(path, key string) string {

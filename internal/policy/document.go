@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,8 +26,10 @@ func (p *RuntimePolicy) Validate() error {
 
 // YAML gives the canonical text of the policy: keys in the order of the
 // schema, nothing that is not set. Parse gives the same policy back.
-func (p *RuntimePolicy) YAML() ([]byte, error) {
-	n, err := nodeOf(reflect.ValueOf(p).Elem())
+func (p *RuntimePolicy) YAML() ([]byte, error) { return encode(reflect.ValueOf(p).Elem()) }
+
+func encode(v reflect.Value) ([]byte, error) {
+	n, err := nodeOf(v)
 	if err != nil {
 		return nil, fmt.Errorf("cannot write policy: %w", err)
 	}
@@ -103,6 +106,12 @@ func nodeOf(v reflect.Value) (*yaml.Node, error) {
 		return scalar("!!bool", fmt.Sprint(v.Bool())), nil
 	case reflect.Int:
 		return scalar("!!int", fmt.Sprint(v.Int())), nil
+	case reflect.Float64:
+		text := strconv.FormatFloat(v.Float(), 'f', -1, 64)
+		if !strings.Contains(text, ".") {
+			return scalar("!!int", text), nil
+		}
+		return scalar("!!float", text), nil
 	}
 	return nil, fmt.Errorf("no writer for %s", v.Type())
 }

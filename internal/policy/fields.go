@@ -57,13 +57,16 @@ func fieldsOf(t reflect.Type) *fieldSet {
 }
 
 // hint says what to write for a missing key.
-func (f field) hint() string {
+func (f field) hint(kind string) string {
 	switch f.name {
 	case "apiVersion":
 		return "write apiVersion: " + APIVersion
 	case "kind":
-		return "write kind: " + KindRuntime
+		return "write kind: " + kind
 	case "mode":
+		if kind != KindRuntime {
+			break
+		}
 		return "write mode: off, audit or enforce"
 	}
 	return "add it: " + f.doc

@@ -99,7 +99,7 @@ func parseOne(data []byte) (*RuntimePolicy, Errors, error) {
 
 // fromNode decodes and checks one document.
 func fromNode(n *yaml.Node) (*RuntimePolicy, Errors, Errors) {
-	d := newDecoder()
+	d := newDecoder(KindRuntime)
 	p := new(RuntimePolicy)
 	d.document(n, p)
 	if len(d.errs) == 0 {

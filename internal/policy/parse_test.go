@@ -175,7 +175,7 @@ func TestYAMLRoundTrip(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			d := newDecoder()
+			d := newDecoder(KindRuntime)
 			var got RuntimePolicy
 			d.document(nodes[0], &got)
 			if len(d.errs)+len(d.unknown) > 0 {

@@ -122,8 +122,5 @@ func format(t reflect.Type) string {
 }
 
 func enum(t reflect.Type) []string {
-	if e, ok := reflect.Zero(t).Interface().(enumerated); ok {
-		return e.values()
-	}
-	return nil
+	return valuesOf(reflect.Zero(t).Interface())
 }

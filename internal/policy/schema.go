@@ -15,21 +15,25 @@ const SchemaID = "https://limpet.dev/schemas/runtimepolicy.json"
 func JSONSchema() []byte { return append([]byte(nil), makeSchema()...) }
 
 var makeSchema = sync.OnceValue(func() []byte {
+	return schemaOf(reflect.TypeFor[RuntimePolicy](), KindRuntime, SchemaID, "Limpet runtime policy")
+})
+
+func schemaOf(t reflect.Type, kind, id, title string) []byte {
 	s := &schemaMaker{defs: map[string]any{}}
-	root := s.object(reflect.TypeFor[RuntimePolicy]())
+	root := s.object(t)
 	props := root["properties"].(map[string]any)
 	props["apiVersion"] = map[string]any{"const": APIVersion}
-	props["kind"] = map[string]any{"const": KindRuntime}
+	props["kind"] = map[string]any{"const": kind}
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-	root["$id"] = SchemaID
-	root["title"] = "Limpet runtime policy"
+	root["$id"] = id
+	root["title"] = title
 	root["$defs"] = s.defs
 	data, err := json.MarshalIndent(root, "", "  ")
 	if err != nil {
 		panic(err) // maps of strings and numbers
 	}
 	return append(data, '\n')
-})
+}
 
 type schemaMaker struct{ defs map[string]any }
 
@@ -78,8 +82,11 @@ func (s *schemaMaker) value(t reflect.Type, f field) map[string]any {
 		return map[string]any{"type": "object", "maxProperties": maxLabels, "additionalProperties": map[string]any{"type": "string", "maxLength": maxString}}
 	case t.Kind() == reflect.Bool:
 		return map[string]any{"type": "boolean"}
-	case t.Kind() == reflect.Int:
+	case t.Kind() == reflect.Int, t.Kind() == reflect.Float64:
 		o := map[string]any{"type": "integer"}
+		if t.Kind() == reflect.Float64 {
+			o["type"] = "number"
+		}
 		if f.hasMin {
 			o["minimum"] = f.min
 		}

@@ -1,0 +1,86 @@
+package assurance
+
+import (
+	"slices"
+
+	"github.com/limpet-security/limpet/internal/finding"
+)
+
+func (k *Malware) compile() (func(*run, ControlID, Mode), error) {
+	except, err := compile(k.Except)
+	return func(r *run, id ControlID, mode Mode) {
+		var found []candidate
+		for _, m := range r.report.Malware {
+			if !except.match(m.Place.Path) {
+				found = append(found, candidate{Ref: Ref{ID: m.Rule, Path: m.Place.Path, Detail: m.SHA256}, paths: placePaths(m.Place)})
+			}
+		}
+		r.violated(id, mode, "", 0, found, func(n int) string { return counted(n, "match") + " of malware signatures" })
+	}, err
+}
+
+func (k *Secrets) compile() (func(*run, ControlID, Mode), error) {
+	except, err := compile(k.Except)
+	least := finding.Severity(k.AtLeast).Rank()
+	return func(r *run, id ControlID, mode Mode) {
+		var found []candidate
+		for _, s := range r.report.Secrets {
+			if s.Severity.Rank() >= least && !except.match(s.Place.Path) {
+				found = append(found, candidate{Ref: Ref{ID: s.Rule, Path: s.Place.Path, Detail: s.Title}, paths: placePaths(s.Place)})
+			}
+		}
+		r.violated(id, mode, "", 0, found, func(n int) string { return counted(n, "secret") })
+	}, err
+}
+
+func (k *Misconfigurations) compile() (func(*run, ControlID, Mode), error) {
+	ids, err := compile(k.IDs)
+	least := finding.Severity(k.AtLeast).Rank()
+	return func(r *run, id ControlID, mode Mode) {
+		var found []candidate
+		for _, m := range r.report.Misconfigurations {
+			if m.Severity.Rank() >= least && (len(ids) == 0 || ids.match(m.ID)) {
+				found = append(found, candidate{Ref: Ref{ID: m.ID, Path: m.Place.Path, Detail: m.Title}, paths: placePaths(m.Place)})
+			}
+		}
+		r.violated(id, mode, "", 0, found, func(n int) string { return counted(n, "failed check") })
+	}, err
+}
+
+// judgeIntegrity fails for a scan that does not speak for all of the artefact.
+func judgeIntegrity(r *run, id ControlID, mode Mode) {
+	in := r.report.Integrity
+	if in.Verdict == finding.Complete {
+		return
+	}
+	var found []candidate
+	for _, a := range in.Anomalies {
+		if a.Effect != finding.Complete {
+			found = append(found, candidate{Ref: Ref{ID: a.Code, Path: a.Path, Detail: a.Detail}, paths: slices.DeleteFunc([]string{a.Path}, func(p string) bool { return p == "" })})
+		}
+	}
+	if len(found) == 0 {
+		found = []candidate{{Ref: Ref{ID: string(in.Verdict)}}}
+	}
+	r.violated(id, mode, "", 0, found, func(n int) string {
+		if in.Verdict == finding.Untrusted {
+			return "the artefact's bytes are not those that were promised (" + counted(n, "anomaly") + ")"
+		}
+		return "the scan is partial (" + counted(n, "anomaly") + ")"
+	})
+}
+
+// judgeCoverage fails for packages that could not be matched with anything.
+func judgeCoverage(r *run, id ControlID, mode Mode) {
+	if r.report.Database == nil {
+		r.violated(id, mode, "", 0, []candidate{{Ref: Ref{ID: "no-database"}}}, func(int) string { return "nothing was matched: there was no vulnerability database" })
+		return
+	}
+	var found []candidate
+	for _, c := range r.report.Coverage {
+		if !c.Data && c.Packages > 0 {
+			found = append(found, candidate{Ref: Ref{ID: c.Ecosystem, Detail: counted(c.Packages, "package")}})
+		}
+	}
+	r.violated(id, mode, "", 0, found, func(n int) string { return "no vulnerability data for " + counted(n, "ecosystem") })
+}

@@ -1,0 +1,79 @@
+package assurance
+
+// Result is how an artefact came out.
+type Result string
+
+// The results, best first.
+const (
+	Pass   Result = "pass"
+	Warned Result = "warn"
+	Fail   Result = "fail"
+)
+
+// MaxRefs bounds the findings that a violation lists; Count is exact.
+const MaxRefs = 200
+
+// Verdict is what the policies say of one artefact.
+type Verdict struct {
+	Result   Result          `json:"result"`
+	Policies []PolicyVerdict `json:"policies"` // those whose scope it is in, by name
+}
+
+// PolicyVerdict is what one policy says.
+type PolicyVerdict struct {
+	Policy     string      `json:"policy"`
+	Result     Result      `json:"result"`
+	Message    string      `json:"message,omitempty"`
+	Violations []Violation `json:"violations,omitempty"`
+	// Excepted are findings that an exception accepted.
+	Excepted []Excepted `json:"excepted,omitempty"`
+	// Expired and Unused are exceptions that no longer hold, or met nothing.
+	Expired []string `json:"expiredExceptions,omitempty"`
+	Unused  []string `json:"unusedExceptions,omitempty"`
+	// NotJudged says what could not be judged, and how it was counted.
+	NotJudged []string `json:"notJudged,omitempty"`
+}
+
+// Violation is one rule of one control that failed.
+type Violation struct {
+	Control ControlID `json:"control"`
+	Rule    string    `json:"rule,omitempty"` // "rules[2]", or the name that its author gave it
+	Mode    Mode      `json:"mode"`           // in force: audit while enforceAfterDays runs
+	Message string    `json:"message"`
+	Count   int       `json:"count"`
+	Refs    []Ref     `json:"refs,omitempty"`
+}
+
+// Ref points at a finding of the report.
+type Ref struct {
+	ID      string `json:"id"`                // vulnerability, rule, check, licence, label
+	Package string `json:"package,omitempty"` // name
+	Version string `json:"version,omitempty"`
+	Path    string `json:"path,omitempty"`
+	Detail  string `json:"detail,omitempty"`
+}
+
+// Excepted is a finding that was accepted.
+type Excepted struct {
+	Exception string    `json:"exception"`
+	Control   ControlID `json:"control"`
+	Ref       Ref       `json:"ref"`
+	Reason    string    `json:"reason"`
+	Owner     string    `json:"owner"`
+	Expires   string    `json:"expires,omitempty"`
+}
+
+func (r Result) worse(than Result) bool {
+	rank := map[Result]int{Pass: 0, Warned: 1, Fail: 2}
+	return rank[r] > rank[than]
+}
+
+func resultOf(m Mode) Result {
+	switch m {
+	case Block:
+		return Fail
+	case Warn:
+		return Warned
+	}
+	return Pass
+}
