@@ -110,17 +110,26 @@ func (s *server) retain(ctx context.Context, now time.Time) error {
 		}
 	}
 	err := s.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
-		var before time.Time
-		if s.RetentionAge > 0 {
-			before = now.Add(-s.RetentionAge)
-		}
-		if err := tx.DeleteProfileBootsAnyTenant(ctx, now.Add(-keepBoots)); err != nil {
+		if err := tx.OpenFindingsAnyTenant(ctx, now); err != nil {
 			return err
 		}
-		return tx.DeleteFindingsAnyTenant(ctx, before)
+		return tx.DeleteProfileBootsAnyTenant(ctx, now.Add(-keepBoots))
 	})
 	if err != nil {
 		return err
+	}
+	var before time.Time
+	if s.RetentionAge > 0 {
+		before = now.Add(-s.RetentionAge)
+	}
+	for n := int64(1); n > 0; {
+		err := s.store.Update(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+			n, err = tx.DeleteFindingsAnyTenant(ctx, before)
+			return err
+		})
+		if err != nil {
+			return err
+		}
 	}
 	if removed > 0 {
 		s.Log.InfoContext(ctx, "old events removed", "count", removed)

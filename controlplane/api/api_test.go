@@ -36,6 +36,7 @@ type site struct {
 	hub   *events.Hub
 	url   string
 	http  *httptest.Server
+	key   ed25519.PublicKey // that signs bundles
 }
 
 func newSite(t *testing.T) *site {
@@ -54,11 +55,11 @@ func newSite(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, key, err := ed25519.GenerateKey(nil)
+	pub, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{T: t, store: st, hub: &events.Hub{}}
+	s := &site{T: t, store: st, hub: &events.Hub{}, key: pub}
 	s.api = New(Config{
 		Store: st, Publisher: publish.New(st, oneKey{key}), Live: s.hub, Version: "test",
 		GatewayURL: "https://gateway.test:8444", ServerURL: "https://limpet.test:8443", CAPEM: "pem",

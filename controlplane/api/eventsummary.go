@@ -79,6 +79,9 @@ func (a *API) summary(ctx context.Context, t tenant.ID, group string, from, to t
 		width = niceWidth(span / wantBuckets)
 	}
 	width = max(width.Truncate(time.Minute), time.Minute, niceWidth(span/maxBuckets))
+	if width > time.Hour {
+		width = (width + time.Hour - 1).Truncate(time.Hour) // longer spans are counted by the hour
+	}
 	rows, err := a.Store.EventTimeline(ctx, t, group, from, to, width)
 	if err != nil {
 		return Summary{}, err

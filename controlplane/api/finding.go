@@ -68,7 +68,7 @@ type listFindingsInput struct {
 	State   string `query:"state" enum:"open,acknowledged,muted"`
 	Control string `query:"control" maxLength:"64"`
 	Group   string `query:"group" maxLength:"63"`
-	Image   string `query:"image" maxLength:"512" doc:"Name or digest"`
+	Image   string `query:"image" maxLength:"512" doc:"Name, or digest (sha256:...)"`
 	Q       string `query:"q" maxLength:"256" doc:"Part of the program, the object, the rule or the policy"`
 }
 
@@ -76,7 +76,7 @@ type listFindingsInput struct {
 type findingList struct {
 	Items      []FindingView  `json:"items" nullable:"false"`
 	NextCursor string         `json:"nextCursor,omitempty"`
-	States     map[string]int `json:"states" doc:"How many findings there are by state"`
+	States     map[string]int `json:"states" doc:"How many findings there are by state, counted up to 10,000: 10,001 means more"`
 }
 
 func (a *API) listFindings(ctx context.Context, in *listFindingsInput) (*bodyOutput[findingList], error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -54,23 +53,30 @@ func listRecord(l store.ReputationList) map[string]any {
 	return map[string]any{"version": l.Version, "description": l.Description, "entries": l.Entries, "ranges": l.Ranges, "names": l.Names, "digest": l.Digest}
 }
 
-// policiesOfList names the policies that use a reputation list.
-func policiesOfList(ctx context.Context, r store.Reader, name string) ([]string, error) {
-	rows, err := r.PoliciesNaming(ctx, access.From(ctx).Tenant, name)
+// policiesOfLists names the policies that use reputation lists, by list. Only
+// policies in which `word` stands as a word are read.
+func policiesOfLists(ctx context.Context, r store.Reader, word string) (map[string][]string, error) {
+	rows, err := r.PoliciesNaming(ctx, access.From(ctx).Tenant, word)
 	if err != nil {
 		return nil, err
 	}
-	var out []string
+	out := map[string][]string{}
 	for _, row := range rows {
 		p, err := policy.Parse([]byte(row.Document))
 		if err != nil {
 			return nil, fmt.Errorf("cannot read policy %q: %w", row.Name, err)
 		}
-		if slices.Contains(p.Spec.Controls.Lists(), name) {
-			out = append(out, row.Name)
+		for _, l := range p.Spec.Controls.Lists() {
+			out[l] = append(out[l], row.Name)
 		}
 	}
 	return out, nil
+}
+
+// policiesOfList names the policies that use a reputation list.
+func policiesOfList(ctx context.Context, r store.Reader, name string) ([]string, error) {
+	used, err := policiesOfLists(ctx, r, name)
+	return used[name], err
 }
 
 func (a *API) listReputationLists(ctx context.Context, in *PageInput) (*listOutput[reputationListView], error) {
@@ -78,11 +84,9 @@ func (a *API) listReputationLists(ctx context.Context, in *PageInput) (*listOutp
 	if err != nil {
 		return nil, err
 	}
-	used := map[string][]string{}
-	for _, l := range rows {
-		if used[l.Name], err = policiesOfList(ctx, a.Store.Reader, l.Name); err != nil {
-			return nil, err
-		}
+	used, err := policiesOfLists(ctx, a.Store.Reader, "lists")
+	if err != nil {
+		return nil, err
 	}
 	return newList(rows, next, func(l store.ReputationList) reputationListView { return viewReputationList(l, used[l.Name]) }), nil
 }

@@ -24,6 +24,7 @@ var statuses = []struct {
 	{store.ErrNotFound, http.StatusNotFound},
 	{store.ErrExists, http.StatusConflict},
 	{store.ErrInUse, http.StatusConflict},
+	{store.ErrFull, http.StatusUnprocessableEntity},
 	{store.ErrVersion, http.StatusPreconditionFailed},
 	{store.ErrCursor, http.StatusBadRequest},
 	{publish.ErrTooLarge, http.StatusUnprocessableEntity},

@@ -46,6 +46,9 @@ func init() {
 		{remove, prefix + "/enforcers/{id}", access.EnforcersWrite, "Remove an enforcer and refuse its certificate", do((*API).deleteEnforcer)},
 		{get, prefix + "/revocations", access.EnforcersRead, "List enforcers whose certificates are refused", do((*API).listRevocations)},
 		{post, prefix + "/revocations", access.EnforcersWrite, "Refuse an enforcer's certificate from now on", do((*API).postRevocation)},
+		{get, prefix + "/revoked-images", access.EnforcersRead, "List images that must not start", do((*API).listRevokedImages)},
+		{post, prefix + "/revoked-images", access.EnforcersWrite, "Let an image start no more", do((*API).postRevokedImage)},
+		{remove, prefix + "/revoked-images/{digest}", access.EnforcersWrite, "Let a revoked image start again", do((*API).deleteRevokedImage)},
 
 		{get, prefix + "/policies", access.PoliciesRead, "List policies", do((*API).listPolicies)},
 		{post, prefix + "/policies", access.PoliciesWrite, "Add a policy", do((*API).postPolicy)},

@@ -42,7 +42,8 @@ func (s *site) plant() {
 			EnforcerID: marker, BootID: marker, Sequence: 1, Items: []store.ProfileItem{{ItemKey: 1, Kind: "exec", Body: `{"kind":"exec","path":"/` + marker + `"}`, N: 1}}})
 		_, err10 := tx.AddReputationList(ctx, secretTenant, store.ReputationList{Name: marker, Content: marker + ".test\n", Packed: []byte(marker)})
 		err11 := tx.RevokeEnforcer(ctx, secretTenant, store.Revocation{ID: marker + "-gone", Hostname: marker, Reason: marker})
-		return errors.Join(err9, err10, err11, tx.AddInstallTenant(ctx, secretTenant), err1, err2, err3, err4, err5, err6, err7, err8)
+		_, err12 := tx.AddRevokedImage(ctx, secretTenant, store.RevokedImage{Digest: marker, Image: marker, Reason: marker})
+		return errors.Join(err9, err10, err11, err12, tx.AddInstallTenant(ctx, secretTenant), err1, err2, err3, err4, err5, err6, err7, err8)
 	})
 	if err != nil {
 		s.Fatal(err)
@@ -71,7 +72,7 @@ func TestNoRouteCrossesTenants(t *testing.T) {
 			bodies = []any{
 				map[string]any{}, map[string]any{"roles": []string{access.Administrator}}, map[string]any{"mode": "enforce", "policies": []string{marker}},
 				map[string]any{"name": "stolen", "policies": []string{marker}}, map[string]any{"ttlSeconds": 60},
-				map[string]any{"content": "192.0.2.1\n"}, map[string]any{"enforcerId": "00000000-0000-0000-0000-000000000000"}, map[string]any{"yaml": strings.Replace(string(policy.DefaultYAML()), "name: default", "name: "+marker, 1)},
+				map[string]any{"content": "192.0.2.1\n"}, map[string]any{"digest": "sha256:" + strings.Repeat("ab", 32), "reason": "none", "groups": []string{marker}}, map[string]any{"enforcerId": "00000000-0000-0000-0000-000000000000"}, map[string]any{"yaml": strings.Replace(string(policy.DefaultYAML()), "name: default", "name: "+marker, 1)},
 			}
 		}
 		if r.path == prefix+"/policies" && r.method == post {

@@ -128,7 +128,11 @@ func (p *Publisher) stage(ctx context.Context, tx *store.Tx, t tenant.ID, group 
 	if err != nil {
 		return false, err
 	}
-	digest, err := contents(g, policies, lists)
+	revoked, err := tx.RevokedDigests(ctx, t, group)
+	if err != nil {
+		return false, err
+	}
+	digest, err := contents(g, policies, lists, revoked)
 	if err != nil {
 		return false, err
 	}
@@ -154,7 +158,7 @@ func (p *Publisher) stage(ctx context.Context, tx *store.Tx, t tenant.ID, group 
 	expires := now.Add(Life)
 	data, err := bundle.Sign(&bundle.Bundle{
 		Format: bundle.Format, Tenant: string(t), Group: group, Epoch: epoch, Number: number,
-		IssuedAt: now, Expires: expires, GroupMode: policy.Mode(g.Mode), Policies: policies, Learning: g.Learning, Lists: lists,
+		IssuedAt: now, Expires: expires, GroupMode: policy.Mode(g.Mode), Policies: policies, Learning: g.Learning, Lists: lists, Revoked: revoked,
 	}, key)
 	if err != nil {
 		return false, err
@@ -168,7 +172,7 @@ func (p *Publisher) stage(ctx context.Context, tx *store.Tx, t tenant.ID, group 
 }
 
 // contents is a digest of what a bundle says, without its number and times.
-func contents(g store.Group, policies []*policy.RuntimePolicy, lists []*reputation.List) (string, error) {
+func contents(g store.Group, policies []*policy.RuntimePolicy, lists []*reputation.List, revoked []string) (string, error) {
 	var digests []string
 	for _, l := range lists {
 		digests = append(digests, l.Name+" "+l.Digest())
@@ -178,7 +182,8 @@ func contents(g store.Group, policies []*policy.RuntimePolicy, lists []*reputati
 		Policies []*policy.RuntimePolicy
 		Learning bool     `json:",omitempty"`
 		Lists    []string `json:",omitempty"`
-	}{g.Mode, policies, g.Learning, digests})
+		Revoked  []string `json:",omitempty"`
+	}{g.Mode, policies, g.Learning, digests, revoked})
 	if err != nil {
 		return "", fmt.Errorf("cannot write policies: %w", err)
 	}

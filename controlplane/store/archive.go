@@ -19,7 +19,7 @@ import (
 // are left out: a restored install asks people to sign in again.
 var archived = []string{
 	"tenants", "install", "keys", "users", "api_tokens", "audit", "reputation_lists", "policies", "policy_revisions", "enforcer_groups", "group_policies",
-	"join_tokens", "bundles", "enforcers", "revoked_enforcers", "profiles", "profile_items", "profile_boots", "findings", "finding_places", "events", "event_counts",
+	"join_tokens", "bundles", "enforcers", "revoked_enforcers", "revoked_images", "profiles", "profile_items", "profile_boots", "findings", "finding_places", "events", "event_counts",
 }
 
 // Errors of an archive.
@@ -225,7 +225,7 @@ func (s *Store) readArchive(ctx context.Context, tx *sql.Tx, r io.Reader) (rows 
 			if next.Rows != rows {
 				return rows, fmt.Errorf("%w: it promises %d rows and has %d", ErrArchive, next.Rows, rows)
 			}
-			return rows, nil
+			return rows, completeCounts(ctx, tx, head.Schema)
 		}
 		if insert != nil {
 			_ = insert.Close()
@@ -236,6 +236,27 @@ func (s *Store) readArchive(ctx context.Context, tx *sql.Tx, r io.Reader) (rows 
 		width = len(next.Columns)
 	}
 	return rows, errors.Join(ErrArchive, lines.Err())
+}
+
+// completeCounts makes the counts that archives have had since schema 4 out of
+// those that they had before.
+func completeCounts(ctx context.Context, tx *sql.Tx, schema int64) error {
+	if schema >= 4 {
+		return nil
+	}
+	for _, q := range []string{
+		`INSERT INTO event_counts (tenant, dimension, span, name, group_name, verdict, n)
+			SELECT tenant, 'hour', span - span % 3600000000000, '', group_name, verdict, SUM(n) FROM event_counts
+			WHERE dimension = '' GROUP BY tenant, span - span % 3600000000000, group_name, verdict`,
+		`INSERT INTO event_counts (tenant, dimension, span, name, group_name, verdict, n)
+			SELECT tenant, dimension, span, name, '', verdict, SUM(n) FROM event_counts
+			WHERE group_name <> '' GROUP BY tenant, dimension, span, name, verdict`,
+	} {
+		if _, err := tx.ExecContext(ctx, q); err != nil {
+			return fmt.Errorf("cannot complete the counts of an older archive: %w", err)
+		}
+	}
+	return nil
 }
 
 // insertInto prepares the statement for a table's rows. Names are checked

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/limpet-security/limpet/controlplane/store"
 	"github.com/limpet-security/limpet/controlplane/store/storetest"
@@ -40,6 +43,31 @@ func testArchive(t *testing.T, s *store.Store) {
 		update(t, n, func(ctx context.Context, tx *store.Tx) error { return tx.InitInstall(ctx) })
 		return n
 	}
+	// One of before schema 4 has no counts by hour and of all groups.
+	var old strings.Builder
+	table, gone := "", 0
+	for line := range strings.Lines(archive.String()) {
+		if strings.HasPrefix(line, "{") {
+			table = line
+		} else if strings.Contains(table, `"event_counts"`) && regexp.MustCompile(`"hour"|,"","(allow|audit|deny)"`).MatchString(line) {
+			gone++
+			continue
+		}
+		old.WriteString(line)
+	}
+	o := fresh()
+	_, err = o.ReadInstallArchive(ctx, strings.NewReader(regexp.MustCompile(`"schema":\d+`).ReplaceAllString(
+		strings.Replace(old.String(), fmt.Sprintf(`"rows":%d`, wrote), fmt.Sprintf(`"rows":%d`, wrote-int64(gone)), 1), `"schema":3`)))
+	if err != nil || gone < 3 {
+		t.Fatal(gone, err)
+	}
+	for _, group := range []string{"", "web"} {
+		rows, err := o.EventTimeline(ctx, ta, group, epoch, epoch.Add(time.Hour), time.Hour)
+		if err != nil || len(rows) != 2 || rows[0].N != 1 || rows[1].N != 1 {
+			t.Errorf("counts of an old archive, group %q: %v %v", group, rows, err)
+		}
+	}
+
 	n := fresh()
 	for _, broken := range []string{"", "{}", "{\"name\":\"other\"}\n", archive.String()[:archive.Len()/2], strings.Replace(archive.String(), `"table":"users"`, `"table":"sqlite_master"`, 1)} {
 		_, err := n.ReadInstallArchive(ctx, strings.NewReader(broken))

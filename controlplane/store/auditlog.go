@@ -3,6 +3,9 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/uptrace/bun"
 
@@ -30,24 +33,60 @@ type AuditFilter struct {
 	Actor, Action, ObjectKind, ObjectName string
 }
 
-// AuditRecords lists records, newest first.
-func (r Reader) AuditRecords(ctx context.Context, t tenant.ID, f AuditFilter, p Page) ([]AuditRecord, string, error) {
-	var rows []AuditRecord
-	q := r.db.NewSelect().Model(&rows).Where("tenant = ?", t).Order("id DESC").Limit(int64(p.limit()) + 1)
-	for column, v := range map[string]string{
-		"actor": f.Actor, "action": f.Action, "object_kind": f.ObjectKind, "object_name": f.ObjectName,
-	} {
-		if v != "" {
-			q = q.Where("? = ?", bunIdent(column), v)
+// scan finds the keys of what f matches.
+func (f AuditFilter) scan(t tenant.ID) scan[string] {
+	indexed := map[string]string{}
+	left := map[string]string{"actor": f.Actor, "action": f.Action, "object_kind": f.ObjectKind, "object_name": f.ObjectName}
+	by := func(columns ...string) bool {
+		for _, c := range columns {
+			if left[c] == "" {
+				return false
+			}
 		}
+		for _, c := range columns {
+			indexed[c] = left[c]
+			delete(left, c)
+		}
+		return true
 	}
+	_ = by("object_kind", "object_name") || by("actor") || by("action") || by("object_kind")
+	where := func(q *bun.SelectQuery, columns map[string]string) *bun.SelectQuery {
+		for _, c := range slices.Sorted(maps.Keys(columns)) {
+			if columns[c] != "" {
+				q = q.Where("? = ?", bunIdent(c), columns[c])
+			}
+		}
+		return q
+	}
+	s := scan[string]{
+		table: (*AuditRecord)(nil), key: []string{"id"}, order: "id DESC",
+		index: func(q *bun.SelectQuery) *bun.SelectQuery { return where(q.Where("tenant = ?", t), indexed) },
+		after: func(q *bun.SelectQuery, id string) *bun.SelectQuery { return q.Where("id < ?", id) },
+	}
+	if strings.Join(slices.Collect(maps.Values(left)), "") != "" {
+		s.needs = []string{"actor", "action", "object_kind", "object_name"}
+		s.rest = func(q *bun.SelectQuery) *bun.SelectQuery { return where(q, left) }
+	}
+	return s
+}
+
+// AuditRecords lists records, newest first. A page may be short or empty
+// although next is set, like a page of events.
+func (r Reader) AuditRecords(ctx context.Context, t tenant.ID, f AuditFilter, p Page) (rows []AuditRecord, next string, err error) {
+	var after *string
 	if p.Cursor != "" {
-		q = q.Where("id < ?", p.Cursor)
+		after = &p.Cursor
 	}
-	if err := q.Scan(ctx); err != nil {
+	keys, more, err := f.scan(t).page(ctx, r, after, p.limit())
+	if err == nil && len(keys) > 0 {
+		err = r.db.NewSelect().Model(&rows).Where("tenant = ? AND id IN (?)", t, bun.List(keys)).Order("id DESC").Scan(ctx)
+	}
+	if err != nil {
 		return nil, "", fmt.Errorf("cannot list audit records: %w", err)
 	}
-	rows, next := cut(rows, p, func(a AuditRecord) string { return a.ID })
+	if more != nil {
+		next = *more
+	}
 	return rows, next, nil
 }
 

@@ -52,14 +52,6 @@ type EventFilter struct {
 	Query    string // part of path, argument, address, host name, reason ...
 }
 
-// A filter that no index answers looks at events chunk by chunk, until the
-// page is full or scanTime has passed: a filter that matches rarely gives short
-// pages with a cursor instead of one slow page.
-const (
-	scanChunk = 1000
-	scanTime  = 40 * time.Millisecond
-)
-
 // EventPage is one page of events, newest first. Next is "" at the end; it
 // may be set although Events is short or empty (see scanTime).
 type EventPage struct {
@@ -115,8 +107,6 @@ func (f EventFilter) rest(q *bun.SelectQuery) *bun.SelectQuery {
 	return q
 }
 
-func (f EventFilter) needsScan() bool { return len(f.equal()) > 1 || f.Query != "" }
-
 // eventKey is an event's place in a list.
 type eventKey struct{ Seq, At int64 }
 
@@ -130,70 +120,34 @@ func (r Reader) Events(ctx context.Context, t tenant.ID, f EventFilter, p Page) 
 		}
 		after = &eventKey{At: n[0], Seq: n[1]}
 	}
-	limit := p.limit()
-	var keys []eventKey
-	var more *eventKey // where the scan ended before the page was full
-	var err error
-	if f.needsScan() {
-		keys, more, err = r.scanEvents(ctx, t, f, after, limit)
-	} else {
-		err = r.candidates(t, f, after).Limit(int64(limit)+1).Scan(ctx, &keys)
-	}
+	keys, next, err := f.scan(t).page(ctx, r, after, p.limit())
 	if err != nil {
 		return EventPage{}, fmt.Errorf("cannot list events: %w", err)
 	}
 	page := EventPage{}
-	if len(keys) > limit {
-		keys = keys[:limit]
-		more = &keys[limit-1]
-	}
-	if more != nil {
-		page.Next = cursorText(more.At, more.Seq)
+	if next != nil {
+		page.Next = cursorText(next.At, next.Seq)
 	}
 	page.Events, err = r.eventsByKey(ctx, t, keys)
 	return page, err
 }
 
-// candidates is what one index answers, in the order of the list.
-func (r Reader) candidates(t tenant.ID, f EventFilter, after *eventKey) *bun.SelectQuery {
-	q := f.indexed(r.db.NewSelect().Model((*Event)(nil)).Column("seq", "at"), t).Order("at DESC", "seq DESC")
-	if after != nil {
-		q = q.Where("(at, seq) < (?, ?)", after.At, after.Seq)
+// scan finds the keys of what f matches.
+func (f EventFilter) scan(t tenant.ID) scan[eventKey] {
+	s := scan[eventKey]{
+		table: (*Event)(nil), key: []string{"seq", "at"}, order: "at DESC, seq DESC",
+		index: func(q *bun.SelectQuery) *bun.SelectQuery { return f.indexed(q, t) },
+		after: func(q *bun.SelectQuery, k eventKey) *bun.SelectQuery {
+			return q.Where("(at, seq) < (?, ?)", k.At, k.Seq)
+		},
 	}
-	return q
-}
-
-// scanEvents applies the filters that no index answers. It gives up to
-// limit+1 keys, and where to go on if the time was over before.
-func (r Reader) scanEvents(ctx context.Context, t tenant.ID, f EventFilter, after *eventKey, limit int) (keys []eventKey, more *eventKey, err error) {
-	start := time.Now()
-	for {
-		inner := r.candidates(t, f, after).Limit(scanChunk).
-			Column("enforcer_id", "image", "group_name", "control", "verdict", "kind", "item")
-		if f.Query != "" {
-			inner = inner.Column("search")
-		}
-		var found []eventKey
-		err := f.rest(r.db.NewSelect().TableExpr("(?) AS c", inner)).Column("seq", "at").
-			OrderExpr("at DESC, seq DESC").Limit(int64(limit+1-len(keys))).Scan(ctx, &found)
-		if err != nil {
-			return nil, nil, err
-		}
-		if keys = append(keys, found...); len(keys) > limit {
-			return keys, nil, nil
-		}
-		var last []eventKey
-		if err := r.candidates(t, f, after).Limit(1).Offset(scanChunk-1).Scan(ctx, &last); err != nil {
-			return nil, nil, err
-		}
-		if len(last) == 0 {
-			return keys, nil, nil
-		}
-		after = &last[0]
-		if time.Since(start) > scanTime {
-			return keys, after, nil
-		}
+	if len(f.equal()) > 1 || f.Query != "" {
+		s.needs, s.rest = []string{"enforcer_id", "image", "group_name", "control", "verdict", "kind", "item"}, f.rest
 	}
+	if f.Query != "" {
+		s.needs = append(s.needs, "search")
+	}
+	return s
 }
 
 // eventsByKey reads whole events and puts them in the order of keys. The rows

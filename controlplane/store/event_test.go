@@ -166,6 +166,12 @@ func testEventCounts(t *testing.T, s *store.Store) {
 	}, rows); d != "" {
 		t.Error(d)
 	}
+	for _, group := range []string{"", "web"} {
+		rows, err := s.EventTimeline(ctx, ta, group, epoch.Add(30*time.Minute), epoch.Add(time.Hour), time.Hour)
+		if d := cmp.Diff([]store.Bucket{{epoch.UnixNano(), "audit", 2}, {epoch.UnixNano(), "deny", 40}}, rows); d != "" || err != nil {
+			t.Error(group, d, err)
+		}
+	}
 	top, err := s.EventTop(ctx, ta, "web", "control", epoch, epoch.Add(time.Hour), 5)
 	if err != nil {
 		t.Fatal(err)

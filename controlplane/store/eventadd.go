@@ -1,9 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -157,7 +160,8 @@ const (
 
 // Dimensions of event_counts.
 const (
-	byTime    = ""
+	byTime    = "" // by minute
+	byHour    = "hour"
 	byControl = "control"
 	byImage   = "image"
 )
@@ -174,13 +178,24 @@ type countKey struct {
 // counter gathers what a batch adds to event_counts.
 type counter map[countKey]int64
 
+// add counts an event for its group and for all groups together ("").
 func (c counter) add(e *Event) {
 	n := max(e.Count, 1)
-	c[countKey{e.Tenant, byTime, e.At - e.At%minute, "", e.GroupName, e.Verdict}] += n
-	for dimension, name := range map[string]string{byControl: e.Control, byImage: e.Image} {
-		if name != "" {
-			c[countKey{e.Tenant, dimension, e.At - e.At%hour, name, e.GroupName, e.Verdict}] += n
+	one := func(dimension, name string, width int64) {
+		k := countKey{e.Tenant, dimension, e.At - e.At%width, name, e.GroupName, e.Verdict}
+		c[k] += n
+		if k.group != "" {
+			k.group = ""
+			c[k] += n
 		}
+	}
+	one(byTime, "", minute)
+	one(byHour, "", hour)
+	if e.Control != "" {
+		one(byControl, e.Control, hour)
+	}
+	if e.Image != "" {
+		one(byImage, e.Image, hour)
 	}
 }
 
@@ -189,13 +204,17 @@ func (c counter) write(ctx context.Context, tx *sql.Tx, params string) error {
 		return nil
 	}
 	add, err := tx.PrepareContext(ctx, "INSERT INTO event_counts (tenant, dimension, span, name, group_name, verdict, n) VALUES ("+params+
-		") ON CONFLICT (tenant, dimension, span, name, group_name, verdict) DO UPDATE SET n = event_counts.n + EXCLUDED.n")
+		") ON CONFLICT (tenant, dimension, group_name, span, name, verdict) DO UPDATE SET n = event_counts.n + EXCLUDED.n")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = add.Close() }()
-	for k, n := range c {
-		if _, err := add.ExecContext(ctx, string(k.tenant), k.dimension, k.span, k.name, k.group, k.verdict, n); err != nil {
+	// In one order for all writers, so that two never wait for each other.
+	for _, k := range slices.SortedFunc(maps.Keys(c), func(a, b countKey) int {
+		return cmp.Or(cmp.Compare(a.tenant, b.tenant), cmp.Compare(a.dimension, b.dimension), cmp.Compare(a.group, b.group),
+			cmp.Compare(a.span, b.span), cmp.Compare(a.name, b.name), cmp.Compare(a.verdict, b.verdict))
+	}) {
+		if _, err := add.ExecContext(ctx, string(k.tenant), k.dimension, k.span, k.name, k.group, k.verdict, c[k]); err != nil {
 			return err
 		}
 	}

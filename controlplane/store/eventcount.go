@@ -16,18 +16,19 @@ type Bucket struct {
 }
 
 // EventTimeline counts events by verdict in spans of `width` between from and
-// to. Spans without events are left out.
+// to, of one group or of all (""). Spans without events are left out. A width
+// of whole hours counts whole hours: the one that from lies in is.
 func (r Reader) EventTimeline(ctx context.Context, t tenant.ID, group string, from, to time.Time, width time.Duration) ([]Bucket, error) {
-	w := max(int64(width), minute)
-	var rows []Bucket
-	q := r.db.NewSelect().TableExpr("event_counts").
-		ColumnExpr("span - span % ? AS start, verdict, SUM(n) AS n", w).
-		Where("tenant = ? AND dimension = ? AND span >= ? AND span < ?", t, byTime, ns(from)-ns(from)%minute, ns(to)).
-		GroupExpr("1, 2").OrderExpr("1, 2").Limit(maxBuckets)
-	if group != "" {
-		q = q.Where("group_name = ?", group)
+	w, dimension, least := max(int64(width), minute), byTime, minute
+	if w%hour == 0 {
+		dimension, least = byHour, hour
 	}
-	if err := q.Scan(ctx, &rows); err != nil {
+	var rows []Bucket
+	err := r.db.NewSelect().TableExpr("event_counts").
+		ColumnExpr("span - span % ? AS start, verdict, SUM(n) AS n", w).
+		Where("tenant = ? AND dimension = ? AND group_name = ? AND span >= ? AND span < ?", t, dimension, group, ns(from)-ns(from)%least, ns(to)).
+		GroupExpr("1, 2").OrderExpr("1, 2").Limit(maxBuckets).Scan(ctx, &rows)
+	if err != nil {
 		return nil, fmt.Errorf("cannot count events: %w", err)
 	}
 	return rows, nil
@@ -49,14 +50,11 @@ func (r Reader) EventTop(ctx context.Context, t tenant.ID, group, by string, fro
 		return nil, fmt.Errorf("cannot count events by %q: not a column", by)
 	}
 	var rows []Top
-	q := r.db.NewSelect().TableExpr("event_counts").ColumnExpr("name, SUM(n) AS n").
-		Where("tenant = ? AND dimension = ? AND span >= ? AND span < ?", t, by, ns(from)-ns(from)%hour, ns(to)).
+	err := r.db.NewSelect().TableExpr("event_counts").ColumnExpr("name, SUM(n) AS n").
+		Where("tenant = ? AND dimension = ? AND group_name = ? AND span >= ? AND span < ?", t, by, group, ns(from)-ns(from)%hour, ns(to)).
 		Where("verdict IN ('audit', 'deny')").
-		GroupExpr("1").OrderExpr("2 DESC, 1").Limit(int64(limit))
-	if group != "" {
-		q = q.Where("group_name = ?", group)
-	}
-	if err := q.Scan(ctx, &rows); err != nil {
+		GroupExpr("1").OrderExpr("2 DESC, 1").Limit(int64(limit)).Scan(ctx, &rows)
+	if err != nil {
 		return nil, fmt.Errorf("cannot count events: %w", err)
 	}
 	return rows, nil

@@ -23,10 +23,6 @@ const (
 	FindingMuted        = "muted"        // nobody wants to see it
 )
 
-// maxFindings is how many findings of a tenant are kept; the ones that were
-// silent longest go first.
-const maxFindings = 50_000
-
 // Finding is one root cause of events that broke a rule, with the exact counts
 // of all that ever came, whether they are still stored or not.
 type Finding struct {
@@ -177,74 +173,6 @@ func marks(d Dialect, n int) string {
 	return strings.Join(out, ", ")
 }
 
-// FindingFilter narrows a list of findings; zero fields match all.
-type FindingFilter struct {
-	State   string // as it holds now
-	Control string
-	Group   string
-	Image   string // name or digest
-	Query   string // part of executable, object, rule or policy
-	Now     time.Time
-}
-
-// Findings lists findings, the one that was met last first.
-func (r Reader) Findings(ctx context.Context, t tenant.ID, f FindingFilter, p Page) ([]Finding, string, error) {
-	var rows []Finding
-	q := r.db.NewSelect().Model(&rows).Where("tenant = ?", t).Order("last_seen DESC", "item DESC").Limit(int64(p.limit()) + 1)
-	now := ns(f.Now)
-	switch f.State {
-	case "":
-	case FindingOpen:
-		q = q.Where("(state = ? OR expires_at > 0 AND expires_at <= ?)", f.State, now)
-	default:
-		q = q.Where("state = ? AND (expires_at = 0 OR expires_at > ?)", f.State, now)
-	}
-	if f.Control != "" {
-		q = q.Where("control = ?", f.Control)
-	}
-	if f.Image != "" {
-		q = q.Where("(image = ? OR image_digest = ?)", f.Image, f.Image)
-	}
-	if f.Group != "" {
-		q = q.Where("EXISTS (SELECT 1 FROM finding_places AS fp WHERE fp.tenant = finding.tenant AND fp.item = finding.item AND fp.group_name = ?)", f.Group)
-	}
-	if f.Query != "" {
-		like := "%" + escapeLike(strings.ToLower(f.Query)) + "%"
-		q = q.Where("(LOWER(executable) LIKE ? ESCAPE '!' OR LOWER(object) LIKE ? ESCAPE '!' OR LOWER(rule) LIKE ? ESCAPE '!' OR LOWER(policy) LIKE ? ESCAPE '!')", like, like, like, like)
-	}
-	if p.Cursor != "" {
-		at, err := cursorNumbers(p.Cursor, 2)
-		if err != nil {
-			return nil, "", err
-		}
-		q = q.Where("(last_seen < ? OR last_seen = ? AND item < ?)", at[0], at[0], at[1])
-	}
-	if err := q.Scan(ctx); err != nil {
-		return nil, "", fmt.Errorf("cannot list findings: %w", err)
-	}
-	rows, next := cut(rows, p, func(f Finding) string { return cursorText(f.LastSeen, f.Item) })
-	return rows, next, nil
-}
-
-// CountFindings counts findings by the state that holds now.
-func (r Reader) CountFindings(ctx context.Context, t tenant.ID, now time.Time) (map[string]int, error) {
-	var rows []struct {
-		State string
-		N     int
-	}
-	err := r.db.NewSelect().TableExpr("findings").
-		ColumnExpr("CASE WHEN expires_at > 0 AND expires_at <= ? THEN 'open' ELSE state END AS state, COUNT(*) AS n", ns(now)).
-		Where("tenant = ?", t).GroupExpr("1").Scan(ctx, &rows)
-	if err != nil {
-		return nil, fmt.Errorf("cannot count findings: %w", err)
-	}
-	out := map[string]int{FindingOpen: 0, FindingAcknowledged: 0, FindingMuted: 0}
-	for _, row := range rows {
-		out[row.State] += row.N
-	}
-	return out, nil
-}
-
 // Finding gives one finding.
 func (r Reader) Finding(ctx context.Context, t tenant.ID, item int64) (Finding, error) {
 	var f Finding
@@ -270,23 +198,4 @@ func (x *Tx) SetFinding(ctx context.Context, t tenant.ID, f Finding) (Finding, e
 	res, err := x.db.NewUpdate().Model(&f).Column("state", "reason", "changed_by", "changed_at", "expires_at", "seen_then", "version").
 		Where("tenant = ? AND item = ? AND version = ?", t, f.Item, was).Exec(ctx)
 	return f, changed(res, err, "finding", strconv.FormatInt(f.Item, 36), ErrVersion)
-}
-
-// DeleteFindingsAnyTenant removes findings that were silent since before a
-// time (zero: none for that reason), and those beyond maxFindings.
-func (x *Tx) DeleteFindingsAnyTenant(ctx context.Context, before time.Time) error {
-	for _, q := range []struct {
-		text string
-		args []any
-	}{
-		{"DELETE FROM findings WHERE last_seen < ?", []any{ns(before)}},
-		{`DELETE FROM findings WHERE (tenant, item) IN (SELECT tenant, item FROM (SELECT tenant, item,
-			ROW_NUMBER() OVER (PARTITION BY tenant ORDER BY last_seen DESC, item) AS place FROM findings) AS f WHERE place > ?)`, []any{maxFindings}},
-		{"DELETE FROM finding_places WHERE NOT EXISTS (SELECT 1 FROM findings AS f WHERE f.tenant = finding_places.tenant AND f.item = finding_places.item)", nil},
-	} {
-		if _, err := x.db.NewRaw(q.text, q.args...).Exec(ctx); err != nil {
-			return fmt.Errorf("cannot remove old findings: %w", err)
-		}
-	}
-	return nil
 }

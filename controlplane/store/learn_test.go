@@ -145,6 +145,21 @@ func testFindings(t *testing.T, s *store.Store) {
 	if c, err := s.CountFindings(t.Context(), ta, now.Add(2*time.Hour)); err != nil || c["open"] != 2 || c["muted"] != 0 {
 		t.Errorf("after it expired: %v %v", c, err)
 	}
+	later := store.FindingFilter{State: "open", Now: now.Add(2 * time.Hour)}
+	for range 2 { // before and after the janitor has looked
+		for _, f := range []store.FindingFilter{later, {State: "open", Now: later.Now, Query: "evil"}, {State: "open", Now: later.Now, Group: "db"}} {
+			rows, next, err := s.Findings(t.Context(), ta, f, store.Page{Limit: 1})
+			if err != nil || len(rows) != 1 || rows[0].Item != 7 || (next == "") != (f.Group != "") {
+				t.Errorf("open again: %+v %q %v", rows, next, err)
+			}
+		}
+		update(t, s, func(ctx context.Context, tx *store.Tx) error { return tx.OpenFindingsAnyTenant(ctx, later.Now) })
+	}
+	if f, err = s.Finding(t.Context(), ta, 7); err != nil || f.State != store.FindingOpen || f.Reason != "known" {
+		t.Errorf("%+v %v", f, err)
+	}
+	f.State = store.FindingMuted
+	update(t, s, func(ctx context.Context, tx *store.Tx) error { f, err = tx.SetFinding(ctx, ta, f); return err })
 	add(t, s, of(5, 7, "deny", 1)) // the state stays, the count goes on
 	if f, _ := s.Finding(t.Context(), ta, 7); f.State != store.FindingMuted || f.Denied != 7 || f.SeenThen != 7 {
 		t.Errorf("%+v", f)
@@ -158,7 +173,8 @@ func testFindings(t *testing.T, s *store.Store) {
 		t.Errorf("%+v", f)
 	}
 	update(t, s, func(ctx context.Context, tx *store.Tx) error {
-		return tx.DeleteFindingsAnyTenant(ctx, now.Add(4*time.Second))
+		_, err := tx.DeleteFindingsAnyTenant(ctx, now.Add(4*time.Second))
+		return err
 	})
 	if got := find(store.FindingFilter{}); len(got) != 1 || got[0] != 7 {
 		t.Errorf("after retention: %v", got)

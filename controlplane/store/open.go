@@ -29,6 +29,7 @@ var (
 	ErrExists   = errors.New("already exists")
 	ErrInUse    = errors.New("in use")
 	ErrVersion  = errors.New("changed by somebody else")
+	ErrFull     = errors.New("there are as many as can be held")
 )
 
 // Dialect is the database behind a store.

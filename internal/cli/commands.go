@@ -12,6 +12,7 @@ func commands() []*cobra.Command {
 		PolicyCommand(),
 		ListCommand(),
 		EnforcerCommand(),
+		ImageCommand(),
 		BackupCommand(),
 		RestoreCommand(),
 		TokenCommand(),
