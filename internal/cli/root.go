@@ -12,12 +12,31 @@ import (
 	"github.com/limpet-security/limpet/internal/version"
 )
 
-// Exit codes of the limpet command.
+// Exit codes of the limpet command. Those above 2 are of scans.
 const (
-	ExitOK      = 0
-	ExitFailure = 1 // the work failed
-	ExitUsage   = 2 // the command line was wrong
+	ExitOK          = 0
+	ExitFailure     = 1 // the work failed; of a scan or check: a policy did
+	ExitUsage       = 2 // the command line was wrong
+	ExitIncomplete  = 3 // the artefact could not be read, or not all of it, or is not what it claims to be
+	ExitUnreachable = 4 // the control plane could not be reached
+	ExitEndOfLife   = 5 // the operating system gets no more security fixes
 )
+
+// ExitError ends the command with a code of its own. Without Err nothing more
+// is printed: the command's output has said why.
+type ExitError struct {
+	Code int
+	Err  error
+}
+
+func (e *ExitError) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("exit code %d", e.Code)
+	}
+	return e.Err.Error()
+}
+
+func (e *ExitError) Unwrap() error { return e.Err }
 
 // UsageError marks an error as the caller's: exit code ExitUsage.
 type UsageError struct{ Err error }
@@ -72,6 +91,13 @@ func Main(ctx context.Context, args []string, stderr io.Writer) int {
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return ExitOK
+	}
+	var exit *ExitError
+	if errors.As(err, &exit) {
+		if exit.Err != nil {
+			fmt.Fprintf(stderr, "limpet: %v\n", err)
+		}
+		return exit.Code
 	}
 	fmt.Fprintf(stderr, "limpet: %v\n", err)
 	var usage *UsageError
