@@ -34,6 +34,7 @@ type outlets struct {
 	link    *uplink.Uplink
 	to      enforcer.Tee
 	none    atomic.Uint64 // recorded with no outlet at all
+	preface atomic.Pointer[func()]
 
 	starting sync.Once
 	cancel   context.CancelFunc
@@ -42,11 +43,20 @@ type outlets struct {
 
 // Record implements enforcer.Recorder.
 func (o *outlets) Record(e *eventpb.Event) {
+	o.begin()
 	if len(o.to) == 0 {
 		o.none.Add(1)
 		return
 	}
 	o.to.Record(e)
+}
+
+// begin says the preface, once: an event that is to come before the others, but
+// not at the cost of the application's start.
+func (o *outlets) begin() {
+	if say := o.preface.Swap(nil); say != nil {
+		(*say)()
+	}
 }
 
 // open makes the outlets that cfg and the image ask for. It makes no

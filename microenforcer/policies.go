@@ -123,6 +123,13 @@ func (p *policies) know(keys []ed25519.PublicKey, tenant, group string) {
 	p.keeper = &bundle.Keeper{Keys: keys, Tenant: tenant, Group: group}
 }
 
+// hasManifest says whether there is a drift manifest.
+func (p *policies) hasManifest(has bool) {
+	p.mu.Lock()
+	p.current.Manifest = has
+	p.mu.Unlock()
+}
+
 // use compiles a list and makes it the current one.
 func (p *policies) use(list []*policy.RuntimePolicy, from status.Policy) (enforcer.Policies, error) {
 	p.mu.Lock()

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/limpet-security/limpet/internal/drift"
 	"github.com/limpet-security/limpet/internal/enforcer"
 	"github.com/limpet-security/limpet/internal/intercept/notify"
 	"github.com/limpet-security/limpet/internal/intercept/relay"
@@ -129,6 +130,7 @@ type micro struct {
 // prepare does everything that must be right before the application starts.
 func prepare(cfg *Config, ours map[string]string) (*micro, error) {
 	m := &micro{cfg: cfg, started: time.Now(), policies: &policies{}, support: &support{}, probing: func() {}}
+	manifest := attach.Manifest(cfg.Dir, cfg.ManifestFile) // read beside the rest
 	baggage, err := attach.Load(cfg.Dir)
 	switch {
 	case err == nil:
@@ -137,11 +139,6 @@ func prepare(cfg *Config, ours map[string]string) (*micro, error) {
 		return nil, err
 	default:
 		baggage = &attach.Baggage{}
-	}
-	if cfg.ManifestFile != "" {
-		if baggage.Manifest, err = attach.OpenManifest(cfg.ManifestFile); err != nil {
-			return nil, err
-		}
 	}
 	labels, err := parseLabels(ours["LABELS"])
 	if err != nil {
@@ -158,19 +155,33 @@ func prepare(cfg *Config, ours map[string]string) (*micro, error) {
 	}
 	who := describeWorkload(baggage, labels)
 	m.policies.describeWorkload(m.baggage, who)
-	m.policies.current.Manifest = baggage.Manifest != nil
 	first, note, err := m.policies.load(cfg)
 	if err != nil {
 		return nil, err
 	}
 	m.note = note
+	files, err := m.manifest(manifest)
+	if err != nil {
+		return nil, err
+	}
 	if m.out, err = m.open(cfg, who); err != nil {
 		return nil, err
 	}
 	m.loop, err = enforcer.New(enforcer.Config{
-		Recorder: m.out, Manifest: baggage.Manifest, Workload: who, Logger: cfg.Logger, Stop: m.stopWorkload,
+		Recorder: m.out, Manifest: files, Workload: who, Logger: cfg.Logger, Stop: m.stopWorkload,
 	}, first)
 	return m, err
+}
+
+// manifest waits for the drift manifest; nil: there is none. One that lies in
+// the enforcer's folder belongs to a wrapped image and its configuration.
+func (m *micro) manifest(wait func() (*drift.Manifest, error)) (*drift.Manifest, error) {
+	if m.baggage == nil && m.cfg.ManifestFile == "" {
+		return nil, nil
+	}
+	files, err := wait()
+	m.policies.hasManifest(files != nil)
+	return files, err
 }
 
 // run starts the application and stays until it has ended.
@@ -180,6 +191,7 @@ func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
 		m.end(startCode(err), err.Error())
 		return startCode(err), err
 	}
+	go m.loop.Warm(path) // while the rest comes up
 	m.names = resolve.New(resolve.Config{Judge: m.loop, Logger: m.cfg.Logger})
 	defer m.names.Close()
 	m.learnOnTrial()
@@ -210,9 +222,19 @@ func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
 	if m.rung == "" {
 		m.loop.SeesBinds()
 	}
+	say := m.tellStart
+	m.out.preface.Store(&say)
 	ctx, cancel := context.WithCancel(context.Background())
-	m.background(ctx)
+	first, over := context.WithTimeout(ctx, firstMoments)
+	begun := make(chan struct{})
+	go func() {
+		<-first.Done()
+		m.background(ctx)
+		close(begun)
+	}()
 	exit := sup.Wait(m.engine.PID())
+	over()
+	<-begun
 	m.probing() // its child is one of the rest
 	sup.EndRest(m.cfg.FlushLimit)
 	m.engine.Close()
@@ -234,8 +256,8 @@ func (m *micro) arm() seccomp.Arms {
 	return m.arms
 }
 
-// background starts what must not delay the application.
-func (m *micro) background(ctx context.Context) {
+// tellStart says that the application runs, before anything is said of it.
+func (m *micro) tellStart() {
 	p := m.policies.describe()
 	m.lifecycle("The enforcer started the workload.", map[string]string{
 		"version": version.Version, "command": m.cfg.Command[0], "policy_source": p.Source, "pid": strconv.Itoa(m.engine.PID()),
@@ -244,6 +266,11 @@ func (m *micro) background(ctx context.Context) {
 		m.cfg.Logger.Warn("the embedded bundle is not used", "error", m.note)
 		m.lifecycle("The embedded policy bundle was refused.", map[string]string{"error": m.note.Error()})
 	}
+}
+
+// background starts what must not delay the application.
+func (m *micro) background(ctx context.Context) {
+	m.out.begin()
 	m.tasks.Go(func() { m.loop.Run(ctx) })
 	m.tasks.Go(func() { m.watchVolumes(ctx) })
 	if m.cfg.HealthCheck {
@@ -265,6 +292,11 @@ func (m *micro) background(ctx context.Context) {
 		}
 	})
 }
+
+// firstMoments is how long the application has nothing of ours beside it but
+// those who answer its calls: what background does at once would take the second
+// processor from it while it is loaded.
+const firstMoments = 10 * time.Millisecond
 
 // settle is how long the application has the processor to itself before the
 // enforcer probes the kernel and calls the control plane.

@@ -73,7 +73,7 @@ func NewDigests(max int) *Digests {
 	if max <= 0 {
 		max = DefaultCache
 	}
-	return &Digests{max: max, now: time.Now, stat: fstat, entries: map[identity]*list.Element{}, recent: list.New(), flying: map[identity]*flight{}}
+	return &Digests{max: max, now: time.Now, stat: Stat, entries: map[identity]*list.Element{}, recent: list.New(), flying: map[identity]*flight{}}
 }
 
 func identityOf(f action.File) identity {
@@ -146,7 +146,7 @@ func (c *Digests) Stats() (hits, hashed uint64) {
 	return c.hits, c.hashed
 }
 
-var buffers = sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b }}
+var buffers = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }}
 
 // hash reads the file by pread, and looks at it again afterwards.
 func (c *Digests) hash(fd int, f action.File) (workload.Digest, error) {
@@ -190,8 +190,8 @@ func (c *Digests) hash(fd int, f action.File) (workload.Digest, error) {
 	return d, nil
 }
 
-// fstat gives the identity of an open file.
-func fstat(fd int) (action.File, error) {
+// Stat gives the identity of an open file, as Digests.Of wants it.
+func Stat(fd int) (action.File, error) {
 	var st syscall.Stat_t
 	if err := syscall.Fstat(fd, &st); err != nil {
 		return action.File{}, err

@@ -29,7 +29,7 @@ func opened(t testing.TB, content []byte) (*os.File, action.File) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
-	st, err := fstat(int(f.Fd()))
+	st, err := Stat(int(f.Fd()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestRewritingWithinOneTick(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		st, _ := fstat(int(f.Fd()))
+		st, _ := Stat(int(f.Fd()))
 		got, err := c.Of(int(f.Fd()), st)
 		f.Close()
 		if err != nil || got != sha256.Sum256(content) {
@@ -123,7 +123,7 @@ func TestManyAskAtOnce(t *testing.T) {
 			close(started)
 		}
 		<-gate
-		return fstat(fd)
+		return Stat(fd)
 	}
 	var wg sync.WaitGroup
 	for range 1000 {

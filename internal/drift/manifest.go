@@ -79,7 +79,9 @@ const (
 	entrySize  = 48
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+// checksum is CRC-32C. Its tables are not made before they are needed: every
+// program that links this package would pay for them when it starts.
+func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
 // Write writes a manifest. Entries may stand in any order; a path may stand
 // once. The same entries give the same bytes.
@@ -130,7 +132,7 @@ func Write(w io.Writer, entries []Entry) error {
 	head := make([]byte, headerSize)
 	copy(head, magic)
 	le.PutUint32(head[8:], version)
-	le.PutUint32(head[12:], crc32.Checksum(body, castagnoli))
+	le.PutUint32(head[12:], checksum(body))
 	le.PutUint32(head[16:], uint32(len(sorted)))
 	le.PutUint32(head[20:], uint32(text.Len()))
 	if headerSize+len(body) > MaxBytes {
@@ -193,7 +195,7 @@ func Parse(data []byte) (*Manifest, error) {
 	if n > MaxEntries || len(data) > MaxBytes || int64(len(body)) != n*(entrySize+4)+size || le.Uint64(data[24:]) != 0 {
 		return nil, fmt.Errorf("%w: lengths do not agree", ErrDamaged)
 	}
-	if crc32.Checksum(body, castagnoli) != le.Uint32(data[12:]) {
+	if checksum(body) != le.Uint32(data[12:]) {
 		return nil, fmt.Errorf("%w: the checksum differs", ErrDamaged)
 	}
 	m := &Manifest{n: int(n), entries: body[:n*entrySize], digests: body[n*entrySize : n*(entrySize+4)], text: body[n*(entrySize+4):]}

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -155,7 +154,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) >= headerSize {
 			data = bytes.Clone(data)
-			binary.LittleEndian.PutUint32(data[12:], crc32.Checksum(data[headerSize:], castagnoli))
+			binary.LittleEndian.PutUint32(data[12:], checksum(data[headerSize:]))
 		}
 		m, err := Parse(data)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/limpet-security/limpet/internal/drift"
 	"github.com/limpet-security/limpet/internal/workload"
@@ -30,7 +31,6 @@ const Version = 1
 type Baggage struct {
 	Embedded workload.Embedded
 	Keys     []ed25519.PublicKey // that may sign bundles
-	Manifest *drift.Manifest     // nil: there is none
 	Bundle   []byte              // signed, not verified yet; nil: there is none
 }
 
@@ -48,9 +48,6 @@ func Load(dir string) (*Baggage, error) {
 	if b.Keys, err = keys(b.Embedded.BundleKeys); err != nil {
 		return nil, err
 	}
-	if b.Manifest, err = OpenManifest(filepath.Join(dir, filepath.Base(workload.ManifestPath))); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
 	b.Bundle, err = read(filepath.Join(dir, filepath.Base(workload.BundlePath)), MaxBundle)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("cannot read the embedded bundle: %w", err)
@@ -58,13 +55,26 @@ func Load(dir string) (*Baggage, error) {
 	return b, nil
 }
 
-// OpenManifest opens a drift manifest.
-func OpenManifest(path string) (*drift.Manifest, error) {
-	m, err := drift.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("cannot open the drift manifest %s: %w", path, err)
+// Manifest begins to read a drift manifest, beside what its caller does
+// meanwhile: file, or where that is "" the one that lies in dir, of which there
+// may be none (nil). The function that it gives waits for the manifest.
+func Manifest(dir, file string) func() (*drift.Manifest, error) {
+	path := file
+	if path == "" {
+		path = filepath.Join(dir, filepath.Base(workload.ManifestPath))
 	}
-	return m, nil
+	wait := sync.OnceValues(func() (*drift.Manifest, error) {
+		m, err := drift.Open(path)
+		if file == "" && errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("cannot open the drift manifest %s: %w", path, err)
+		}
+		return m, nil
+	})
+	go wait()
+	return wait
 }
 
 // parse reads the configuration. Unknown keys are errors: the layer and the

@@ -1,6 +1,7 @@
 package attach
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/limpet-security/limpet/internal/drift"
 	"github.com/limpet-security/limpet/internal/workload"
 )
 
@@ -32,7 +34,7 @@ func TestLoad(t *testing.T) {
 	put(t, dir, "config.json", string(b))
 	put(t, dir, "bundle", "signed")
 	got, err := Load(dir)
-	if err != nil || got.Embedded.SourceImage != "nginx:1" || len(got.Keys) != 1 || string(got.Bundle) != "signed" || got.Manifest != nil {
+	if err != nil || got.Embedded.SourceImage != "nginx:1" || len(got.Keys) != 1 || string(got.Bundle) != "signed" {
 		t.Errorf("%+v, %v", got, err)
 	}
 	for text, want := range map[string]string{
@@ -49,10 +51,29 @@ func TestLoad(t *testing.T) {
 			t.Errorf("%.40q: %v, want %q", text, err, want)
 		}
 	}
-	put(t, dir, "config.json", string(b))
+}
+
+func TestManifest(t *testing.T) {
+	dir := t.TempDir()
+	if m, err := Manifest(dir, "")(); m != nil || err != nil {
+		t.Errorf("a folder without one: %v, %v", m, err)
+	}
+	if _, err := Manifest(dir, filepath.Join(dir, "absent"))(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file that is not there: %v", err)
+	}
 	put(t, dir, "manifest", "not a manifest")
-	if _, err := Load(dir); err == nil {
+	if _, err := Manifest(dir, "")(); err == nil {
 		t.Error("a broken manifest was taken")
+	}
+	var good bytes.Buffer
+	if err := drift.Write(&good, []drift.Entry{{Path: "/bin/x", Digest: workload.Digest{1}, Kind: drift.ELF}}); err != nil {
+		t.Fatal(err)
+	}
+	put(t, dir, "manifest", good.String())
+	for _, file := range []string{"", filepath.Join(dir, "manifest")} {
+		if m, err := Manifest(dir, file)(); err != nil || m == nil {
+			t.Errorf("%q: %v, %v", file, m, err)
+		}
 	}
 }
 

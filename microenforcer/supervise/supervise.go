@@ -155,8 +155,9 @@ func (s *Supervisor) handedIn(pid int) (Exit, bool) {
 }
 
 // Looks at what a signal may not have told: soonest after a tracee stood in
-// the way, slowest as a safety net.
+// the way, slowest as a safety net. The first is not to disturb the start.
 const (
+	lookFirst = 20 * time.Millisecond
 	lookAgain = time.Millisecond
 	lookSlow  = 500 * time.Millisecond
 )
@@ -164,7 +165,7 @@ const (
 // Wait passes signals on to the main child and collects the dead until the
 // main child itself has ended.
 func (s *Supervisor) Wait(pid int) Exit {
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(lookFirst) // what happened before has sent its signal
 	defer timer.Stop()
 	pause := lookAgain
 	for {

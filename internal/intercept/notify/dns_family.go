@@ -135,7 +135,7 @@ func (s *Supervisor) asking(c *Call) (k *sock, fd int) {
 
 // shown is the address that a program is to see instead of one of ours.
 func (s *Supervisor) shown(domain int, name []byte) []byte {
-	from, ok := linux.ParseAddress(name)
+	from, ok := parseInet(name)
 	if !ok || !from.Addr().IsLoopback() {
 		return name
 	}
@@ -143,7 +143,7 @@ func (s *Supervisor) shown(domain int, name []byte) []byte {
 	if !ok {
 		return name
 	}
-	return linux.Address(domain, server)
+	return inetAddress(domain, server)
 }
 
 // killNamed ends a process because of what it asked or said. It is no caller that

@@ -171,7 +171,7 @@ func handleGetpeername(s *Supervisor, c *Call) Response {
 		return cont()
 	}
 	defer s.net.put(k)
-	peer, ok := linux.PeerAddress(fd)
+	peer, ok := peerAddress(fd)
 	if !ok {
 		return cont()
 	}
@@ -183,7 +183,7 @@ func handleGetpeername(s *Supervisor, c *Call) Response {
 	if e != 0 || room < 0 || !c.Valid() {
 		return cont()
 	}
-	if e := c.putName(c.Args[1], c.Args[2], room, linux.Address(k.kind.domain, server)); e != 0 {
+	if e := c.putName(c.Args[1], c.Args[2], room, inetAddress(k.kind.domain, server)); e != 0 {
 		return fail(e)
 	}
 	return value(0)

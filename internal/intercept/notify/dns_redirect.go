@@ -57,14 +57,14 @@ func (s *Supervisor) redirectConnect(c *Call, k *sock, fd int, peer netip.AddrPo
 		return nil, e
 	}
 	s.expect(c, k, at, local, v6)
-	return linux.Address(k.kind.domain, at), 0
+	return inetAddress(k.kind.domain, at), 0
 }
 
 // bindFor binds the duplicate fd, unless the program did, to the address of
 // our own that it would get on its way to addr, because the program may look;
 // and gives the address that the other end will see on loopback.
 func (s *Supervisor) bindFor(k *sock, fd int, addr []byte, v6 bool) (netip.AddrPort, syscall.Errno) {
-	local, ok := linux.LocalAddress(fd)
+	local, ok := localAddress(fd)
 	if ok && local.Port() == 0 {
 		mine, e := s.sourceFor(k.kind.domain, addr)
 		if e != 0 {
@@ -73,10 +73,10 @@ func (s *Supervisor) bindFor(k *sock, fd int, addr []byte, v6 bool) (netip.AddrP
 		if mine.IsLinkLocalUnicast() && v6 {
 			mine = loopback(v6)
 		}
-		if e := linux.BindNow(fd, linux.Address(k.kind.domain, netip.AddrPortFrom(mine, 0))); e != 0 {
+		if e := linux.BindNow(fd, inetAddress(k.kind.domain, netip.AddrPortFrom(mine, 0))); e != 0 {
 			return local, e
 		}
-		local, ok = linux.LocalAddress(fd)
+		local, ok = localAddress(fd)
 	}
 	if !ok {
 		return local, syscall.EINVAL
@@ -101,22 +101,22 @@ func (s *Supervisor) redirectSend(c *Call, k *sock, m *outgoing, peer netip.Addr
 		s.cfg.Logger.Warn("a name server cannot be asked", "error", err)
 		return syscall.ENETUNREACH
 	}
-	local, ok := linux.LocalAddress(k.fd)
+	local, ok := localAddress(k.fd)
 	if ok && local.Port() == 0 {
 		any := netip.IPv4Unspecified()
 		if k.kind.domain == linux.AFInet6 {
 			any = netip.IPv6Unspecified()
 		}
-		if e := linux.BindNow(k.fd, linux.Address(k.kind.domain, netip.AddrPortFrom(any, 0))); e != 0 {
+		if e := linux.BindNow(k.fd, inetAddress(k.kind.domain, netip.AddrPortFrom(any, 0))); e != 0 {
 			return e
 		}
-		local, ok = linux.LocalAddress(k.fd)
+		local, ok = localAddress(k.fd)
 	}
 	if !ok {
 		return syscall.EINVAL
 	}
 	s.expect(c, k, at, local, v6)
-	m.name = linux.Address(k.kind.domain, at)
+	m.name = inetAddress(k.kind.domain, at)
 	m.control = nil // an interface or a source of its own would lead past loopback
 	return 0
 }
@@ -142,7 +142,7 @@ func (s *Supervisor) sourceFor(domain int, addr []byte) (netip.Addr, syscall.Err
 	if e := linux.ConnectNow(fd, addr); e != 0 {
 		return netip.Addr{}, e
 	}
-	local, ok := linux.LocalAddress(fd)
+	local, ok := localAddress(fd)
 	if !ok {
 		return netip.Addr{}, syscall.ENETUNREACH
 	}
@@ -157,7 +157,7 @@ func (s *Supervisor) judgeQuestion(c *Call, k *sock, m *outgoing, peer netip.Add
 	}
 	if !named {
 		var ok bool
-		if peer, ok = linux.PeerAddress(k.fd); !ok {
+		if peer, ok = peerAddress(k.fd); !ok {
 			return Response{}, false
 		}
 	}

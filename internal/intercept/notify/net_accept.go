@@ -96,7 +96,9 @@ func (s *Supervisor) acceptOnce(c *Call, k *sock, fd, flags int) Response {
 			return fail(e)
 		}
 		if j := s.peerJudge(); j != nil && j.JudgesAccepts() {
-			a := action.Accept{Proc: c.Process(), Protocol: k.kind.protocol(), Peer: linux.ParseAddr(peer), Local: linux.LocalAddr(conn)}
+			a := action.Accept{Proc: c.Process(), Protocol: k.kind.protocol()}
+			a.Peer, _ = parseInet(peer)
+			a.Local, _ = localAddress(conn)
 			if r, denied := answerOf(j.Accept(&a)); denied {
 				linux.Reset(conn)
 				if r.Kill {

@@ -162,9 +162,11 @@ func handleListen(s *Supervisor, c *Call) Response {
 	}
 	if judged && k.kind.stream() {
 		a := action.Bind{Proc: c.Process(), Protocol: k.kind.protocol(), Listen: true}
-		if a.Local = linux.LocalAddr(fd); !a.Local.IsValid() {
+		local, ok := localAddress(fd)
+		if !ok {
 			return fail(syscall.EINVAL)
 		}
+		a.Local = local
 		if r, denied := answerOf(j.Bind(&a)); denied {
 			return r
 		}

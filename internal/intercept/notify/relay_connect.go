@@ -96,7 +96,7 @@ func (s *Supervisor) joinRelay(c *Call, k *sock, fd int, peer netip.AddrPort, ad
 		s.cfg.Relay.Abandon(try)
 		return fail(syscall.ENOBUFS)
 	}
-	to := linux.Address(k.kind.domain, at)
+	to := inetAddress(k.kind.domain, at)
 	if linux.IsNonblock(fd) {
 		c.effect(sum)
 		return s.connectNonblock(k, fd, to)

@@ -2,7 +2,6 @@ package linux
 
 import (
 	"encoding/binary"
-	"net/netip"
 	"syscall"
 	"time"
 	"unsafe"
@@ -37,57 +36,18 @@ func RecvTimeout(fd int) time.Duration {
 	return time.Duration(sec)*time.Second + time.Duration(usec)*time.Microsecond
 }
 
-// Address writes an address as a socket of the given family takes it; IPv4 on
-// an IPv6 socket is mapped. The zone, if any, must be a number.
-func Address(domain int, a netip.AddrPort) []byte {
-	if domain == AFInet {
-		b := make([]byte, 16)
-		binary.NativeEndian.PutUint16(b, AFInet)
-		binary.BigEndian.PutUint16(b[2:], a.Port())
-		v := a.Addr().Unmap().As4()
-		copy(b[4:], v[:])
-		return b
+// NameOf is getsockname(2), or with peer getpeername(2); name is the part of
+// b that holds the address.
+func NameOf(fd int, peer bool, b []byte) (name []byte, e syscall.Errno) {
+	call := uintptr(syscall.SYS_GETSOCKNAME)
+	if peer {
+		call = syscall.SYS_GETPEERNAME
 	}
-	b := make([]byte, 28)
-	binary.NativeEndian.PutUint16(b, AFInet6)
-	binary.BigEndian.PutUint16(b[2:], a.Port())
-	v := a.Addr().As16()
-	copy(b[8:], v[:])
-	return b
-}
-
-// ParseAddress reads an INET or INET6 address; mapped IPv4 is unmapped, zones
-// are left out.
-func ParseAddress(b []byte) (netip.AddrPort, bool) {
-	if len(b) < 8 {
-		return netip.AddrPort{}, false
-	}
-	port := binary.BigEndian.Uint16(b[2:])
-	switch int(binary.NativeEndian.Uint16(b)) {
-	case AFInet:
-		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[4:8])), port), true
-	case AFInet6:
-		if len(b) < 24 {
-			return netip.AddrPort{}, false
-		}
-		return netip.AddrPortFrom(netip.AddrFrom16([16]byte(b[8:24])).Unmap(), port), true
-	}
-	return netip.AddrPort{}, false
-}
-
-// LocalAddress is getsockname(2).
-func LocalAddress(fd int) (netip.AddrPort, bool) { return nameOf(syscall.SYS_GETSOCKNAME, fd) }
-
-// PeerAddress is getpeername(2).
-func PeerAddress(fd int) (netip.AddrPort, bool) { return nameOf(syscall.SYS_GETPEERNAME, fd) }
-
-func nameOf(call uintptr, fd int) (netip.AddrPort, bool) {
-	var b [128]byte
 	n := uint32(len(b))
-	if _, _, e := syscall.RawSyscall(call, uintptr(fd), uintptr(unsafe.Pointer(&b)), uintptr(unsafe.Pointer(&n))); e != 0 {
-		return netip.AddrPort{}, false
+	if _, _, e := syscall.RawSyscall(call, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(unsafe.Pointer(&n))); e != 0 {
+		return nil, e
 	}
-	return ParseAddress(b[:min(int(n), len(b))])
+	return b[:min(int(n), len(b))], 0
 }
 
 // BindNow is bind(2) with the address's bytes as they are.

@@ -16,20 +16,28 @@ type Helper struct {
 	order *os.File
 }
 
-// early is the helper that Early started, until Begin takes it.
-var early *Helper
+// early gives the helper that Early starts, until Begin takes it.
+var early chan *Helper
 
 // Early starts a helper for the Begin that will follow, so that it comes up
 // while this process still initialises itself: that is most of what a start
-// costs. Where it fails, Begin tries again and tells.
-func Early() { early, _ = spawn() }
+// costs. It does not wait. Where it fails, Begin tries again and tells.
+func Early() {
+	early = make(chan *Helper, 1)
+	go func(c chan<- *Helper) {
+		h, _ := spawn()
+		c <- h
+	}(early)
+}
 
 // Begin gives a helper in a process group of its own, with our standard
 // streams. It ends by itself when Sock is closed before an order was given.
 func Begin() (*Helper, error) {
-	if h := early; h != nil {
+	if c := early; c != nil {
 		early = nil
-		return h, nil
+		if h := <-c; h != nil {
+			return h, nil
+		}
 	}
 	return spawn()
 }
