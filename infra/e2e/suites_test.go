@@ -5,9 +5,11 @@ package e2e
 import (
 	"context"
 	"encoding/xml"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -27,41 +29,73 @@ const (
 // time, and fail where the machine is busy.
 const rounds = 4
 
-// TestPythonSuite runs tests of Python's standard library as they are and
-// under every control, with all file operations and connections carried out by
-// the enforcer. What passes there must pass here.
-func TestPythonSuite(t *testing.T) {
-	modules := strings.Fields(quickModules)
-	if os.Getenv("LIMPET_SOAK") != "" {
-		modules = append(modules, strings.Fields(soakModules)...)
-	}
-	p := &pythonSuite{t: t, dir: t.TempDir()}
-	enforcer := filepath.Join(p.dir, "microenforcer")
-	build := exec.Command("go", "build", "-o", enforcer, "./microenforcer/cmd/microenforcer")
-	build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	full, err := filepath.Abs("testdata/compat/full.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	events := filepath.Join(p.dir, "events")
-	protected := []string{enforcer, "run", "--policy", full, "--mode", "enforce", "--log", "error", "--events", events, "--"}
+// suite is the tests that a program brings for itself.
+type suite struct {
+	t             *testing.T
+	dir, enforcer string
+	// run gives whether each test of a module passed, or the one named alone;
+	// tests that were skipped are left out.
+	run func(prefix []string, module, only string) (map[string]bool, error)
+	// absent says why tests are skipped under the enforcer that run without.
+	absent map[string]string
+}
 
-	var passed, failed, both, differ int
+func newSuite(t *testing.T) *suite {
+	t.Helper()
+	s := &suite{t: t, dir: t.TempDir()}
+	for d, mode := range map[string]os.FileMode{s.dir: 0o777, filepath.Dir(s.dir): 0o755} { // others than root run here
+		if err := os.Chmod(d, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.enforcer = filepath.Join(s.dir, "microenforcer")
+	s.build("-o", s.enforcer, "./microenforcer/cmd/microenforcer")
+	return s
+}
+
+// build calls go build, or another command of go that takes the same.
+func (s *suite) build(args ...string) {
+	s.t.Helper()
+	cmd := exec.Command("go", append([]string{"build"}, args...)...)
+	if args[0] == "test" {
+		cmd.Args = append(cmd.Args[:1], args...)
+	}
+	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.t.Fatalf("%v: %v: %s", args, err, out)
+	}
+}
+
+// protected is what stands before a command to run it under a policy, in
+// enforce mode.
+func (s *suite) protected(policy string) []string {
+	s.t.Helper()
+	p, err := filepath.Abs(policy)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return []string{s.enforcer, "run", "--policy", p, "--mode", "enforce", "--log", "error", "--events", s.events(), "--"}
+}
+
+func (s *suite) events() string { return filepath.Join(s.dir, "events") }
+
+// compare runs modules behind a prefix and without it. What passes without
+// must pass with it.
+func (s *suite) compare(as, prefix, modules []string, least int) {
+	var passed, failed, both, absent, differ int
+	prefix = append(append([]string{}, as...), prefix...)
 	for _, m := range modules {
-		plain, err := p.run(nil, m)
+		plain, err := s.run(as, m, "")
 		if err != nil {
-			t.Errorf("%s does not run as it is: %v", m, err)
+			s.t.Errorf("%s does not run as it is: %v", m, err)
 			continue
 		}
-		wrapped, err := p.run(protected, m)
+		wrapped, err := s.run(prefix, m, "")
 		for n := 1; err != nil && n < rounds; n++ {
-			wrapped, err = p.run(protected, m)
+			wrapped, err = s.run(prefix, m, "")
 		}
 		if err != nil {
-			t.Errorf("%s: %v", m, err)
+			s.t.Errorf("%s: %v", m, err)
 		}
 		for name, ok := range plain {
 			switch now, seen := wrapped[name]; {
@@ -71,53 +105,82 @@ func TestPythonSuite(t *testing.T) {
 				both++
 			case !ok:
 				failed++ // plain only: by load
-			case err == nil && p.differs(protected, m, name):
+			case !seen && s.absent[name] != "":
+				absent++
+			case err == nil && s.differs(as, prefix, m, name):
 				differ++
-				t.Errorf("%s passes as it is, and never under the enforcer", name)
+				s.t.Errorf("%s %s passes as it is, and never under the enforcer", m, name)
 			default:
 				passed++
 			}
 		}
 	}
-	t.Logf("%d modules: %d tests pass plain and protected, %d fail in both, %d fail plain only, %d fail protected only", len(modules), passed, both, failed, differ)
-	if passed < 300 {
-		t.Errorf("only %d tests passed", passed)
+	s.t.Logf("%d modules: %d tests pass plain and protected, %d fail in both, %d fail plain only, %d cannot run protected, %d fail protected only", len(modules), passed, both, failed, absent, differ)
+	if passed < least {
+		s.t.Errorf("only %d tests passed", passed)
 	}
-	if b, err := os.ReadFile(events); err != nil || strings.Contains(string(b), "VERDICT_DENY") {
-		for line := range strings.Lines(string(b)) {
-			// The suite looks for sockets of every family, and at what belongs to
-			// the machine: those are the denials that are meant.
-			if strings.Contains(line, "VERDICT_DENY") {
-				t.Logf("denied: %s", line)
-			}
+	b, err := os.ReadFile(s.events())
+	if err != nil {
+		s.t.Error(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		// A suite looks for sockets of every family, and at what belongs to the
+		// machine: those are the denials that are meant.
+		if strings.Contains(line, "VERDICT_DENY") {
+			s.t.Logf("denied: %s", line)
 		}
 	}
 }
 
-type pythonSuite struct {
-	t   *testing.T
-	dir string
+// differs says whether a test goes on to pass plain and to fail protected.
+func (s *suite) differs(as, prefix []string, module, name string) bool {
+	for range rounds - 1 {
+		wrapped, _ := s.run(prefix, module, name)
+		if wrapped[name] {
+			return false
+		}
+	}
+	plain, _ := s.run(as, module, name)
+	return plain[name]
 }
 
-// run gives whether each test of a module passed; tests that were skipped are
-// left out.
-func (p *pythonSuite) run(prefix []string, module string, more ...string) (map[string]bool, error) {
-	const limit = 5 * time.Minute
-	ctx, cancel := context.WithTimeout(p.t.Context(), limit)
+// command is one that ends, with the text that it wrote.
+func (s *suite) command(dir string, args []string) (string, error) {
+	ctx, cancel := context.WithTimeout(s.t.Context(), 5*time.Minute)
 	defer cancel()
-	report := filepath.Join(p.dir, "report.xml")
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Dir, cmd.WaitDelay = dir, 5*time.Second
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// TestPythonSuite runs tests of Python's standard library as they are and
+// under every control, with all file operations and connections carried out by
+// the enforcer. What passes there must pass here.
+func TestPythonSuite(t *testing.T) {
+	modules := strings.Fields(quickModules)
+	if os.Getenv("LIMPET_SOAK") != "" {
+		modules = append(modules, strings.Fields(soakModules)...)
+	}
+	s := newSuite(t)
+	s.run = s.python
+	s.compare(nil, s.protected("testdata/compat/full.yaml"), modules, 300)
+}
+
+func (s *suite) python(prefix []string, module, only string) (map[string]bool, error) {
+	report := filepath.Join(s.dir, "report.xml")
 	os.Remove(report)
 	args := append(append([]string{}, prefix...), "/usr/bin/python3", "-s", "-E", "-m", "test", "--junit-xml", report, "--timeout", "240", "-i", "*VSOCK*", "-i", "*Vsock*")
-	args = append(append(args, more...), module)
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	cmd.Dir, cmd.WaitDelay = p.dir, 5*time.Second
-	out, err := cmd.CombinedOutput()
+	if only != "" {
+		args = append(args, "-m", only)
+	}
+	out, err := s.command(s.dir, append(args, module))
 	b, rerr := os.ReadFile(report)
 	if rerr != nil {
 		if err == nil {
 			err = rerr
 		}
-		p.t.Logf("%v\n%s", err, out)
+		s.t.Logf("%v\n%s", err, out)
 		return nil, err
 	}
 	var x struct {
@@ -144,14 +207,72 @@ func (p *pythonSuite) run(prefix []string, module string, more ...string) (map[s
 	return results, nil
 }
 
-// differs says whether a test goes on to pass plain and to fail protected.
-func (p *pythonSuite) differs(prefix []string, module, name string) bool {
-	for range rounds - 1 {
-		wrapped, _ := p.run(prefix, module, "-m", name)
-		if wrapped[name] {
-			return false
-		}
+// Packages of Go's standard library whose tests ask much of the system.
+const (
+	quickPackages = "os/exec os/user io/fs path/filepath internal/poll"
+	soakPackages  = "os os/signal syscall internal/syscall/unix log/syslog net net/http net/http/httptest net/rpc"
+)
+
+// goAbsent are tests that are skipped under the enforcer, which refuses what
+// they need with the errno of a kernel that has it not.
+var goAbsent = map[string]string{
+	"TestPidFDClone3":        "clone3 hides its flags in memory",
+	"TestCloneTimeNamespace": "clone3 hides its flags in memory",
+	"TestMultiPathTCP":       "rules speak of TCP and UDP",
+	"TestLinuxSendfile":      "what a traced task starts cannot be verified",
+}
+
+// asWhom are the privileges under which Go's tests run: root as on a host, and
+// in soaks with what Docker leaves of it, and as a user.
+var asWhom = []struct {
+	name   string
+	prefix []string
+}{
+	{"root", nil},
+	{"Docker's capabilities", []string{"setpriv", "--bounding-set=-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_raw,+sys_chroot,+mknod,+audit_write,+setfcap", "--inh-caps=-all"}},
+	{"uid 1000", []string{"setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", "--inh-caps=-all"}},
+}
+
+// TestGoSuite does the same with tests of Go's standard library, without a way
+// off the machine.
+func TestGoSuite(t *testing.T) {
+	if !inOwnCell(t, "TestGoSuite", 90*time.Minute) {
+		return
 	}
-	plain, _ := p.run(nil, module, "-m", name)
-	return plain[name]
+	packages, shapes, least := strings.Fields(quickPackages), asWhom[:1], 100
+	if os.Getenv("LIMPET_SOAK") != "" {
+		packages, shapes, least = append(packages, strings.Fields(soakPackages)...), asWhom, 1000
+	}
+	for _, shape := range shapes {
+		t.Run(shape.name, func(t *testing.T) {
+			s := newSuite(t)
+			s.absent = goAbsent
+			s.run = s.golang
+			s.build(append([]string{"test", "-c", "-o", s.dir + "/"}, packages...)...)
+			s.compare(shape.prefix, s.protected("testdata/compat/full.yaml"), packages, least)
+		})
+	}
+}
+
+// goResult is the line with which a test or a part of one ends.
+var goResult = regexp.MustCompile(`(?m)^ *--- (PASS|FAIL): (\S+) \(`)
+
+func (s *suite) golang(prefix []string, pkg, only string) (map[string]bool, error) {
+	goroot, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		return nil, err
+	}
+	args := append(append([]string{}, prefix...), filepath.Join(s.dir, filepath.Base(pkg)+".test"), "-test.short", "-test.v", "-test.timeout=280s")
+	if only != "" {
+		args = append(args, "-test.run=^"+strings.ReplaceAll(regexp.QuoteMeta(only), "/", "$/^")+"$")
+	}
+	out, err := s.command(filepath.Join(strings.TrimSpace(string(goroot)), "src", pkg), args)
+	results := map[string]bool{}
+	for _, m := range goResult.FindAllStringSubmatch(out, -1) {
+		results[m[2]] = m[1] == "PASS"
+	}
+	if !strings.HasSuffix(out, "PASS\n") && !strings.HasSuffix(out, "FAIL\n") {
+		return results, fmt.Errorf("%s did not come to its end: %v\n%.3000s", pkg, err, out[max(0, len(out)-3000):])
+	}
+	return results, nil
 }

@@ -212,7 +212,11 @@ func (u *fileUser) try(from int, path string, flags int, resolve uint64) (*fileO
 	if e != 0 {
 		return nil, e
 	}
-	if e := o.look(&u.s.files, known); e != 0 {
+	e = o.look(&u.s.files, known)
+	if e == syscall.ENAMETOOLONG {
+		e = u.deep(o, from, path, resolve, 0)
+	}
+	if e != 0 {
 		o.close()
 		return nil, e
 	}
@@ -311,7 +315,11 @@ func (u *fileUser) below(dir *fileObject, last string) (*fileObject, syscall.Err
 		return nil, e
 	}
 	o := &fileObject{fd: fd}
-	if e := o.look(&u.s.files, ""); e != 0 {
+	e = o.look(&u.s.files, "")
+	if e == syscall.ENAMETOOLONG && o.kind() != syscall.S_IFDIR && dir.path != "" {
+		o.path, e = pathBelow(dir, name), 0
+	}
+	if e != 0 {
 		o.close()
 		return nil, e
 	}

@@ -71,12 +71,6 @@ func Reopen(fd, flags int, mode uint32) (int, error) {
 	return unix.Openat(dir, name, flags|unix.O_CLOEXEC, mode)
 }
 
-// PathOf is what the kernel calls the object behind a descriptor.
-func PathOf(fd int) (string, error) {
-	dir, name := fdName(fd)
-	return ReadlinkAt(dir, name)
-}
-
 // Calls on names in an open directory, as the kernel's own.
 
 // RenameAt2 renames.
