@@ -19,11 +19,11 @@ import (
 func PolicyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
-		Short: "Learn a policy from what workloads do, try one before it is enforced, see what each platform can do",
+		Short: "Learn a policy from what workloads do, try one before it is enforced, see what each platform can do, test assurance policies",
 		Example: `  limpet policy learn --group shop -o shop.yaml
   limpet policy simulate --group shop -f shop.yaml`,
 	}
-	cmd.AddCommand(policyLearn(), policySimulate(), policyPlatforms())
+	cmd.AddCommand(policyLearn(), policySimulate(), policyPlatforms(), policyTest())
 	return gathers(cmd)
 }
 

@@ -1,0 +1,106 @@
+package assurance
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/limpet-security/limpet/internal/attest"
+	"github.com/limpet-security/limpet/internal/finding"
+)
+
+// PredicateType is the kind of statement that a signed verdict is.
+const PredicateType = "https://limpet.dev/attestation/assurance/v1"
+
+// ErrNoDigest says that an artefact without a digest cannot be spoken of.
+var ErrNoDigest = errors.New("the artefact has no digest")
+
+// Statement is the predicate of a signed verdict: the result and what it rests
+// on, without the findings.
+type Statement struct {
+	Result    Result            `json:"result"`
+	Policies  []PolicyStatement `json:"policies"`
+	Reference string            `json:"reference,omitempty"`
+	Integrity finding.Verdict   `json:"integrity"`
+	Database  *finding.Database `json:"database,omitempty"`
+	Scanner   string            `json:"scanner"`
+	JudgedAt  time.Time         `json:"judgedAt"`
+	// ExpiresAt is when the verdict is no longer worth anything; zero: never.
+	ExpiresAt time.Time `json:"expiresAt,omitzero"`
+}
+
+// PolicyStatement is one policy's part.
+type PolicyStatement struct {
+	Name     string      `json:"name"`
+	Digest   string      `json:"digest"` // of its canonical text
+	Result   Result      `json:"result"`
+	Violated []ControlID `json:"violated,omitempty"`
+}
+
+// Sign gives the verdict as a signed statement about the image's digest.
+func Sign(v Verdict, policies []*Compiled, s Subject, expires time.Time, key ed25519.PrivateKey) ([]byte, error) {
+	algorithm, hex, ok := strings.Cut(s.Report.Artifact.Digest, ":")
+	if !ok {
+		return nil, fmt.Errorf("cannot sign verdict: %w; judge it where it has one: a registry or an OCI layout", ErrNoDigest)
+	}
+	out := Statement{
+		Result: v.Result, Reference: s.Reference, Integrity: s.Report.Integrity.Verdict, Database: s.Report.Database, Scanner: s.Report.Scanner,
+		JudgedAt: s.Now.UTC(), ExpiresAt: expires.UTC(), Policies: []PolicyStatement{},
+	}
+	digests := map[string]string{}
+	for _, c := range policies {
+		d, err := c.Digest()
+		if err != nil {
+			return nil, fmt.Errorf("cannot sign verdict: %w", err)
+		}
+		digests[c.policy.Metadata.Name] = d
+	}
+	for _, p := range v.Policies {
+		ps := PolicyStatement{Name: p.Policy, Digest: digests[p.Policy], Result: p.Result}
+		for _, w := range p.Violations {
+			if len(ps.Violated) == 0 || ps.Violated[len(ps.Violated)-1] != w.Control {
+				ps.Violated = append(ps.Violated, w.Control)
+			}
+		}
+		out.Policies = append(out.Policies, ps)
+	}
+	predicate, err := json.Marshal(out)
+	if err != nil {
+		return nil, fmt.Errorf("cannot sign verdict: %w", err)
+	}
+	return attest.Sign(attest.Statement{
+		Subject:       []attest.Subject{{Name: s.Reference, Digest: map[string]string{algorithm: hex}}},
+		PredicateType: PredicateType, Predicate: predicate,
+	}, key)
+}
+
+// Verify gives the statement of a signed verdict about an image.
+func Verify(data []byte, digest string, keys []ed25519.PublicKey) (*Statement, error) {
+	s, _, err := attest.Verify(data, keys)
+	if err != nil {
+		return nil, fmt.Errorf("cannot verify verdict: %w", err)
+	}
+	if s.PredicateType != PredicateType || !s.About(digest) {
+		return nil, fmt.Errorf("cannot verify verdict: it is not a verdict about %s", digest)
+	}
+	var out Statement
+	if err := json.Unmarshal(s.Predicate, &out); err != nil {
+		return nil, fmt.Errorf("cannot verify verdict: %w", err)
+	}
+	return &out, nil
+}
+
+// Digest is the SHA-256 of the policy's canonical text.
+func (c *Compiled) Digest() (string, error) {
+	text, err := c.policy.YAML()
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	return "sha256:" + hex.EncodeToString(sum[:]), nil
+}

@@ -1,0 +1,11 @@
+// Package attest signs and verifies statements about artefacts: in-toto
+// statements in DSSE envelopes, Ed25519.
+//
+// It takes a Statement and a key and gives the envelope's bytes; it takes an
+// envelope and the keys that the caller trusts and gives the Statement back.
+// Nothing of an envelope is believed before its signature is. Sizes are
+// bounded. It links little, so that enforcers may use it.
+//
+// Formats: https://github.com/secure-systems-lab/dsse (v1.0.2) and
+// https://github.com/in-toto/attestation (Statement v1).
+package attest

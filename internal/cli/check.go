@@ -1,0 +1,228 @@
+package cli
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/limpet-security/limpet/internal/assurance"
+	"github.com/limpet-security/limpet/internal/policy"
+	"github.com/limpet-security/limpet/layers/wrap"
+)
+
+type checkFlags struct {
+	policies  []string
+	reference string
+	format    string
+	at        string
+	sign      string
+	out       string
+	validDays int
+}
+
+// CheckCommand is `limpet check`.
+func CheckCommand() *cobra.Command {
+	f := &checkFlags{}
+	cmd := &cobra.Command{
+		Use:   "check REPORT",
+		Short: "Say whether a scanned artefact may run: judge its report by assurance policies",
+		Long: `Judge the report of a scan by assurance policies. 'limpet scan' gives facts,
+'limpet check' the verdict: which controls failed, for which findings, what was
+accepted by whom, and what could not be judged. Without --policy the built-in
+policy judges.
+
+REPORT is a file that 'limpet scan --format json' wrote, or - for standard input.
+
+Exit codes: 0 pass (or warnings only), 1 a policy with mode block failed, 2 usage,
+or a policy that cannot be read, 3 the report cannot be read.`,
+		Example: `  limpet scan image registry.example.com/shop/web:1.4 --format json | limpet check -
+  limpet check report.json --policy shop.yaml --format json
+  # The verdict as a signed statement, to be attached to the image
+  limpet check report.json --policy shop.yaml --sign verdict.key --attestation verdict.json`,
+		Args: oneArg("report"),
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
+	}
+	fl := cmd.Flags()
+	fl.StringArrayVar(&f.policies, "policy", nil, "`FILE` of an assurance policy; may be repeated")
+	fl.StringVar(&f.reference, "reference", "", "judge it as this image `REFERENCE`")
+	fl.StringVarP(&f.format, "format", "f", "table", "table or json")
+	fl.StringVar(&f.at, "at", "", "judge as at this `TIME` (RFC 3339, or a date); now if left out")
+	fl.StringVar(&f.sign, "sign", "", "sign the verdict with the Ed25519 key in this `FILE` (PEM, PKCS #8)")
+	fl.StringVar(&f.out, "attestation", "", "write the signed verdict to this `FILE`")
+	fl.IntVar(&f.validDays, "valid-days", 30, "days after which the signed verdict expires")
+	choices(cmd, "format", "table", "json")
+	return cmd
+}
+
+// compiledPolicies reads policies from files; the built-in one if there are none.
+func compiledPolicies(files []string) ([]*assurance.Compiled, error) {
+	if len(files) == 0 {
+		return []*assurance.Compiled{assurance.Default()}, nil
+	}
+	var out []*assurance.Compiled
+	for _, file := range files {
+		data, err := readBounded(file, policy.MaxBytes)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read policy: %w", err)
+		}
+		p, err := assurance.Parse(data)
+		if err != nil {
+			return nil, fmt.Errorf("%s:\n%w", file, err)
+		}
+		c, err := assurance.Compile(p)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+func (f *checkFlags) run(cmd *cobra.Command, place string) error {
+	now, err := f.time()
+	if err != nil {
+		return err
+	}
+	if (f.sign == "") != (f.out == "") {
+		return &UsageError{errors.New("--sign and --attestation go together")}
+	}
+	if f.format != "table" && f.format != "json" {
+		return &UsageError{fmt.Errorf("--format %q is not table or json", f.format)}
+	}
+	policies, err := compiledPolicies(f.policies)
+	if err != nil {
+		return &ExitError{ExitUsage, err}
+	}
+	in := cmd.InOrStdin()
+	if place != "-" {
+		file, err := os.Open(place)
+		if err != nil {
+			return &ExitError{ExitIncomplete, fmt.Errorf("cannot read report: %w", err)}
+		}
+		defer file.Close()
+		in = file
+	}
+	data, err := io.ReadAll(io.LimitReader(in, assurance.MaxReport+1))
+	if err != nil {
+		return &ExitError{ExitIncomplete, fmt.Errorf("cannot read report: %w", err)}
+	}
+	report, err := assurance.ReadReport(data)
+	if err != nil {
+		return &ExitError{ExitIncomplete, err}
+	}
+	s := assurance.Subject{Report: report, Reference: cmp.Or(f.reference, report.Artifact.Name), Now: now}
+	v := assurance.Judge(policies, s)
+	if f.sign != "" {
+		if err := f.attest(v, policies, s); err != nil {
+			return err
+		}
+	}
+	if err := f.print(cmd.OutOrStdout(), v, s); err != nil {
+		return err
+	}
+	if v.Result == assurance.Fail {
+		return &ExitError{Code: ExitFailure}
+	}
+	return nil
+}
+
+func (f *checkFlags) time() (time.Time, error) {
+	if f.at == "" {
+		return time.Now().UTC(), nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, f.at); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, &UsageError{fmt.Errorf("--at %q is neither a time (2026-11-22T10:00:00Z) nor a date", f.at)}
+}
+
+func (f *checkFlags) attest(v assurance.Verdict, policies []*assurance.Compiled, s assurance.Subject) error {
+	key, err := wrap.ReadSigningKey(f.sign)
+	if err != nil {
+		return err
+	}
+	data, err := assurance.Sign(v, policies, s, s.Now.AddDate(0, 0, f.validDays), key)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(f.out, data, 0o644); err != nil {
+		return fmt.Errorf("cannot write attestation: %w", err)
+	}
+	return nil
+}
+
+func (f *checkFlags) print(out io.Writer, v assurance.Verdict, s assurance.Subject) error {
+	if f.format == "json" {
+		enc := json.NewEncoder(out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(v)
+	}
+	fmt.Fprintf(out, "%s: %s\n", printable(s.Reference), strings.ToUpper(string(v.Result)))
+	if len(v.Policies) == 0 {
+		fmt.Fprintln(out, "no policy is for it")
+	}
+	for _, p := range v.Policies {
+		fmt.Fprintf(out, "\npolicy %s: %s\n", p.Policy, p.Result)
+		for _, w := range p.Violations {
+			fmt.Fprintf(out, "  [%s] %s: %s\n", w.Mode, strings.TrimSuffix(string(w.Control)+"/"+w.Rule, "/"), w.Message)
+			for i, ref := range w.Refs {
+				if i == maxPrintedRefs {
+					fmt.Fprintf(out, "      and %d more\n", w.Count-i)
+					break
+				}
+				fmt.Fprintf(out, "      %s\n", refLine(ref))
+			}
+		}
+		for _, x := range p.Excepted {
+			fmt.Fprintf(out, "  accepted by %s: %s (%s; %s)\n", printable(x.Exception), refLine(x.Ref), printable(x.Reason), printable(x.Owner))
+		}
+		for _, list := range []struct {
+			what  string
+			names []string
+		}{{"not judged", p.NotJudged}, {"exception expired", p.Expired}, {"exception met nothing", p.Unused}} {
+			for _, name := range list.names {
+				fmt.Fprintf(out, "  %s: %s\n", list.what, printable(name))
+			}
+		}
+		if p.Message != "" {
+			fmt.Fprintf(out, "  %s\n", printable(p.Message))
+		}
+	}
+	return nil
+}
+
+// maxPrintedRefs bounds the findings that are printed of one violation; JSON
+// lists more.
+const maxPrintedRefs = 10
+
+func refLine(r assurance.Ref) string {
+	parts := []string{printable(r.ID)}
+	if r.Package != "" && r.Package != r.ID {
+		parts = append(parts, printable(r.Package))
+	}
+	for _, s := range []string{r.Version, r.Detail, r.Path} {
+		if s != "" {
+			parts = append(parts, printable(s))
+		}
+	}
+	return strings.Join(parts, "  ")
+}
+
+// printable shows what came from an artefact without letting it speak to the terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+			return '\ufffd'
+		}
+		return r
+	}, s)
+}
