@@ -58,9 +58,11 @@ const noSignals = ^uint64(1 << (syscall.SIGSYS - 1))
 
 // borrow takes the caller of c in hand. The call is answered or over
 // afterwards, unless the error is errUnseizable. Call c.Slow before.
-func (s *Supervisor) borrow(c *Call) (*borrowed, error) {
+func (s *Supervisor) borrow(c *Call) (*borrowed, error) { return s.borrowBy(s.power.as, c) }
+
+func (s *Supervisor) borrowBy(as func(tid int, fn func() error) error, c *Call) (*borrowed, error) {
 	b := &borrowed{s: s, tid: c.TID(), ip: c.IP, nr: int(c.NR), args: c.Args, proc: *c.Process()}
-	err := c.Privileged(func() error {
+	err := as(b.tid, func() error {
 		return linux.Seize(b.tid, linux.TraceSysGood|linux.TraceExitKill|linux.TraceClone)
 	})
 	if err != nil {

@@ -26,32 +26,38 @@ const carrierFlags = syscall.CLONE_VM | syscall.CLONE_FS | syscall.CLONE_SIGHAND
 
 // carrier makes one. The caller stays stopped inside its clone until end.
 func (b *borrowed) carrier() (*carrier, error) {
-	args := [6]uint64{carrierFlags}
+	tid, err := b.thread(carrierFlags)
+	if err != nil {
+		return nil, err
+	}
+	return &carrier{b: b, tid: tid}, nil
+}
+
+// thread has the caller make a thread, which is stopped before its first
+// instruction. The caller is stopped inside its clone.
+func (b *borrowed) thread(flags uint64) (tid int, err error) {
+	args := [6]uint64{flags}
 	b.s.injected.expect(b.tid, injectedCall{syscall.SYS_CLONE, args, cont()})
 	defer b.s.injected.forget(b.tid)
 	if err := b.enter(b.tid, syscall.SYS_CLONE, args); err != nil {
-		return nil, err
+		return 0, err
 	}
 	st, err := b.next(b.tid)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	if uint32(st)>>16 != linux.EventClone {
 		var r linux.Regs
 		if linux.GetRegs(b.tid, &r) != nil {
-			return nil, errGone
+			return 0, errGone
 		}
-		return nil, fmt.Errorf("cannot make a thread in the caller: %w", syscall.Errno(-r.Result()))
+		return 0, fmt.Errorf("cannot make a thread in the caller: %w", syscall.Errno(-r.Result()))
 	}
-	k := &carrier{b: b}
-	if k.tid, err = linux.EventMessage(b.tid); err != nil {
-		return nil, errGone
+	if tid, err = linux.EventMessage(b.tid); err != nil {
+		return 0, errGone
 	}
-	// It is stopped before its first instruction.
-	if _, err := b.wait(k.tid); err != nil {
-		return nil, err
-	}
-	return k, nil
+	_, err = b.wait(tid)
+	return tid, err
 }
 
 // run has the carrier make a call and gives its result.

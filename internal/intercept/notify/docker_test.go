@@ -29,7 +29,7 @@ const notInContainer = "^TestSignalsToEverybody"
 func TestInDocker(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	bin, image := forContainers(ctx, t, "race", "good", "evil", "spawn", "signals", "netsignals", "threads", "netdrop", "netback", "corpus")
+	bin, image := forContainers(ctx, t, "race", "good", "evil", "spawn", "signals", "netsignals", "threads", "netdrop", "netback", "mixed", "corpus")
 	for _, c := range []struct {
 		name string
 		args []string

@@ -22,7 +22,7 @@ func (a *attempt) sockets() {
 	var inodes [3]string
 	_ = a.s.power.as(a.tid, func() error {
 		for i := range inodes {
-			l, err := linux.ReadlinkAt(linux.AtFDCWD, procfs.Path(a.tid, "fd/"+string(rune('0'+i))))
+			l, err := linux.ReadlinkAt(linux.AtFDCWD, a.s.power.path(a.tid, "fd/"+string(rune('0'+i))))
 			if err != nil {
 				if err == syscall.ENOENT {
 					continue // closed

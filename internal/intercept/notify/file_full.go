@@ -5,14 +5,13 @@ import (
 	"syscall"
 
 	"github.com/limpet-security/limpet/internal/kernel/linux"
-	"github.com/limpet-security/limpet/internal/kernel/procfs"
 )
 
 // full says that the caller has no number left for a descriptor: the kernel
 // looks before it makes or cuts a file, and so must we. Before Linux 6.2
 // nothing says cheaply how many are in use, and it is found out too late.
 func (o *opening) full() bool {
-	dir := procfs.Path(o.tid, "fd")
+	dir := o.s.power.path(o.tid, "fd")
 	var st linux.Stat
 	if err := linux.StatAt(linux.AtFDCWD, dir, &st, 0); err != nil || st.Size == 0 {
 		return false

@@ -359,7 +359,7 @@ func (u *fileUser) descriptor(fd int) (*fileObject, syscall.Errno) {
 func (u *fileUser) openFlags(fd int) (int, syscall.Errno) {
 	var flags int64 = -1
 	err := u.s.power.as(u.tid, func() error {
-		b, _, err := procfs.ReadFile(procfs.Path(u.tid, "fdinfo/"+strconv.Itoa(fd)), 4096)
+		b, _, err := procfs.ReadFile(u.s.power.path(u.tid, "fdinfo/"+strconv.Itoa(fd)), 4096)
 		if err != nil {
 			return err
 		}

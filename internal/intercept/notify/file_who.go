@@ -91,7 +91,7 @@ func (s *Supervisor) whoOf(c *Call) (*fileCreds, error) {
 func (s *Supervisor) sameUserNamespace(c *Call) bool {
 	var theirs string
 	err := c.Privileged(func() (err error) {
-		theirs, err = linux.ReadlinkAt(linux.AtFDCWD, procfs.Path(c.TID(), "ns/user"))
+		theirs, err = linux.ReadlinkAt(linux.AtFDCWD, s.power.path(c.TID(), "ns/user"))
 		return err
 	})
 	ours, oerr := linux.ReadlinkAt(linux.AtFDCWD, "/proc/self/ns/user")

@@ -61,6 +61,12 @@ func (s *Supervisor) identity(c *Call, k identityCall) Response {
 	if !k.closes || s.power.sysPtrace || !s.power.switches {
 		return r
 	}
+	if w := s.power.wards.get(c.TID()); w != nil {
+		return w.change(s, c)
+	}
+	if !s.lent && s.mixes(c, k) {
+		return s.keep(c)
+	}
 	return s.keepOpen(c)
 }
 
@@ -121,6 +127,7 @@ func (s *Supervisor) keepOpen(c *Call) Response {
 	if !c.Valid() {
 		return fail(syscall.EINTR) // made again since, and answered: the thread may be anywhere
 	}
+	s.power.wards.settle(pid)
 	if err := s.power.attempt(tid, func() error { return linux.Seize(tid, linux.TraceSysGood|linux.TraceExitKill) }); err != nil {
 		// It is closed or traced already: what it executes later is judged
 		// as unverified.

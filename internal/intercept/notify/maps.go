@@ -64,7 +64,7 @@ func handleMmap(s *Supervisor, c *Call) Response {
 	tid := c.TID()
 	// A library that was found to be the image's is known by its identity.
 	var st linux.Stat
-	err := s.power.as(tid, func() error { return linux.StatAt(linux.AtFDCWD, procfs.Path(tid, "fd/"+strconv.Itoa(fd)), &st, 0) })
+	err := s.power.as(tid, func() error { return linux.StatAt(linux.AtFDCWD, s.power.path(tid, "fd/"+strconv.Itoa(fd)), &st, 0) })
 	if errors.Is(err, syscall.ENOENT) {
 		return cont() // EBADF
 	}
@@ -144,7 +144,7 @@ func (s *Supervisor) judgeRange(c *Call, name string, from, to uint64, write, la
 	tid := c.TID()
 	var vmas []procfs.VMA
 	err := s.power.as(tid, func() error {
-		fd, err := linux.OpenAt(linux.AtFDCWD, procfs.Path(tid, "maps"), syscall.O_RDONLY)
+		fd, err := linux.OpenAt(linux.AtFDCWD, s.power.path(tid, "maps"), syscall.O_RDONLY)
 		if err != nil {
 			return err
 		}
@@ -214,7 +214,7 @@ func (s *Supervisor) changed(c *Call, from, to uint64) bool {
 	tid := c.TID()
 	fd := -1
 	err := s.power.as(tid, func() (err error) {
-		fd, err = linux.OpenAt(linux.AtFDCWD, procfs.Path(tid, "pagemap"), syscall.O_RDONLY)
+		fd, err = linux.OpenAt(linux.AtFDCWD, s.power.path(tid, "pagemap"), syscall.O_RDONLY)
 		return err
 	})
 	if err != nil || (to-from)/pageSize > maxChanged {
@@ -253,8 +253,9 @@ func (s *Supervisor) alone(c *Call) bool {
 	if !s.threads.Load() {
 		return true
 	}
+	eyes := s.power.wards.eyes(c.TID())
 	st, err := procfs.ReadStat(c.Process().PID)
-	return err == nil && st.Threads == 1 && st.Executed
+	return err == nil && st.Threads == 1+eyes && st.Executed && s.power.wards.eyes(c.TID()) == eyes
 }
 
 // look2 lets a judged call happen, stops the thread at the call's return, and

@@ -7,7 +7,6 @@ import (
 	"syscall"
 
 	"github.com/limpet-security/limpet/internal/kernel/linux"
-	"github.com/limpet-security/limpet/internal/kernel/procfs"
 )
 
 // memory reads a caller's address space: by process_vm_readv where that is
@@ -73,7 +72,7 @@ func (c *Call) openMem() error {
 		return nil
 	}
 	return c.Privileged(func() error {
-		fd, err := linux.OpenAt(linux.AtFDCWD, procfs.Path(c.TID(), "mem"), syscall.O_RDWR)
+		fd, err := linux.OpenAt(linux.AtFDCWD, c.s.power.path(c.TID(), "mem"), syscall.O_RDWR)
 		if err != nil {
 			return fmt.Errorf("cannot open the caller's memory: %w", err)
 		}

@@ -86,7 +86,7 @@ func (s *Supervisor) fitness(tid, fd int, as use) fitness {
 // protocolOf names the protocol of a descriptor that is a socket; "": unknown.
 func (s *Supervisor) protocolOf(tid, fd int) (proto string) {
 	_ = s.power.as(tid, func() (err error) {
-		proto, err = linux.SocketProtocol(procfs.Path(tid, "fd/"+strconv.Itoa(fd)))
+		proto, err = linux.SocketProtocol(s.power.path(tid, "fd/"+strconv.Itoa(fd)))
 		return err
 	})
 	return proto

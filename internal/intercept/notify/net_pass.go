@@ -6,7 +6,6 @@ import (
 	"syscall"
 
 	"github.com/limpet-security/limpet/internal/kernel/linux"
-	"github.com/limpet-security/limpet/internal/kernel/procfs"
 )
 
 // passOn lets the kernel carry out a call whose descriptor names no socket of
@@ -97,7 +96,7 @@ func (s *Supervisor) contested(c *Call) Response {
 // hold anything.
 func (s *Supervisor) holdsRoaming(tid int) (found bool) {
 	err := s.power.as(tid, func() error {
-		dir, err := os.Open(procfs.Path(tid, "fd"))
+		dir, err := os.Open(s.power.path(tid, "fd"))
 		if err != nil {
 			return err
 		}

@@ -25,6 +25,9 @@ type power struct {
 	// opening is held, by process, while keepOpen works on it: for that
 	// moment the process is closed to everybody.
 	opening [64]sync.Mutex
+	wards   wards // who is looked at through somebody else (keeper.go)
+	// aside gives the lead away if the calling thread has it; nil: there is none.
+	aside func()
 }
 
 func (p *power) measure() {
@@ -57,10 +60,20 @@ func (p *power) as(tid int, fn func() error) error {
 		return err
 	}
 	m := &p.opening[st.TGID%len(p.opening)]
-	m.Lock() // only to wait until the process is open again
-	//lint:ignore SA2001 see above
+	if !m.TryLock() { // only to wait until the process is open again
+		p.step() // what holds it may wait for another call of the process
+		m.Lock()
+	}
 	m.Unlock()
+	p.wards.settle(st.TGID)
 	return p.attempt(tid, fn)
+}
+
+// step makes room for others before a thread waits for somebody.
+func (p *power) step() {
+	if p.aside != nil {
+		p.aside()
+	}
 }
 
 func refused(err error) bool { return errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM) }
@@ -70,7 +83,7 @@ func (p *power) attempt(tid int, fn func() error) error {
 	if err == nil || p.sysPtrace || !p.switches || !refused(err) {
 		return err
 	}
-	st, serr := procfs.ReadStatus(tid)
+	st, serr := procfs.ReadStatus(p.via(tid))
 	if serr != nil {
 		return err
 	}

@@ -104,7 +104,7 @@ func (c *Call) installed(fd, num int) {
 func (c *Call) holds(l lost) bool {
 	var st linux.Stat
 	err := c.Privileged(func() error {
-		return linux.StatAt(linux.AtFDCWD, procfs.Path(c.TID(), "fd/"+strconv.Itoa(l.fd)), &st, 0)
+		return linux.StatAt(linux.AtFDCWD, c.s.power.path(c.TID(), "fd/"+strconv.Itoa(l.fd)), &st, 0)
 	})
 	return err == nil && uint64(st.Dev) == l.dev && st.Ino == l.ino
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/limpet-security/limpet/internal/action"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
-	"github.com/limpet-security/limpet/internal/kernel/procfs"
 )
 
 // object is a file found the way the caller's kernel would find it.
@@ -148,7 +147,7 @@ func (p place) start(dirfd int) (fd int, err error) {
 
 func (p place) openProc(name string) (fd int, err error) {
 	err = p.s.power.as(p.tid, func() error {
-		fd, err = linux.OpenAt(linux.AtFDCWD, procfs.Path(p.tid, name), linux.OPath)
+		fd, err = linux.OpenAt(linux.AtFDCWD, p.s.power.path(p.tid, name), linux.OPath)
 		return err
 	})
 	if err != nil {

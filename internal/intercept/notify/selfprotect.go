@@ -150,7 +150,7 @@ func (s *Supervisor) pidfdTarget(c *Call, fd int) int {
 	}
 	var pid int
 	_ = c.Privileged(func() error {
-		b, _, err := procfs.ReadFile(procfs.Path(c.TID(), "fdinfo/"+strconv.Itoa(fd)), 4096)
+		b, _, err := procfs.ReadFile(s.power.path(c.TID(), "fdinfo/"+strconv.Itoa(fd)), 4096)
 		if err != nil {
 			return err
 		}
@@ -160,7 +160,7 @@ func (s *Supervisor) pidfdTarget(c *Call, fd int) int {
 			return nil
 		}
 		// A directory /proc/PID serves as a pidfd for signals.
-		l, err := linux.ReadlinkAt(linux.AtFDCWD, procfs.Path(c.TID(), "fd/"+strconv.Itoa(fd)))
+		l, err := linux.ReadlinkAt(linux.AtFDCWD, s.power.path(c.TID(), "fd/"+strconv.Itoa(fd)))
 		if err == nil {
 			pid, _ = strconv.Atoi(l[strings.LastIndexByte(l, '/')+1:])
 		}

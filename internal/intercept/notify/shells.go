@@ -122,8 +122,8 @@ func (s *Supervisor) strange(pid int) bool {
 	var st, own linux.Stat
 	link := ""
 	err := s.power.as(pid, func() (err error) {
-		if link, err = linux.ReadlinkAt(linux.AtFDCWD, procfs.Path(pid, "fd/0")); err == nil {
-			err = linux.StatAt(linux.AtFDCWD, procfs.Path(pid, "fd/0"), &st, 0)
+		if link, err = linux.ReadlinkAt(linux.AtFDCWD, s.power.path(pid, "fd/0")); err == nil {
+			err = linux.StatAt(linux.AtFDCWD, s.power.path(pid, "fd/0"), &st, 0)
 		}
 		return err
 	})
@@ -177,7 +177,7 @@ func (s *Supervisor) accepted(r wiring.Relay) bool {
 
 func (s *Supervisor) exePath(pid int) (exe string) {
 	_ = s.power.as(pid, func() (err error) {
-		exe, err = linux.ReadlinkAt(linux.AtFDCWD, procfs.Path(pid, "exe"))
+		exe, err = linux.ReadlinkAt(linux.AtFDCWD, s.power.path(pid, "exe"))
 		return err
 	})
 	return exe

@@ -25,7 +25,7 @@ func (c *Call) socketInode(fd int32) (uint64, syscall.Errno) {
 func (s *Supervisor) socketInode(tid, fd int) (uint64, syscall.Errno) {
 	var pb [64]byte
 	p := append(pb[:0], "/proc/"...)
-	p = strconv.AppendInt(p, int64(tid), 10)
+	p = strconv.AppendInt(p, int64(s.power.via(tid)), 10)
 	p = append(p, "/fd/"...)
 	p = strconv.AppendInt(p, int64(fd), 10)
 	p = append(p, 0)
@@ -71,18 +71,20 @@ func (c *Call) alone() bool {
 	if c.s.net.sharedTables.Load() {
 		return false
 	}
+	eyes := c.s.power.wards.eyes(c.TID())
 	var st linux.Stat
 	if err := linux.StatAt(linux.AtFDCWD, procfs.Path(c.TID(), "task"), &st, 0); err != nil {
 		return false
 	}
-	return st.Nlink == 3 // ., .. and one thread
+	// ., .. and one thread, beside those of ours, of which none came or went
+	return int(st.Nlink) == 3+eyes && c.s.power.wards.eyes(c.TID()) == eyes
 }
 
 // sameNetwork says whether the caller lives in our network namespace, where
 // the sockets that we make belong.
 func (c *Call) sameNetwork() bool {
 	c.s.net.homeOnce.Do(func() { c.s.net.home = c.netns("self") })
-	return c.s.net.home != "" && c.s.net.home == c.netns(strconv.Itoa(c.TID()))
+	return c.s.net.home != "" && c.s.net.home == c.netns(strconv.Itoa(c.s.power.via(c.TID())))
 }
 
 func (c *Call) netns(task string) string {

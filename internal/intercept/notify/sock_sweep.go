@@ -199,7 +199,7 @@ func (s *Supervisor) strikeLive(todo map[uint64]*sock) {
 		}
 		var dir *os.File
 		err = s.power.as(pid, func() (err error) {
-			dir, err = os.Open(procfs.Path(pid, "fd"))
+			dir, err = os.Open(s.power.path(pid, "fd"))
 			return err
 		})
 		if err != nil {

@@ -66,6 +66,7 @@ func start(ctx context.Context, cfg Config, cmd Command, table *[maxSyscall]rout
 		cfg.Relay.KillWith(s.killNamed)
 	}
 	s.power.measure()
+	s.power.aside = s.aside
 	s.sockets.Store(standardSockets())
 	if err := s.prepare(); err != nil {
 		return nil, err

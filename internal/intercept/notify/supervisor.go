@@ -83,6 +83,7 @@ type Supervisor struct {
 	lead    lead
 	wg      sync.WaitGroup
 	workers atomic.Int32
+	keepers atomic.Int32 // threads that stay with callers (keeper.go)
 	closed  atomic.Bool
 	leader  atomic.Int32 // tid of the thread in RECV
 	faults  atomic.Uint64
@@ -173,6 +174,13 @@ func (s *Supervisor) abdicate() {
 		s.hire()
 	}
 	s.lead.unlock()
+}
+
+// aside gives the lead away if the calling thread has it.
+func (s *Supervisor) aside() {
+	if w := s.brief.leader.Load(); w != nil && w.tid == linux.Gettid() && w.leads.CompareAndSwap(true, false) {
+		s.abdicate()
+	}
 }
 
 func (s *Supervisor) work() {

@@ -151,7 +151,7 @@ func (s *Supervisor) describe(tid int, leader bool) action.Process {
 		p.Comm, p.PPID, p.StartTime = st.Comm, st.PPID, st.StartTime
 	}
 	_ = s.power.as(tid, func() (err error) {
-		p.Exe, err = linux.ReadlinkAt(linux.AtFDCWD, procfs.Path(tid, "exe"))
+		p.Exe, err = linux.ReadlinkAt(linux.AtFDCWD, s.power.path(tid, "exe"))
 		return err
 	})
 	return p

@@ -1,0 +1,124 @@
+package notify
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/limpet-security/limpet/internal/action"
+	"github.com/limpet-security/limpet/internal/kernel/procfs"
+)
+
+// ward is a task whose ids differ among themselves (keeper.go).
+type ward struct {
+	tid, pid int
+	proc     action.Process // when it became one
+	eye      *eye           // nil: it cannot be looked at
+	// asked is what its keeper is to do when it stops behind its call.
+	asked atomic.Pointer[errand]
+}
+
+// errand is something that only the keeper of a ward can do.
+type errand struct {
+	nr   int
+	args [6]uint64
+	ip   uint64
+}
+
+// eye is a thread that stands still for ever: a ward is looked at through it.
+type eye struct {
+	tid      int
+	pid      int
+	uid, gid uint32
+	b        *borrowed // who made it
+	wards    int       // who is looked at through it; the keeper's
+}
+
+// wards are all of them, for everybody who looks at callers.
+type wards struct {
+	n  atomic.Int32 // len(m)
+	mu sync.Mutex
+	m  map[int]*ward
+}
+
+func (k *wards) add(w *ward) {
+	k.mu.Lock()
+	if k.m == nil {
+		k.m = make(map[int]*ward)
+	}
+	k.m[w.tid] = w
+	k.n.Store(int32(len(k.m)))
+	k.mu.Unlock()
+}
+
+func (k *wards) drop(w *ward) {
+	k.mu.Lock()
+	if k.m[w.tid] == w {
+		delete(k.m, w.tid)
+	}
+	k.n.Store(int32(len(k.m)))
+	k.mu.Unlock()
+}
+
+// get gives the ward with a thread id, or nil.
+func (k *wards) get(tid int) *ward {
+	if k.n.Load() == 0 {
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.m[tid]
+}
+
+// via gives the task through which another is looked at: itself, but for wards.
+func (p *power) via(tid int) int {
+	if w := p.wards.get(tid); w != nil && w.eye != nil {
+		return w.eye.tid
+	}
+	return tid
+}
+
+// path names a file below /proc that shows what a task has.
+func (p *power) path(tid int, name string) string { return procfs.Path(p.via(tid), name) }
+
+// eyes counts the threads of ours in a task's process.
+func (k *wards) eyes(tid int) int {
+	if k.n.Load() == 0 {
+		return 0
+	}
+	pid := tid
+	if st, err := procfs.ReadStatus(tid); err == nil {
+		pid = st.TGID
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	seen := make(map[*eye]bool)
+	for _, w := range k.m {
+		if w.pid == pid && w.eye != nil {
+			seen[w.eye] = true
+		}
+	}
+	return len(seen)
+}
+
+// settle waits until no ward of a process is between its change of ids and the
+// moment when its keeper has opened the process again.
+func (k *wards) settle(pid int) {
+	for range 1000 {
+		if k.n.Load() == 0 || !k.pending(pid) {
+			return
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
+}
+
+func (k *wards) pending(pid int) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, w := range k.m {
+		if w.pid == pid && w.asked.Load() != nil {
+			return true
+		}
+	}
+	return false
+}
