@@ -31,8 +31,12 @@ var extractors = func() []extractor {
 		{name: "dpkg-files", wants: isDpkgList, run: readDpkgList},
 		{name: "dpkg-copyright", wants: isCopyright, run: readCopyright},
 		{name: "apk", required: true, wants: isApk, run: readApk},
+		{name: "rpm", required: true, wants: isRpm, run: readRpm},
+		{name: "rpm-log", required: true, wants: isRpmLog, run: readRpmLog},
 		{name: "os", wants: isOS, run: readOS},
 		{name: "go", required: true, wants: isProgram, magic: isObject, run: readGo},
+		{name: "program", wants: isProgram, magic: isELF, run: readFingerprint},
+		{name: "java", wants: isJar, run: readJar},
 		{name: "npm", wants: isPackageJSON, run: readPackageJSON},
 		{name: "composer", wants: isInstalledJSON, run: readInstalledJSON},
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -316,7 +317,7 @@ func (s *sink) extract(x extractor, in *input, out *File) {
 	got := File{}
 	if err := x.run(in, &got); err != nil {
 		effect := finding.Complete
-		if x.required {
+		if x.required || errors.Is(err, errJarLimit) {
 			effect = finding.Partial
 		}
 		s.note("unreadable-"+x.name, effect, in.Path, err.Error())
