@@ -190,6 +190,73 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
+// TestDelta makes one database of another and wants the publisher's bytes.
+func TestDelta(t *testing.T) {
+	dir := t.TempDir()
+	make := func(name string, skip, change int) string {
+		w, err := NewWriter(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		for i, r := range rows() {
+			if i%skip == 0 {
+				continue
+			}
+			if i%change == 0 {
+				r.a.Severity = finding.Critical
+			}
+			if err := w.Advisory(r.eco, r.name, r.a); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Detail("nvd", Detail{ID: fmt.Sprintf("CVE-20%02d-%04d", i%7, i), Title: fmt.Sprint(i % change)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		path := filepath.Join(dir, name)
+		if _, err := w.Finish(path, Meta{Built: built.Add(time.Duration(skip) * time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	a, b := make("a.db", 3, 5), make("b.db", 4, 7)
+	old, next := opened(t, a), opened(t, b)
+	var delta bytes.Buffer
+	if err := next.Delta(old, &delta); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(dir, "out.db")
+	if err := old.Apply(bytes.NewReader(delta.Bytes()), out); err != nil {
+		t.Fatal(err)
+	}
+	want, err1 := os.ReadFile(b)
+	got, err2 := os.ReadFile(out)
+	if err1 != nil || err2 != nil || !bytes.Equal(want, got) {
+		t.Fatalf("not the bytes of the new database: %v, %v", err1, err2)
+	}
+	// On another base, cut, or with a byte turned, it gives no database.
+	bad := filepath.Join(dir, "bad.db")
+	if err := opened(t, build(t, 1)).Apply(bytes.NewReader(delta.Bytes()), bad); !errors.Is(err, ErrDamaged) {
+		t.Errorf("on the wrong base: %v", err)
+	}
+	for i := 0; i < delta.Len(); i += delta.Len()/10 + 1 {
+		if err := old.Apply(bytes.NewReader(delta.Bytes()[:i]), bad); !errors.Is(err, ErrDamaged) {
+			t.Fatalf("cut at %d: %v", i, err)
+		}
+		turned := bytes.Clone(delta.Bytes())
+		turned[i] ^= 0x41
+		if err := old.Apply(bytes.NewReader(turned), bad); err == nil {
+			if same, _ := os.ReadFile(bad); bytes.Equal(same, want) {
+				t.Fatalf("byte %d does not matter", i)
+			}
+			os.Remove(bad) // the meta key's own text is for the signature to hold
+		}
+	}
+	if _, err := os.Stat(bad); !errors.Is(err, os.ErrNotExist) {
+		t.Error("a refused delta left a file behind")
+	}
+}
+
 func TestNormalEcosystem(t *testing.T) {
 	for in, want := range map[string]Ecosystem{
 		"Debian:12": "Debian:12", "Ubuntu:22.04:LTS": "Ubuntu:22.04", "Ubuntu:Pro:22.04:LTS": "Ubuntu:Pro:22.04", "Ubuntu:23.10": "Ubuntu:23.10",

@@ -1,20 +1,13 @@
 package vulndb
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
-
-	"go.etcd.io/bbolt"
 )
 
 // Bounds of a database.
@@ -131,86 +124,73 @@ func (w *Writer) Finish(path string, m Meta) (Meta, error) {
 	if m, err = w.write(f, m); err != nil {
 		return Meta{}, fmt.Errorf("cannot write vulnerability database: %w", err)
 	}
-	return m, f.commit(m)
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return Meta{}, fmt.Errorf("cannot write vulnerability database: %w", err)
+	}
+	return m, f.commit(raw)
 }
 
+// write puts everything in the order of buckets and keys: see file.
 func (w *Writer) write(f *file, m Meta) (Meta, error) {
 	m.Ecosystems, m.Details = nil, 0
-	// Buckets in the order of their names: see Delta.
-	if err := f.bucket(aliasBucket, func(put putter) error {
-		for _, id := range slices.Sorted(maps.Keys(w.aliases)) {
-			var e encoder
-			l := sorted(w.aliases[id])
-			slices.SortStableFunc(l, func(a, b string) int { return cveRank(a) - cveRank(b) })
-			e.list(l)
-			v, err := e.bytes()
-			if err == nil {
-				err = put(id, v)
-			}
-			if err != nil {
-				return err
-			}
+	for _, id := range slices.Sorted(maps.Keys(w.aliases)) {
+		var e encoder
+		l := sorted(w.aliases[id])
+		slices.SortStableFunc(l, func(a, b string) int { return cveRank(a) - cveRank(b) })
+		e.list(l)
+		v, err := e.bytes()
+		if err == nil {
+			err = f.put(aliasBucket, id, v)
 		}
-		return nil
-	}); err != nil {
-		return m, err
+		if err != nil {
+			return m, err
+		}
 	}
-	if err := f.bucket(blobBucket, func(put putter) error {
-		for _, name := range slices.Sorted(maps.Keys(w.blobs)) {
-			if err := put(name, w.blobs[name]); err != nil {
-				return err
-			}
+	for _, name := range slices.Sorted(maps.Keys(w.blobs)) {
+		if err := f.put(blobBucket, name, w.blobs[name]); err != nil {
+			return m, err
 		}
-		return nil
-	}); err != nil {
-		return m, err
 	}
 	for _, name := range w.details.names() {
-		if err := f.bucket(detailBucket, func(put putter) error {
-			return w.details.read(name, func(id string, parts [][]byte) error {
-				v, err := mergeDetails(parts)
-				if err != nil {
-					return fmt.Errorf("%s: %w", id, err)
-				}
-				m.Details++
-				return put(id, v)
-			})
+		if err := w.details.read(name, func(id string, parts [][]byte) error {
+			v, err := mergeDetails(parts)
+			if err != nil {
+				return fmt.Errorf("%s: %w", id, err)
+			}
+			m.Details++
+			return f.put(detailBucket, id, v)
 		}); err != nil {
 			return m, err
 		}
 	}
 	for _, eco := range w.rows.names() {
 		info := EcosystemInfo{Name: Ecosystem(eco)}
-		if err := f.bucket(ecoPrefix+eco, func(put putter) error {
-			return w.rows.read(eco, func(name string, parts [][]byte) error {
-				v, n, err := mergeRows(parts)
-				if err != nil {
-					return fmt.Errorf("%s in %s: %w", name, eco, err)
-				}
-				info.Packages++
-				info.Rows += n
-				return put(name, v)
-			})
+		if err := w.rows.read(eco, func(name string, parts [][]byte) error {
+			v, n, err := mergeRows(parts)
+			if err != nil {
+				return fmt.Errorf("%s in %s: %w", name, eco, err)
+			}
+			info.Packages++
+			info.Rows += n
+			return f.put(ecoPrefix+eco, name, v)
 		}); err != nil {
 			return m, err
 		}
 		m.Ecosystems = append(m.Ecosystems, info)
 	}
-	err := f.bucket(releaseBucket, func(put putter) error {
-		for _, id := range slices.Sorted(maps.Keys(w.release)) {
-			v, err := json.Marshal(w.release[id])
-			if err == nil {
-				err = put(id, v)
-			}
-			if err != nil {
-				return err
-			}
+	for _, id := range slices.Sorted(maps.Keys(w.release)) {
+		v, err := json.Marshal(w.release[id])
+		if err == nil {
+			err = f.put(releaseBucket, id, v)
 		}
-		return nil
-	})
+		if err != nil {
+			return m, err
+		}
+	}
 	m.Schema, m.Built = Schema, m.Built.UTC().Truncate(time.Second)
 	m.Digest = f.digest()
-	return m, err
+	return m, nil
 }
 
 func cveRank(id string) int {
@@ -232,89 +212,4 @@ func mergeRows(parts [][]byte) ([]byte, int, error) {
 	rows = uniqueRows(rows)
 	v, err := encodeRows(rows)
 	return v, len(rows), err
-}
-
-type putter func(key string, value []byte) error
-
-// file is a database that is being written: keys come in order, and every one
-// goes into the digest.
-type file struct {
-	path, temp string
-	bolt       *bbolt.DB
-	sum        hash.Hash
-}
-
-func create(path string) (*file, error) {
-	t, err := os.CreateTemp(filepath.Dir(path), ".limpet-vulndb-*")
-	if err != nil {
-		return nil, fmt.Errorf("cannot write vulnerability database: %w", err)
-	}
-	t.Close()
-	f := &file{path: path, temp: t.Name(), sum: sha256.New()}
-	// One layout on every machine: the page's size is given, no list of free
-	// pages is kept, and the file grows by what is written only.
-	f.bolt, err = bbolt.Open(t.Name(), 0o600, &bbolt.Options{PageSize: 4096, NoFreelistSync: true, NoGrowSync: true, NoSync: true, FreelistType: bbolt.FreelistArrayType})
-	if err != nil {
-		os.Remove(t.Name())
-		return nil, fmt.Errorf("cannot write vulnerability database: %w", err)
-	}
-	return f, nil
-}
-
-// bucket fills a bucket, in a transaction of its own: bbolt writes several
-// changed buckets in no certain order.
-func (f *file) bucket(name string, fill func(putter) error) error {
-	return f.bolt.Update(func(tx *bbolt.Tx) error {
-		b, err := tx.CreateBucketIfNotExists([]byte(name))
-		if err != nil {
-			return err
-		}
-		b.FillPercent = 1 // keys come in order and nothing is put between them
-		return fill(func(key string, value []byte) error {
-			f.mix(name)
-			f.mix(key)
-			f.mix(string(value))
-			return b.Put([]byte(key), value)
-		})
-	})
-}
-
-func (f *file) mix(s string) {
-	var n [8]byte
-	binary.LittleEndian.PutUint64(n[:], uint64(len(s)))
-	f.sum.Write(n[:])
-	f.sum.Write([]byte(s))
-}
-
-func (f *file) digest() string { return fmt.Sprintf("sha256:%x", f.sum.Sum(nil)) }
-
-// commit adds what the database says of itself and gives it its name.
-func (f *file) commit(m Meta) error {
-	raw, err := json.Marshal(m)
-	if err != nil {
-		return fmt.Errorf("cannot write vulnerability database: %w", err)
-	}
-	err = f.bucket(metaBucket, func(put putter) error { return put(metaKey, raw) })
-	if err == nil {
-		err = f.bolt.Sync()
-	}
-	if err := errors.Join(err, f.bolt.Close()); err != nil {
-		return fmt.Errorf("cannot write vulnerability database: %w", err)
-	}
-	f.bolt = nil
-	if err := os.Chmod(f.temp, 0o644); err != nil {
-		return fmt.Errorf("cannot write vulnerability database: %w", err)
-	}
-	if err := os.Rename(f.temp, f.path); err != nil {
-		return fmt.Errorf("cannot write vulnerability database: %w", err)
-	}
-	return nil
-}
-
-// abandon removes what was not committed.
-func (f *file) abandon() {
-	if f.bolt != nil {
-		f.bolt.Close()
-	}
-	os.Remove(f.temp)
 }
