@@ -34,7 +34,8 @@ type policies struct {
 	baggage  *attach.Baggage
 	keeper   *bundle.Keeper // nil: bundles are not accepted; guarded by mu once the workload runs
 
-	revoked atomic.Bool // a signed bundle says that this image must not start
+	revoked atomic.Bool  // the bundle in force says that this image must not start
+	issued  atomic.Int64 // when that bundle was issued
 
 	mu      sync.Mutex
 	unknown []bundle.Unknown
@@ -58,9 +59,6 @@ func (p *policies) load(cfg *Config) (out enforcer.Policies, note error, err err
 	}
 	if p.keeper != nil && len(p.baggage.Bundle) > 0 {
 		out, note = p.accept(p.baggage.Bundle, time.Now())
-		if p.revoked.Load() {
-			return out, note, fmt.Errorf("the image %s is revoked by policy: it must not start", p.baggage.Embedded.SourceDigest)
-		}
 		if note == nil {
 			return out, nil, nil
 		}
@@ -90,9 +88,6 @@ func (p *policies) accept(data []byte, now time.Time) (enforcer.Policies, error)
 	if err != nil {
 		return enforcer.Policies{}, err
 	}
-	if p.baggage != nil && p.baggage.Embedded.SourceDigest != "" && slices.Contains(b.Revoked, p.baggage.Embedded.SourceDigest) {
-		p.revoked.Store(true)
-	}
 	w := p.workload
 	w.Group, w.GroupMode = b.Group, b.GroupMode
 	// The server takes enforceAfterDays out of a policy when they have passed
@@ -106,6 +101,7 @@ func (p *policies) accept(data []byte, now time.Time) (enforcer.Policies, error)
 	if _, err := keeper.Accept(data, now); err != nil {
 		return enforcer.Policies{}, err
 	}
+	p.takeRevoked(b)
 	p.mu.Lock()
 	p.workload = w
 	p.unknown = b.Unknown

@@ -86,7 +86,7 @@ func TestStartPolicy(t *testing.T) {
 		{"wrong key, refuse", workload.NoPolicyRefuse, stranger.bundle(3, nil), "", "", true},
 		{"expired, audit", workload.NoPolicyAudit, old, "built-in default", policy.Audit, true},
 		{"other group", workload.NoPolicyRefuse, s.bundle(1, func(b *bundle.Bundle) { b.Group = "db" }), "", "", true},
-		{"revoked image", workload.NoPolicyAudit, s.bundle(1, func(b *bundle.Bundle) { b.Revoked = []string{digest} }), "", "", false},
+		{"revoked image", workload.NoPolicyAudit, s.bundle(1, func(b *bundle.Bundle) { b.Revoked = []string{digest} }), "bundle", policy.Enforce, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := s.policies(tt.onNoPolicy, tt.embedded)
@@ -96,6 +96,9 @@ func TestStartPolicy(t *testing.T) {
 			}
 			if err != nil {
 				return
+			}
+			if p.revoked.Load() != (tt.name == "revoked image") {
+				t.Errorf("revoked: %v", p.revoked.Load())
 			}
 			if d := p.describe(); d.Source != tt.source || policy.Mode(d.Mode) != tt.mode || got.Engine == nil {
 				t.Errorf("%+v", d)
@@ -138,9 +141,22 @@ func TestLiveBundles(t *testing.T) {
 	if d := p.describe(); d.Mode != "audit" || cmp.Diff([]string{"q"}, d.Names) != "" {
 		t.Errorf("%+v", d)
 	}
+	// What a bundle that was refused says about the image does not count; what is
+	// in force does, and can be taken back.
+	revoke := func(b *bundle.Bundle) { b.Revoked = []string{digest} }
+	_, _ = p.accept(s.bundle(2, revoke), time.Now())
+	_, _ = p.accept(s.bundle(9, func(b *bundle.Bundle) { revoke(b); b.Group = "db" }), time.Now())
+	if p.revoked.Load() {
+		t.Error("a bundle that was refused revoked the image")
+	}
 	again, err := p.again()
 	if err != nil || again.Number != 4 {
 		t.Errorf("%+v, %v", again, err)
+	}
+	for i, change := range []func(*bundle.Bundle){revoke, nil} {
+		if _, err := p.accept(s.bundle(uint64(5+i), change), time.Now()); err != nil || p.revoked.Load() != (change != nil) {
+			t.Errorf("bundle %d: %v, revoked %v", 5+i, err, p.revoked.Load())
+		}
 	}
 }
 

@@ -114,6 +114,8 @@ type micro struct {
 	dropped  enforcer.CapabilitySet // what the policy took away at the start
 	lost     atomic.Uint64          // what the workload then had not
 
+	wasRevoked atomic.Bool // the workload was judged for its revoked image
+
 	names   *resolve.Resolver // answers the workload's questions to name servers
 	relay   *relay.Relay      // looks at the first words of connections
 	engine  engine
@@ -195,7 +197,7 @@ func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
 	m.names = resolve.New(resolve.Config{Judge: m.loop, Logger: m.cfg.Logger})
 	defer m.names.Close()
 	m.learnOnTrial()
-	if err := m.volumes(); err != nil {
+	if err := errors.Join(m.startRevoked(), m.volumes()); err != nil {
 		m.end(ExitDenied, err.Error())
 		return ExitDenied, err
 	}
@@ -339,6 +341,7 @@ func (m *micro) apply(data []byte) error {
 	m.lifecycle("A policy bundle was applied.", map[string]string{
 		"epoch": strconv.FormatUint(p.Epoch, 10), "number": strconv.FormatUint(p.Number, 10),
 	})
+	m.runsRevoked()
 	return nil
 }
 

@@ -29,6 +29,9 @@ func Explain(v View, asked, groupMode string) Explanation {
 	case v.Control == string(policy.SelfProtection):
 		x.Why = "This was an attempt against the enforcer itself. Self-protection is always enforced and no policy can change it."
 		return x
+	case v.Control == string(policy.RevokedImage):
+		x.Why = "This image is revoked: somebody said that it must not start. Where the group is in enforce mode it is not let run, in audit mode it is reported. No policy can change that; restore the image instead."
+		return x
 	case v.Verdict == "" || v.Verdict == "allow" || v.Control == "":
 		x.Why = "No rule spoke against this; it is recorded for information."
 		return x

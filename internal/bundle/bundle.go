@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/limpet-security/limpet/internal/policy"
@@ -46,7 +47,7 @@ type Bundle struct {
 	Expires   time.Time // zero: never
 	GroupMode policy.Mode
 	Policies  []*policy.RuntimePolicy
-	Revoked   []string           // image digests that must not start
+	Revoked   []string           // image digests that must not start: of manifests, or of configurations
 	Learning  bool               // enforcers of the group report what their workloads do
 	Lists     []*reputation.List // that the policies name, as far as they exist
 
@@ -68,6 +69,12 @@ func (u Unknown) Control() policy.ControlID { return policy.ControlOfPath(u.Path
 // Newer says whether b comes after c: by epoch, then by number.
 func (b *Bundle) Newer(c *Bundle) bool {
 	return b.Epoch > c.Epoch || b.Epoch == c.Epoch && b.Number > c.Number
+}
+
+// Revokes says whether an image must not start that has one of these digests;
+// empty ones are none.
+func (b *Bundle) Revokes(digests ...string) bool {
+	return slices.ContainsFunc(digests, func(d string) bool { return d != "" && slices.Contains(b.Revoked, d) })
 }
 
 // Expired says whether the bundle's time has passed.

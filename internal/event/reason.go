@@ -144,6 +144,8 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 		return identity(e, rule, who, object)
 	case policy.PrivilegeChange:
 		return fmt.Sprintf("%s tried to change its user, group or capabilities with %s.", who, call(e.GetCall()))
+	case policy.RevokedImage:
+		return revoked(e, rule)
 	case policy.SelfProtection:
 		return fmt.Sprintf("%s tried to interfere with the enforcer: %s.", who, call(e.GetCall()))
 	}
@@ -151,6 +153,18 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 		return fileReason(f, control, rule, who) // honeypots, logs
 	}
 	return other(e, control, rule, who)
+}
+
+// revoked tells of a workload whose image must not start.
+func revoked(e *eventpb.Event, rule string) string {
+	image := orElse(Text(e.GetWorkload().GetImage(), 200), "The image")
+	switch {
+	case rule == "runs-on":
+		return image + " was revoked while this workload runs. It runs on, and will not start again."
+	case e.GetVerdict() == eventpb.Verdict_VERDICT_DENY:
+		return image + " is revoked, so the workload was not let run."
+	}
+	return image + " is revoked and was started."
 }
 
 // session tells of what came from outside the supervised tree.

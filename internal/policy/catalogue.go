@@ -152,6 +152,9 @@ func (c ControlID) Title() string {
 	if i := c.Order(); i >= 0 {
 		return catalogue[i].title
 	}
+	if c == RevokedImage {
+		return "Revoked image"
+	}
 	return string(c)
 }
 
@@ -159,6 +162,9 @@ func (c ControlID) Title() string {
 func (c ControlID) Technique() string {
 	if i := c.Order(); i >= 0 {
 		return catalogue[i].technique
+	}
+	if c == RevokedImage {
+		return "T1610"
 	}
 	return ""
 }

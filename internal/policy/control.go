@@ -67,4 +67,7 @@ const (
 	// SelfProtection is not configurable: it is always enforced. Events of
 	// attempts against the enforcer carry it.
 	SelfProtection ControlID = "selfProtection"
+	// RevokedImage stands in events of workloads whose image is revoked. No
+	// policy speaks of it.
+	RevokedImage ControlID = "revokedImage"
 )

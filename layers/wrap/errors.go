@@ -17,5 +17,6 @@ var (
 	ErrConfig     = errors.New("malformed image configuration")
 	ErrForged     = errors.New("the image's Limpet layer does not fit the image")
 	ErrIncomplete = errors.New("part of the original image is not at hand")
+	ErrRevoked    = errors.New("it must not start (limpet image restore lets it)")
 	ErrEmbed      = errors.New("the control plane's answer cannot be used")
 )

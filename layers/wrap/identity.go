@@ -124,6 +124,29 @@ func (id Identity) embedded(src sourceFacts, c *config) workload.Embedded {
 	return e
 }
 
+// admits refuses an image that the group's bundle revokes: its enforcer would not
+// let it start.
+func (id Identity) admits(src sourceFacts) error {
+	if len(id.Bundle) == 0 {
+		return nil
+	}
+	b, err := id.open()
+	if err != nil {
+		return err
+	}
+	if b.Revokes(src.digest, src.id) {
+		return fmt.Errorf("the image %s is revoked in group %q: %w", orDigest(src), b.Group, ErrRevoked)
+	}
+	return nil
+}
+
+func orDigest(src sourceFacts) string {
+	if src.digest != "" {
+		return src.digest
+	}
+	return src.id
+}
+
 // sourceFacts is what is known of the image that was wrapped.
 type sourceFacts struct {
 	name   string // as people call it

@@ -258,6 +258,9 @@ func (j *job) files(arch string, id Identity, facts sourceFacts, c *config, foun
 	if err != nil {
 		return nil, err
 	}
+	if err := id.admits(facts); err != nil {
+		return nil, err
+	}
 	embedded, err := encode(id.embedded(facts, c))
 	if err != nil {
 		return nil, err
