@@ -88,6 +88,9 @@ func (s *Supervisor) dispatch(c *Call) (r Response) {
 	if r, ours := s.injected.answer(c); ours {
 		return r
 	}
+	if r, early := s.power.wards.early(c); early {
+		return r
+	}
 	// What the helper does until it has become the command is our own.
 	if s.begun.Load() && s.cfg.Judge.Listed(int(c.NR)) {
 		if r := scalar(s.cfg.Judge.Call(&action.Call{Proc: c.Process()}, int(c.NR))); !r.Continue {

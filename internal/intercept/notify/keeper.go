@@ -393,7 +393,7 @@ func (w *ward) change(s *Supervisor, c *Call) Response {
 		c.answered.Store(true)
 		r = done()
 	}
-	if linux.Tgkill(w.pid, w.tid, syscall.SIGSTOP) != nil {
+	if w.stop() != nil {
 		w.asked.Store(nil)
 	}
 	return r

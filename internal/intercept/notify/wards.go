@@ -3,9 +3,11 @@ package notify
 import (
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/limpet-security/limpet/internal/action"
+	"github.com/limpet-security/limpet/internal/kernel/linux"
 	"github.com/limpet-security/limpet/internal/kernel/procfs"
 )
 
@@ -104,21 +106,42 @@ func (k *wards) eyes(tid int) int {
 // settle waits until no ward of a process is between its change of ids and the
 // moment when its keeper has opened the process again.
 func (k *wards) settle(pid int) {
-	for range 1000 {
-		if k.n.Load() == 0 || !k.pending(pid) {
+	for i := range maxSettle {
+		if k.n.Load() == 0 || !k.pending(pid, i%100 == 99) {
 			return
 		}
 		time.Sleep(100 * time.Microsecond)
 	}
 }
 
-func (k *wards) pending(pid int) bool {
+// maxSettle bounds the wait for a keeper: five seconds, on a machine that is
+// overloaded.
+const maxSettle = 50_000
+
+func (k *wards) pending(pid int, remind bool) (found bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, w := range k.m {
 		if w.pid == pid && w.asked.Load() != nil {
-			return true
+			found = true
+			if remind {
+				_ = w.stop() // a SIGCONT takes the stop away
+			}
 		}
 	}
-	return false
+	return found
+}
+
+// stop has a ward stop at its next return from the kernel, where its keeper
+// finds it.
+func (w *ward) stop() error { return linux.Tgkill(w.pid, w.tid, syscall.SIGSTOP) }
+
+// early answers a ward that comes with its next call before its keeper has seen
+// it behind the last: it makes the call again after that.
+func (k *wards) early(c *Call) (Response, bool) {
+	w := k.get(c.TID())
+	if w == nil || w.asked.Load() == nil || w.stop() != nil {
+		return Response{}, false
+	}
+	return fail(errRestart), true
 }

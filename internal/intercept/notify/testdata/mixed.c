@@ -144,7 +144,7 @@ int main(int argc, char **argv)
 	/* stopped and continued from outside while away */
 	pid_t self = getpid(), p = fork();
 	if (p == 0) {
-		usleep(100000);
+		usleep(20000);
 		kill(self, SIGCONT);
 		_exit(0);
 	}
