@@ -33,10 +33,10 @@ func soaking() bool { return os.Getenv("LIMPET_SOAK") != "" }
 
 var yardCases = []imageCase{
 	{name: "apache", command: []string{"/case/apache.sh"}, says: "apache 0"},
-	// sshd and postfix change their effective user back and forth (docs/HACKING.md, Open).
-	{name: "sshd", flags: []string{"--cap-add", "SYS_PTRACE"}, command: []string{"/case/sshd.sh"}, says: "sshd 0"},
+	// sshd and postfix change their effective user back and forth.
+	{name: "sshd", command: []string{"/case/sshd.sh"}, says: "sshd 0"},
 	{name: "rsync", command: []string{"/case/rsync.sh"}, says: "nothing to do"},
-	{name: "postfix", flags: []string{"--cap-add", "SYS_PTRACE"}, command: []string{"/case/mail.sh"}, says: "smtp 0"},
+	{name: "postfix", command: []string{"/case/mail.sh"}, says: "smtp 0"},
 	{name: "terminals", command: []string{"/case/terminals.sh"}, says: "own terminal 1"},
 	{name: "socat", command: []string{"/case/socat.sh"}, says: "pty-line"},
 	{name: "sqlite", command: []string{"/case/sqlite.sh"}, code: 6, says: "1600"},
