@@ -66,6 +66,10 @@ func Scan(ctx context.Context, o Options) (*finding.Report, error) {
 	switch o.Kind {
 	case "", finding.KindImage:
 		err = scanImage(ctx, o, reader, r)
+	case finding.KindRootfs, finding.KindHost:
+		err = scanFolder(ctx, o, reader, r)
+	case finding.KindFunction:
+		err = scanFunction(ctx, o, reader, r)
 	default:
 		err = fmt.Errorf("%q: %w", o.Kind, ErrKind)
 	}
