@@ -31,7 +31,8 @@
 // # When
 //
 // Every Period the last process id that the kernel has given is read: one
-// system call, and nothing more while it stays the same. While a session is
+// system call, and nothing more while it stays the same. Whoever was given an id
+// and could not be seen yet is asked for until he can. While a session is
 // being made (the container runtime is in the namespace already, and has not
 // yet become the program), or is being ended, it is looked at every millisecond.
 // The runtime is told from a program by its bounding set, which is larger than

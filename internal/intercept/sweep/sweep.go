@@ -85,6 +85,7 @@ type Sweeper struct {
 	fresh    []int
 	standing []notify.Standing
 	last     int
+	coming   []awaited // who was given an id and could not be seen
 	full     time.Time
 	busy     int  // processes that are looked at quickly
 	imminent bool // one of them is about to become a program
@@ -140,6 +141,7 @@ func (s *Sweeper) Run(ctx context.Context) {
 
 // Look looks once and says how long to wait before the next time.
 func (s *Sweeper) Look(now time.Time) time.Duration {
+	began := linux.ThreadTime()
 	w := s.cfg.Judge.Wanted()
 	if w.none() {
 		s.wants = w
@@ -148,8 +150,9 @@ func (s *Sweeper) Look(now time.Time) time.Duration {
 	again := w.Policy != s.wants.Policy
 	s.wants = w
 	last := s.table.Last()
-	if last == 0 || last != s.last || again || s.busy > 0 || now.Sub(s.full) >= whole {
+	if arrived := s.arrived(now); last == 0 || last != s.last || again || arrived || s.busy > 0 || now.Sub(s.full) >= whole {
 		s.sweep(now, again)
+		s.await(s.last, last, now)
 		s.last = last
 	} else {
 		s.attend(now, false)
@@ -162,6 +165,12 @@ func (s *Sweeper) Look(now time.Time) time.Duration {
 	}
 	took := time.Since(now)
 	s.slowest.Store(max(s.slowest.Load(), int64(took)))
+	// What others took of the processor meanwhile is no reason to look later: on
+	// a busy machine a session would live for ten times that. (After a change of
+	// threads the difference says nothing.)
+	if used := linux.ThreadTime() - began; used >= 0 {
+		took = min(took, used)
+	}
 	switch {
 	case s.imminent:
 		return soon
