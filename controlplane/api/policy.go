@@ -46,22 +46,31 @@ type policyBody struct {
 	Document json.RawMessage `json:"document,omitempty"`
 }
 
-// parse reads whichever of the two was sent.
-func (b policyBody) parse() (store.Policy, *policy.RuntimePolicy, error) {
-	text, source := []byte(b.YAML), b.YAML
+// text gives whichever of the two was sent.
+func (b policyBody) text() ([]byte, error) {
+	text := []byte(b.YAML)
 	if b.YAML == "" {
 		text = b.Document
 	} else if len(b.Document) > 0 && string(b.Document) != "null" {
-		return store.Policy{}, nil, huma.NewError(http.StatusUnprocessableEntity, "send yaml or document, not both")
+		return nil, huma.NewError(http.StatusUnprocessableEntity, "send yaml or document, not both")
 	}
 	if len(text) == 0 {
-		return store.Policy{}, nil, huma.NewError(http.StatusUnprocessableEntity, "send the policy as yaml or as document")
+		return nil, huma.NewError(http.StatusUnprocessableEntity, "send the policy as yaml or as document")
+	}
+	return text, nil
+}
+
+// parse reads what was sent.
+func (b policyBody) parse() (store.Policy, *policy.RuntimePolicy, error) {
+	text, err := b.text()
+	if err != nil {
+		return store.Policy{}, nil, err
 	}
 	p, err := policy.Parse(text)
 	if err != nil {
 		return store.Policy{}, nil, err
 	}
-	row, err := policyRow(p, source)
+	row, err := policyRow(p, b.YAML)
 	return row, p, err
 }
 

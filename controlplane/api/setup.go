@@ -12,6 +12,7 @@ import (
 	"github.com/limpet-security/limpet/controlplane/access"
 	"github.com/limpet-security/limpet/controlplane/audit"
 	"github.com/limpet-security/limpet/controlplane/store"
+	"github.com/limpet-security/limpet/internal/assurance"
 	"github.com/limpet-security/limpet/internal/policy"
 	"github.com/limpet-security/limpet/internal/tenant"
 )
@@ -75,7 +76,7 @@ func (a *API) postSetup(ctx context.Context, in *setupInput) (*sessionOutput, er
 		}); err != nil {
 			return err
 		}
-		return addDefaultPolicy(ctx, tx, t, c.remote)
+		return errors.Join(addDefaultPolicy(ctx, tx, t, c.remote), addDefaultAssurance(ctx, tx, t, c.remote))
 	})
 	if err != nil {
 		return nil, err
@@ -100,6 +101,25 @@ func addDefaultPolicy(ctx context.Context, tx *store.Tx, t tenant.ID, remote str
 	}
 	return audit.Write(ctx, tx, t, audit.Change{
 		Actor: "limpet", Action: "create", Kind: "policy", Name: row.Name, After: map[string]string{"yaml": row.YAML}, RemoteAddr: remote,
+	})
+}
+
+// addDefaultAssurance adds the assurance policy that artefacts are judged by
+// until somebody changes it.
+func addDefaultAssurance(ctx context.Context, tx *store.Tx, t tenant.ID, remote string) error {
+	if _, err := tx.AssurancePolicy(ctx, t, DefaultPolicy); !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	row, _, err := assuranceRow(policyBody{YAML: string(assurance.DefaultYAML())})
+	if err != nil {
+		return err
+	}
+	row.UpdatedBy = "limpet"
+	if row, err = tx.AddAssurancePolicy(ctx, t, row); err != nil {
+		return err
+	}
+	return audit.Write(ctx, tx, t, audit.Change{
+		Actor: "limpet", Action: "create", Kind: "assurance policy", Name: row.Name, After: map[string]string{"yaml": row.YAML}, RemoteAddr: remote,
 	})
 }
 

@@ -43,7 +43,8 @@ func (s *site) plant() {
 		_, err10 := tx.AddReputationList(ctx, secretTenant, store.ReputationList{Name: marker, Content: marker + ".test\n", Packed: []byte(marker)})
 		err11 := tx.RevokeEnforcer(ctx, secretTenant, store.Revocation{ID: marker + "-gone", Hostname: marker, Reason: marker})
 		_, err12 := tx.AddRevokedImage(ctx, secretTenant, store.RevokedImage{Digest: marker, Image: marker, Reason: marker})
-		return errors.Join(err9, err10, err11, err12, tx.AddInstallTenant(ctx, secretTenant), err1, err2, err3, err4, err5, err6, err7, err8)
+		_, err13 := tx.AddAssurancePolicy(ctx, secretTenant, store.AssurancePolicy{Name: marker, YAML: marker, Document: `{"metadata":{"name":"` + marker + `"}}`})
+		return errors.Join(err9, err10, err11, err12, err13, tx.AddInstallTenant(ctx, secretTenant), err1, err2, err3, err4, err5, err6, err7, err8)
 	})
 	if err != nil {
 		s.Fatal(err)

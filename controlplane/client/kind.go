@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/limpet-security/limpet/internal/assurance"
 	"github.com/limpet-security/limpet/internal/policy"
 )
 
@@ -39,6 +40,7 @@ type kind struct {
 var kindList = []*kind{
 	{KindList, "/reputation-lists", []string{"reputationlist", "reputationlists", "list", "lists"}, parseList, textOfList, false},
 	{policy.KindRuntime, "/policies", []string{"runtimepolicy", "runtimepolicies", "policy", "policies"}, parsePolicy, textOfPolicy, true},
+	{assurance.Kind, "/assurance-policies", []string{"assurancepolicy", "assurancepolicies", "assurance"}, parseAssurance, textOfPolicy, true},
 	{KindGroup, "/groups", []string{"enforcergroup", "enforcergroups", "group", "groups"}, parseGroup, textOfGroup, true},
 }
 
@@ -61,7 +63,7 @@ func Kind(name string) (string, error) {
 			}
 		}
 	}
-	return "", fmt.Errorf("kind %q is not known; want policy, group or list", name)
+	return "", fmt.Errorf("kind %q is not known; want policy, assurance, group or list", name)
 }
 
 // Get gives one object as its document, or every object of the kind if name
@@ -108,6 +110,11 @@ func (c *Client) text(ctx context.Context, k *kind, name string) (string, string
 
 func parsePolicy(text string) (string, any, error) {
 	_, err := policy.Parse([]byte(text))
+	return text, map[string]string{"yaml": text}, err
+}
+
+func parseAssurance(text string) (string, any, error) {
+	_, err := assurance.Parse([]byte(text))
 	return text, map[string]string{"yaml": text}, err
 }
 

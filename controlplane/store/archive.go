@@ -18,7 +18,7 @@ import (
 // archived lists every table of an archive, in the order of writing. Sessions
 // are left out: a restored install asks people to sign in again.
 var archived = []string{
-	"tenants", "install", "keys", "users", "api_tokens", "audit", "reputation_lists", "policies", "policy_revisions", "enforcer_groups", "group_policies",
+	"tenants", "install", "keys", "users", "api_tokens", "audit", "reputation_lists", "policies", "policy_revisions", "assurance_policies", "enforcer_groups", "group_policies",
 	"join_tokens", "bundles", "enforcers", "revoked_enforcers", "revoked_images", "profiles", "profile_items", "profile_boots", "findings", "finding_places", "events", "event_counts",
 }
 

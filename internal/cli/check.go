@@ -2,17 +2,22 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/limpet-security/limpet/controlplane/client"
 	"github.com/limpet-security/limpet/internal/assurance"
+	"github.com/limpet-security/limpet/internal/finding"
 	"github.com/limpet-security/limpet/internal/policy"
 	"github.com/limpet-security/limpet/layers/wrap"
 )
@@ -25,6 +30,7 @@ type checkFlags struct {
 	sign      string
 	out       string
 	validDays int
+	conn      connection
 }
 
 // CheckCommand is `limpet check`.
@@ -36,21 +42,24 @@ func CheckCommand() *cobra.Command {
 		Long: `Judge the report of a scan by assurance policies. 'limpet scan' gives facts,
 'limpet check' the verdict: which controls failed, for which findings, what was
 accepted by whom, and what could not be judged. Without --policy the built-in
-policy judges.
+policy judges. With --server the control plane's policies judge, those named
+with --policy or every one whose scope the artefact is in.
 
 REPORT is a file that 'limpet scan --format json' wrote, or - for standard input.
 
 Exit codes: 0 pass (or warnings only), 1 a policy with mode block failed, 2 usage,
-or a policy that cannot be read, 3 the report cannot be read.`,
+or a policy that cannot be read, 3 the report cannot be read, 4 the control plane cannot be reached.`,
 		Example: `  limpet scan image registry.example.com/shop/web:1.4 --format json | limpet check -
   limpet check report.json --policy shop.yaml --format json
+  limpet check report.json --server https://limpet.example.com:8443 --api-token-file token
   # The verdict as a signed statement, to be attached to the image
   limpet check report.json --policy shop.yaml --sign verdict.key --attestation verdict.json`,
 		Args: oneArg("report"),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
 	}
+	f.conn.flags(cmd)
 	fl := cmd.Flags()
-	fl.StringArrayVar(&f.policies, "policy", nil, "`FILE` of an assurance policy; may be repeated")
+	fl.StringArrayVar(&f.policies, "policy", nil, "`FILE` of an assurance policy (with --server: its name there); may be repeated")
 	fl.StringVar(&f.reference, "reference", "", "judge it as this image `REFERENCE`")
 	fl.StringVarP(&f.format, "format", "f", "table", "table or json")
 	fl.StringVar(&f.at, "at", "", "judge as at this `TIME` (RFC 3339, or a date); now if left out")
@@ -96,29 +105,29 @@ func (f *checkFlags) run(cmd *cobra.Command, place string) error {
 	if f.format != "table" && f.format != "json" {
 		return &UsageError{fmt.Errorf("--format %q is not table or json", f.format)}
 	}
-	policies, err := compiledPolicies(f.policies)
-	if err != nil {
-		return &ExitError{ExitUsage, err}
+	remote := cmd.Flags().Changed("server")
+	if remote && (f.sign != "" || f.at != "") {
+		return &UsageError{errors.New("--sign and --at are for policies from files; leave out --server")}
 	}
-	in := cmd.InOrStdin()
-	if place != "-" {
-		file, err := os.Open(place)
-		if err != nil {
-			return &ExitError{ExitIncomplete, fmt.Errorf("cannot read report: %w", err)}
+	var policies []*assurance.Compiled
+	if !remote {
+		if policies, err = compiledPolicies(f.policies); err != nil {
+			return &ExitError{ExitUsage, err}
 		}
-		defer file.Close()
-		in = file
 	}
-	data, err := io.ReadAll(io.LimitReader(in, assurance.MaxReport+1))
-	if err != nil {
-		return &ExitError{ExitIncomplete, fmt.Errorf("cannot read report: %w", err)}
-	}
-	report, err := assurance.ReadReport(data)
+	report, err := readReport(cmd.InOrStdin(), place)
 	if err != nil {
 		return &ExitError{ExitIncomplete, err}
 	}
 	s := assurance.Subject{Report: report, Reference: cmp.Or(f.reference, report.Artifact.Name), Now: now}
-	v := assurance.Judge(policies, s)
+	var v assurance.Verdict
+	if remote {
+		if v, err = f.ask(cmd.Context(), s); err != nil {
+			return err
+		}
+	} else {
+		v = assurance.Judge(policies, s)
+	}
 	if f.sign != "" {
 		if err := f.attest(v, policies, s); err != nil {
 			return err
@@ -131,6 +140,38 @@ func (f *checkFlags) run(cmd *cobra.Command, place string) error {
 		return &ExitError{Code: ExitFailure}
 	}
 	return nil
+}
+
+// readReport reads a report from a file, or from in if the place is "-".
+func readReport(in io.Reader, place string) (*finding.Report, error) {
+	if place != "-" {
+		file, err := os.Open(place)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read report: %w", err)
+		}
+		defer file.Close()
+		in = file
+	}
+	data, err := io.ReadAll(io.LimitReader(in, assurance.MaxReport+1))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read report: %w", err)
+	}
+	return assurance.ReadReport(data)
+}
+
+// ask lets the control plane's policies judge.
+func (f *checkFlags) ask(ctx context.Context, s assurance.Subject) (v assurance.Verdict, err error) {
+	c, err := f.conn.client()
+	if err != nil {
+		return v, err
+	}
+	query := url.Values{"policy": f.policies, "reference": {s.Reference}}
+	_, err = c.Do(ctx, http.MethodPost, "/assurance-check?"+query.Encode(), "", s.Report, &v)
+	var answered *client.Problem
+	if err != nil && !errors.As(err, &answered) {
+		return v, &ExitError{ExitUnreachable, err}
+	}
+	return v, err
 }
 
 func (f *checkFlags) time() (time.Time, error) {

@@ -56,14 +56,10 @@ func limpet(t *testing.T, code int, stdin string, args ...string) string {
 	root.SetIn(strings.NewReader(stdin))
 	root.SetArgs(args)
 	err := root.ExecuteContext(t.Context())
-	got := ExitOK
 	if err != nil {
-		got = ExitFailure
 		out.WriteString(err.Error())
-		if _, ok := err.(*UsageError); ok { //nolint:errorlint // as Main does for what cobra returns unwrapped
-			got = ExitUsage
-		}
 	}
+	got := exitCode(err)
 	if got != code {
 		t.Fatalf("limpet %s: exit code %d, want %d\n%s", strings.Join(args, " "), got, code, &out)
 	}

@@ -63,7 +63,7 @@ names of all.`,
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		switch kind, err := client.Kind(strings.ToLower(strings.Join(args, " "))); {
 		case len(args) == 0:
-			return []string{"policies", "groups", "lists", "policy", "group", "list"}, cobra.ShellCompDirectiveNoFileComp
+			return []string{"policies", "groups", "lists", "assurance", "policy", "group", "list"}, cobra.ShellCompDirectiveNoFileComp
 		case err == nil:
 			return conn.names(cmd.Context(), kind)
 		}

@@ -92,17 +92,27 @@ func Main(ctx context.Context, args []string, stderr io.Writer) int {
 	if err == nil {
 		return ExitOK
 	}
-	var exit *ExitError
-	if errors.As(err, &exit) {
-		if exit.Err != nil {
-			fmt.Fprintf(stderr, "limpet: %v\n", err)
-		}
-		return exit.Code
+	var silent *ExitError
+	if !errors.As(err, &silent) || silent.Err != nil {
+		fmt.Fprintf(stderr, "limpet: %v\n", err)
 	}
-	fmt.Fprintf(stderr, "limpet: %v\n", err)
 	var usage *UsageError
 	if errors.As(err, &usage) {
 		fmt.Fprintf(stderr, "Run '%s --help' for usage.\n", cmd.CommandPath())
+	}
+	return exitCode(err)
+}
+
+// exitCode is what an error means for the process.
+func exitCode(err error) int {
+	var exit *ExitError
+	var usage *UsageError
+	switch {
+	case err == nil:
+		return ExitOK
+	case errors.As(err, &exit):
+		return exit.Code
+	case errors.As(err, &usage):
 		return ExitUsage
 	}
 	return ExitFailure
