@@ -10,6 +10,7 @@ func commands() []*cobra.Command {
 		DiffCommand(),
 		GetCommand(),
 		PolicyCommand(),
+		ScanCommand(),
 		CheckCommand(),
 		ListCommand(),
 		EnforcerCommand(),

@@ -54,7 +54,7 @@ func fillFlags(cmd *cobra.Command, file string) error {
 			return
 		}
 		values := []*yaml.Node{&node}
-		if node.Kind == yaml.SequenceNode && fl.Value.Type() == "stringArray" {
+		if node.Kind == yaml.SequenceNode && (fl.Value.Type() == "stringArray" || fl.Value.Type() == "stringSlice") {
 			values = node.Content
 		}
 		for _, v := range values {
