@@ -46,7 +46,7 @@ func eventsSoFar(t testing.TB, c string) result {
 func awaitEvents(t testing.TB, c, control string, least int) []*eventpb.Event {
 	t.Helper()
 	var r result
-	for range 50 {
+	for range 600 {
 		r = eventsSoFar(t, c)
 		if events := r.of(control); len(events) >= least {
 			return events
@@ -262,20 +262,33 @@ func TestDockerWatchedLimit(t *testing.T) {
 	}
 }
 
-// maxDepth ends what descends too far.
+// maxDepth ends what descends too far, and only that.
 func TestDockerDepth(t *testing.T) {
 	buildImages(t)
+	const long = "300s" // for as long as it takes to be found
 	for _, mode := range []string{"audit", "enforce"} {
 		p := newPolicy(t, "    processLimit: {mode: "+mode+", maxTasks: 1000, maxDepth: 6, watch: true}\n")
-		for depth, bottom := range map[string]bool{"4": true, "9": mode == "audit"} {
-			r := container(t, scratchImage, shape{}, p, nil, "/tmp/attack", "deep", depth)
-			if r.has("reached the bottom") != bottom || (len(r.of("processLimit")) > 0) != (depth == "9") {
-				t.Errorf("%s, depth %s: %s", mode, depth, r.brief())
+		r := container(t, scratchImage, shape{}, p, nil, "/tmp/attack", "deep", "4", "1s")
+		if !r.has("back from the bottom") || len(r.of("processLimit")) > 0 {
+			t.Errorf("%s, depth 4: %s", mode, r.brief())
+		}
+		var told []*eventpb.Event
+		if mode == "enforce" {
+			r = container(t, scratchImage, shape{}, p, nil, "/tmp/attack", "deep", "9", long)
+			if told = r.of("processLimit"); len(told) == 0 || r.has("back from the bottom") || !r.has("killed") {
+				t.Errorf("%s, depth 9: %s", mode, r.brief())
 			}
-			for _, e := range r.of("processLimit") {
-				if e.Rule != "maxDepth" || len(e.Ancestors) == 0 {
-					t.Errorf("%v", e)
-				}
+		} else {
+			c := detached(t, nil, p, "/tmp/attack", "deep", "9", long)
+			told = awaitEvents(t, c, "processLimit", 1)
+			if out := must(t, "top", c, "-eo", "pid,args"); !strings.Contains(out, "deep 0 "+long) {
+				t.Errorf("%s, depth 9: who was only to be reported is gone: %s", mode, out)
+			}
+			must(t, "kill", c)
+		}
+		for _, e := range told {
+			if e.Rule != "maxDepth" || len(e.Ancestors) == 0 {
+				t.Errorf("%v", e)
 			}
 		}
 	}

@@ -104,6 +104,9 @@ var withoutScope bool
 // withoutGate does as if the kernel had no Landlock.
 var withoutGate bool
 
+// whileRunning, if not nil, goes beside what is supervised, and is waited for.
+var whileRunning func(*Supervisor)
+
 // lastNetwork is the report of the last run.
 var lastNetwork NetworkReport
 
@@ -192,6 +195,10 @@ func trySupervised(t testing.TB, j intercept.Judge, env []string, argv ...string
 		b, _ := os.ReadFile(f.Name())
 		return string(b), 0, err
 	}
+	var beside sync.WaitGroup
+	if whileRunning != nil {
+		beside.Go(func() { whileRunning(s) })
+	}
 	var st syscall.WaitStatus
 	for deadline := time.Now().Add(runLimit); ; {
 		pid, w, ok := linux.Reap()
@@ -217,6 +224,7 @@ func trySupervised(t testing.TB, j intercept.Judge, env []string, argv ...string
 		}
 		break
 	}
+	beside.Wait()
 	lastNetwork = s.Network()
 	s.Close()
 	b, err := os.ReadFile(f.Name())

@@ -83,11 +83,16 @@ func deep(args []string) error {
 	left, _ := strconv.Atoi(args[0])
 	fmt.Println("depth left", left)
 	if left == 0 {
-		time.Sleep(2 * time.Second)
-		fmt.Println("reached the bottom")
+		stay, err := time.ParseDuration(args[1])
+		if err != nil {
+			return err
+		}
+		fmt.Println("at the bottom")
+		time.Sleep(stay)
+		fmt.Println("back from the bottom")
 		return nil
 	}
-	c := exec.Command("/proc/self/exe", "deep", strconv.Itoa(left-1))
+	c := exec.Command("/proc/self/exe", "deep", strconv.Itoa(left-1), args[1])
 	c.Stdout = os.Stdout
 	err := c.Run()
 	fmt.Println("child ended", err)
