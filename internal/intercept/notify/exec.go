@@ -54,6 +54,9 @@ func (s *Supervisor) exec(c *Call, dirfd int, path, argv, envp uint64, flags int
 	if r, denied := s.askExec(c, a, dirfd, path, argv, envp, flags); denied {
 		return r
 	}
+	if w := s.power.wards.get(c.TID()); w != nil && !a.Unverified {
+		return w.execute(s, c, a, dirfd)
+	}
 	err := s.seizeForExec(c)
 	if err != nil {
 		if errors.Is(err, syscall.ESRCH) {

@@ -202,7 +202,7 @@ func (k *keeper) add(w *ward) {
 func (k *keeper) part(w *ward) {
 	delete(k.wards, w.tid)
 	k.s.power.wards.drop(w)
-	w.asked.Store(nil)
+	w.done()
 	e := w.eye
 	if e == nil {
 		return
@@ -260,6 +260,8 @@ func (k *keeper) handle(tid int, st linux.Status) {
 		k.executed(tid)
 	case event != 0:
 		_ = linux.Cont(tid, 0)
+	case w != nil && w.exec != nil && st.StopSignal() == linux.SyscallStop:
+		k.failed(w)
 	case w != nil && st.StopSignal() == syscall.SIGSTOP && linux.SignalFrom(tid, k.s.self):
 		k.called(w)
 	default:
@@ -387,14 +389,14 @@ func (w *ward) change(s *Supervisor, c *Call) Response {
 	if !s.killable {
 		// A signal would take it out of its call.
 		if !s.send(c, r) {
-			w.asked.Store(nil)
+			w.done()
 			return done()
 		}
 		c.answered.Store(true)
 		r = done()
 	}
 	if w.stop() != nil {
-		w.asked.Store(nil)
+		w.done()
 	}
 	return r
 }
@@ -411,16 +413,12 @@ func (k *keeper) called(w *ward) {
 		_ = linux.Cont(w.tid, 0)
 		return
 	}
+	if a.exec != nil {
+		k.execute(w, b, a)
+		return
+	}
 	_ = b.call(syscall.SYS_PRCTL, openFlags, nil)
 	b.regs.Restart()
 	k.settle(w, b)
-	w.asked.Store(nil)
-}
-
-// executed ends the keeping of a ward that has become another program.
-func (k *keeper) executed(tid int) {
-	if w := k.wards[tid]; w != nil {
-		k.part(w)
-	}
-	_ = linux.Detach(tid, 0)
+	w.done()
 }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/limpet-security/limpet/internal/action"
@@ -40,7 +41,16 @@ func TestDroppedMixed(t *testing.T) {
 	if err := file.Chown(1000, 1000); err != nil {
 		t.Fatal(err)
 	}
-	argv := []string{program(t, "mixed"), port, file.Name(), "/usr/bin/true"}
+	scratch, err := os.MkdirTemp("/tmp", "mixed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(scratch)
+	_ = os.Chmod(scratch, 0o755)
+	argv := []string{copyOf(t, program(t, "mixed"), scratch, "mixed"), port, file.Name(), copyOf(t, program(t, "mixed"), scratch, "private")}
+	if err := os.Chmod(argv[3], 0o700); err != nil {
+		t.Fatal(err)
+	}
 	t.Chdir("/tmp")
 	b, err := exec.Command(argv[0], argv[1:]...).Output()
 	plain := string(b)
@@ -83,10 +93,39 @@ func TestDroppedMixed(t *testing.T) {
 			if got != want || st.ExitStatus() != 0 {
 				t.Errorf("%v\n%s", st, difference(got, want))
 			}
-			if n := unverified.Load(); n > 4 {
+			if n := unverified.Load(); n != 0 {
 				t.Errorf("%d programs were started unverified", n)
 			}
 		})
+	}
+}
+
+// What a process executes while its ids differ is ended before its first
+// instruction when it is denied by what was mapped.
+func TestDroppedMixedDenied(t *testing.T) {
+	if !canDrop() {
+		return
+	}
+	scratch, err := os.MkdirTemp("/tmp", "mixed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(scratch)
+	_ = os.Chmod(scratch, 0o755)
+	me := copyOf(t, program(t, "mixed"), scratch, "mixed")
+	var denied atomic.Int32
+	j := newNetJudge()
+	j.execStarted = func(e *action.Exec) intercept.Answer {
+		if len(e.Args) == 3 && e.Proc.UID == 1000 {
+			denied.Add(1)
+			return intercept.Answer{Errno: syscall.EACCES}
+		}
+		return intercept.Allow
+	}
+	t.Chdir("/tmp")
+	got, st := supervised(t, j, nil, me, "1", "/dev/null", "/no-such-program")
+	if denied.Load() < 4 || strings.Contains(got, "ids 0 1000") || !strings.Contains(got, "away exec EINTR") || st.ExitStatus() != 0 {
+		t.Errorf("%d denied, %v\n%s", denied.Load(), st, got)
 	}
 }
 

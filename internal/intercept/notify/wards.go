@@ -18,6 +18,7 @@ type ward struct {
 	eye      *eye           // nil: it cannot be looked at
 	// asked is what its keeper is to do when it stops behind its call.
 	asked atomic.Pointer[errand]
+	exec  *executing // its keeper's
 }
 
 // errand is something that only the keeper of a ward can do.
@@ -25,6 +26,11 @@ type errand struct {
 	nr   int
 	args [6]uint64
 	ip   uint64
+	// exec is what is to be executed (keeper_exec.go); over closes when that is
+	// over.
+	exec *attempt
+	call *Call
+	over chan struct{}
 }
 
 // eye is a thread that stands still for ever: a ward is looked at through it.
@@ -130,6 +136,13 @@ func (k *wards) pending(pid int, remind bool) (found bool) {
 		}
 	}
 	return found
+}
+
+// done ends what a ward asked for.
+func (w *ward) done() {
+	if e := w.asked.Swap(nil); e != nil && e.over != nil {
+		close(e.over)
+	}
 }
 
 // stop has a ward stop at its next return from the kernel, where its keeper

@@ -1,5 +1,8 @@
 package linux
 
+// SyscallInstruction is what makes a system call.
+const SyscallInstruction = "\x0f\x05"
+
 // At says that the tracee stands right behind the system call instruction that
 // ends at ip, or on it, because the kernel is about to make the call again.
 func (r *Regs) At(ip uint64) bool { return r.Rip == ip || r.Rip == ip-2 }

@@ -1,6 +1,7 @@
 /* Changes its effective user and group back and forth, and does in each phase
- * what a program does: mixed PORT FILE PROGRAM. It says what came of it. Its
- * own threads change with it, as the C library has them. */
+ * what a program does: mixed PORT FILE PRIVATE. It says what came of it. Its
+ * own threads change with it, as the C library has them. PRIVATE is a program
+ * that only root may execute. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,13 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static int port;
-static const char *file, *program;
+static char *file, *private, *program, **args;
 static volatile sig_atomic_t ticks;
 static void tick(int sig) { (void)sig; ticks++; }
 
@@ -43,7 +45,7 @@ static int start(const char *path)
 {
 	pid_t p = fork();
 	if (p == 0) {
-		execl(path, path, "started", NULL);
+		execl(path, path, args[1], "started", NULL);
 		_exit(errno);
 	}
 	int st = 0;
@@ -79,6 +81,8 @@ static void use(const char *when)
 		say(when, st.st_uid == geteuid() && st.st_gid == getegid() ? "mine" : "not mine", 0);
 	unlink(rel);
 	say(when, "exec", start(program));
+	say(when, "private", start(private));
+	say(when, "nothing", start("/tmp/no-such-program"));
 	kill(getpid(), SIGUSR1);
 }
 
@@ -108,6 +112,33 @@ static void threads(const char *when)
 	pthread_join(t, NULL);
 }
 
+/* becomes another program */
+static void *become(void *arg)
+{
+	execl(program, program, args[1], "started", NULL);
+	return arg;
+}
+
+/* says who a new program is, and that it is judged as the old one was */
+static int started(void)
+{
+	char b[128];
+	uid_t r, e, s;
+	gid_t g, h, i;
+	getresuid(&r, &e, &s);
+	getresgid(&g, &h, &i);
+	int n = snprintf(b, sizeof b, "ids %d %d %d, %d %d %d, %lu %lu %lu %lu, secure %lu\n", r, e, s, g, h, i, getauxval(AT_UID), getauxval(AT_EUID),
+			 getauxval(AT_GID), getauxval(AT_EGID), getauxval(AT_SECURE));
+	if (write(1, b, n) != n)
+		return 1;
+	say("started", "connect", reach("127.0.0.1"));
+	say("started", "bad", reach("127.0.0.66"));
+	if (r != e && seteuid(r))
+		say("started", "seteuid", -1);
+	say("started", "bad", reach("127.0.0.66"));
+	return 0;
+}
+
 static void *idle(void *arg)
 {
 	for (;;)
@@ -117,8 +148,10 @@ static void *idle(void *arg)
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	port = atoi(argv[1]), file = argv[2], program = argv[3];
+	args = argv, program = argv[0], port = atoi(argv[1]);
+	if (argc == 3)
+		return started();
+	file = argv[2], private = argv[3];
 	signal(SIGUSR1, tick);
 	use("before");
 	away();
@@ -141,8 +174,18 @@ int main(int argc, char **argv)
 		}
 		waitpid(p, NULL, 0);
 	}
+	/* a thread that is not the first becomes another program */
+	pid_t p = fork();
+	if (p == 0) {
+		pthread_t t;
+		pthread_create(&t, NULL, become, NULL);
+		pthread_join(t, NULL);
+		_exit(1);
+	}
+	waitpid(p, NULL, 0);
 	/* stopped and continued from outside while away */
-	pid_t self = getpid(), p = fork();
+	pid_t self = getpid();
+	p = fork();
 	if (p == 0) {
 		usleep(20000);
 		kill(self, SIGCONT);
