@@ -31,6 +31,8 @@ func TestMain(m *testing.M) {
 //
 //	registry          starts a registry in this process; $REGISTRY is its address
 //	mkimage FILE ARCH writes a docker-archive with a small image
+//	mkdebian FILE VERSION writes one with Debian's files, a package of each of some kinds and a key
+//	mkdb FILE DAYS    writes a vulnerability database that was built so long ago
 //	mkelf FILE ARCH   writes a static ELF that stands for an enforcer
 //	exits N CMD...    runs limpet and wants exit code N
 func TestScripts(t *testing.T) {
@@ -44,6 +46,10 @@ func TestScripts(t *testing.T) {
 				ts.Setenv("REGISTRY", strings.TrimPrefix(s.URL, "http://"))
 			},
 			"mkimage": func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(mkimage(ts.MkAbs(args[0]), args[1])) },
+			"mkdebian": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(mkdebian(ts.MkAbs(args[0]), args[1]))
+			},
+			"mkdb": func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(mkdb(ts.MkAbs(args[0]), args[1])) },
 			"mkelf": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(os.WriteFile(ts.MkAbs(args[0]), staticELF(args[1]), 0o755))
 			},
@@ -77,13 +83,20 @@ func staticELF(arch string) []byte {
 	return b
 }
 
+// imageFile is one file of an image that a test makes.
+type imageFile struct {
+	name, body string
+	mode       int64
+}
+
 func mkimage(path, arch string) error {
+	return writeImage(path, arch, []imageFile{{"bin/app", string(staticELF(arch)), 0o755}, {"bin/su", string(staticELF(arch)) + "su", 0o4755}, {"etc/motd", "hello", 0o644}})
+}
+
+func writeImage(path, arch string, files []imageFile) error {
 	var b bytes.Buffer
 	tw := tar.NewWriter(&b)
-	for _, f := range []struct {
-		name, body string
-		mode       int64
-	}{{"bin/app", string(staticELF(arch)), 0o755}, {"bin/su", string(staticELF(arch)) + "su", 0o4755}, {"etc/motd", "hello", 0o644}} {
+	for _, f := range files {
 		if err := tw.WriteHeader(&tar.Header{Name: f.name, Mode: f.mode, Size: int64(len(f.body))}); err != nil {
 			return err
 		}
