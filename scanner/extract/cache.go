@@ -7,6 +7,7 @@ import (
 	"encoding/gob"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,17 +60,25 @@ func (c *Cache) get(key, diffID string) *Layer {
 	if !bytes.Equal(sum[:], b[:sha256.Size]) {
 		return nil
 	}
-	z, err := zstd.NewReader(bytes.NewReader(b[sha256.Size:]), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxKept))
+	l := unpack(b[sha256.Size:])
+	if l == nil || l.DiffID != diffID {
+		return nil
+	}
+	now := time.Now()
+	_ = os.Chtimes(c.path(key), now, now) // the least recently used goes first
+	return l
+}
+
+func unpack(b []byte) *Layer {
+	z, err := zstd.NewReader(bytes.NewReader(b), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxKept))
 	if err != nil {
 		return nil
 	}
 	defer z.Close()
 	l := &Layer{}
-	if gob.NewDecoder(z).Decode(l) != nil || l.DiffID != diffID {
+	if gob.NewDecoder(io.LimitReader(z, maxKept)).Decode(l) != nil {
 		return nil
 	}
-	now := time.Now()
-	_ = os.Chtimes(c.path(key), now, now) // the least recently used goes first
 	return l
 }
 

@@ -157,27 +157,19 @@ var databases = []string{dpkgStatus, "/lib/apk/db/installed", "/var/lib/rpm/Pack
 // elsewhere notes a package database that a link puts where it is not looked
 // for: its packages are missing.
 func (t *tree) elsewhere(r *finding.Report) {
-	var where map[string]string
+	unread := map[string]string{}
 	for _, name := range databases {
 		real := t.resolve(name)
-		if real == "" || real == name {
-			continue
+		if n := t.find(real, false); real != "" && (n == nil || n.file == nil) {
+			unread[real] = name
 		}
-		if n := t.find(real, false); n != nil && n.file != nil {
-			continue // it was read there
-		}
-		if where == nil {
-			where = map[string]string{}
-			for _, l := range t.layers {
-				for _, e := range l.Entries {
-					if e.Kind == Regular || e.Kind == Hardlink {
-						where[e.Path] = l.DiffID
-					}
-				}
+	}
+	for _, l := range t.layers {
+		for _, e := range l.Entries {
+			name, ok := unread[e.Path]
+			if ok && (e.Kind == Hardlink || e.Kind == Regular && name != e.Path) {
+				r.Integrity.Note(finding.Anomaly{Code: "package-database-elsewhere", Effect: finding.Partial, Layer: l.DiffID, Path: name, Detail: "a link puts it at another place, " + printable(e.Path+" "+e.Link) + ", which was not read"})
 			}
-		}
-		if layer, ok := where[real]; ok {
-			r.Integrity.Note(finding.Anomaly{Code: "package-database-elsewhere", Effect: finding.Partial, Layer: layer, Path: name, Detail: "a link puts it at " + printable(real) + ", which was not read"})
 		}
 	}
 }
