@@ -13,6 +13,7 @@ func commands() []*cobra.Command {
 		ScanCommand(),
 		CheckCommand(),
 		ListCommand(),
+		DBCommand(),
 		EnforcerCommand(),
 		ImageCommand(),
 		BackupCommand(),

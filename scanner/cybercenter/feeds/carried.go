@@ -21,7 +21,8 @@ func readYARA(name string, r io.Reader, o *Out) error {
 		return err
 	}
 	if !yaraRule.Match(b) {
-		return errors.New("it holds no rule")
+		o.skip("holds no rule")
+		return nil
 	}
 	o.record(name, "", o.W.Blob("yara/"+o.Source+"/"+name, b))
 	return nil

@@ -79,6 +79,10 @@ func readNVD(name string, r io.Reader, o *Out) error {
 	if err := json.Unmarshal(b, &v); err != nil {
 		return err
 	}
+	if v.CVE != nil && v.CVE.Status == "Rejected" {
+		o.skip("rejected")
+		return nil
+	}
 	if v.CVE != nil {
 		if v.CVE.ID == "" {
 			v.CVE.ID = v.Annotation.ID

@@ -1,0 +1,30 @@
+package sample
+
+import (
+	_ "embed"
+	"fmt"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/limpet-security/limpet/scanner/vulndb"
+)
+
+//go:embed sample.db.zst
+var packed []byte
+
+// maxSize bounds the unpacked database, in bytes.
+const maxSize = 16 << 20
+
+// Open opens the sample. The caller closes it.
+func Open() (*vulndb.DB, error) {
+	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxSize))
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the sample database: %w", err)
+	}
+	defer z.Close()
+	data, err := z.DecodeAll(packed, nil)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the sample database: %w", err)
+	}
+	return vulndb.OpenBytes(data)
+}
