@@ -31,18 +31,6 @@ make their own fetch the publishers' feeds, build, and publish or serve it.`,
 	return gathers(cmd)
 }
 
-// databasePath is the database where no flag names one.
-func databasePath() string {
-	if p := os.Getenv("LIMPET_DB"); p != "" {
-		return p
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
-	}
-	return filepath.Join(cache, "limpet", "vuln.db")
-}
-
 // databaseKeys are the keys whose signatures are trusted.
 type databaseKeys []string
 
@@ -67,17 +55,10 @@ func (k databaseKeys) read() ([]ed25519.PublicKey, error) {
 	return keys, nil
 }
 
-// OpenDatabase opens the database at path, or at its usual place where path is
-// empty; where there is none, the sample that comes with limpet.
-func OpenDatabase(path string) (*vulndb.DB, error) {
+// openDatabase opens the database at path; "sample" is the one that comes with limpet.
+func openDatabase(path string) (*vulndb.DB, error) {
 	if path == "sample" {
 		return sample.Open()
-	}
-	if path == "" {
-		path = databasePath()
-		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-			return sample.Open()
-		}
 	}
 	return vulndb.Open(path)
 }
@@ -89,7 +70,7 @@ func printJSON(cmd *cobra.Command, v any) error {
 }
 
 func dbStatus() *cobra.Command {
-	var path, onAge string
+	var onAge string
 	var keys databaseKeys
 	var limit time.Duration
 	var asJSON bool
@@ -106,9 +87,12 @@ be called clean. "sample" is the small database that comes with limpet.`,
 			if onAge != "warn" && onAge != "fail" {
 				return &UsageError{fmt.Errorf("--on-old-db is %q, want warn or fail", onAge)}
 			}
-			path = databasePath()
+			path, err := databasePath()
 			if len(args) == 1 {
-				path = args[0]
+				path, err = args[0], nil
+			}
+			if err != nil {
+				return err
 			}
 			trusted, err := keys.read()
 			if err != nil {
@@ -216,7 +200,9 @@ the address of a "limpet db serve" (https://HOST[:PORT]).`,
 				return &UsageError{errors.New("--key is missing: a database is used only if a key that you trust has signed it")}
 			}
 			if o.Path == "" {
-				o.Path = databasePath()
+				if o.Path, err = databasePath(); err != nil {
+					return err
+				}
 			}
 			if err := os.MkdirAll(filepath.Dir(o.Path), 0o755); err != nil {
 				return fmt.Errorf("cannot pull: %w", err)
@@ -255,7 +241,7 @@ the address of a "limpet db serve" (https://HOST[:PORT]).`,
 	keys.flag(cmd)
 	fl := cmd.Flags()
 	fl.StringArrayVar(&o.Mirrors, "mirror", nil, "where to pull from (repeatable, asked in order; or LIMPET_DB_MIRRORS with commas)")
-	fl.StringVarP(&o.Path, "output", "o", "", "database to bring up to date (default: LIMPET_DB, or limpet/vuln.db in the user's cache)")
+	fl.StringVarP(&o.Path, "output", "o", "", "database to bring up to date (default: where scans look for it)")
 	fl.BoolVar(&o.Downgrade, "allow-downgrade", false, "take a database that is older than the one held")
 	fl.BoolVar(&o.Insecure, "insecure-registry", false, "speak plain HTTP to mirrors; for tests")
 	fl.BoolVar(&asJSON, "json", false, "print JSON")

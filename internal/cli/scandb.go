@@ -36,7 +36,7 @@ func (f *scanFlags) database(cmd *cobra.Command) (db *vulndb.DB, missing, err er
 			return nil, err, nil
 		}
 	}
-	db, err = vulndb.Open(name)
+	db, err = openDatabase(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && f.db == "":
 		if !wanted || f.sbomOnly() {
