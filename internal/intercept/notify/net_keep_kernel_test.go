@@ -4,6 +4,7 @@ package notify
 
 import (
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -75,6 +76,25 @@ os.wait()`)
 	}
 	if after := sockets(t); after > before {
 		t.Errorf("%d sockets before, %d after the end", before, after)
+	}
+}
+
+// A process of another user that is not of the tree keeps no duplicate alive,
+// although nobody may look into it.
+func TestBystandersHoldNothing(t *testing.T) {
+	bystander := exec.Command("/bin/sleep", "100")
+	if err := bystander.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = bystander.Process.Kill(); _ = bystander.Wait() }()
+	defer func() { whileRunning = nil }()
+	whileRunning = func(s *Supervisor) {
+		if s.mayHold(bystander.Process.Pid) || !s.mayHold(s.PID()) {
+			t.Errorf("bystander %v, workload %v", s.mayHold(bystander.Process.Pid), s.mayHold(s.PID()))
+		}
+	}
+	if out, st := supervised(t, newNetJudge(), nil, "/bin/sleep", "1"); st != 0 {
+		t.Errorf("status %v: %s", st, out)
 	}
 }
 

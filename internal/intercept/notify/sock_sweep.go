@@ -245,8 +245,14 @@ func (s *Supervisor) strikeTable(dir, pid int, fds []string, todo map[uint64]*so
 }
 
 // mayHold says whether an unreadable process could hold a socket of the tree:
-// kernel threads and zombies cannot.
+// kernel threads and zombies cannot, nor who bears no more filters than we do:
+// he is not below ours. (What was handed to such a one is not minded any more.)
 func (s *Supervisor) mayHold(pid int) bool {
 	st, err := procfs.ReadStat(pid)
-	return err == nil && st.State != 'Z' && st.State != 'X'
+	if err != nil || st.State == 'Z' || st.State == 'X' {
+		return false
+	}
+	theirs, err := procfs.ReadConfinement(pid)
+	ours, oerr := procfs.ReadConfinement(syscall.Getpid())
+	return err != nil || oerr != nil || theirs.Filters < 0 || theirs.Filters > ours.Filters
 }
