@@ -24,6 +24,8 @@ const (
 	EventsExport   Permission = "events:export"
 	FindingsRead   Permission = "findings:read"
 	FindingsWrite  Permission = "findings:write"
+	InventoryRead  Permission = "inventory:read"
+	ScansWrite     Permission = "scans:write"
 	AuditRead      Permission = "audit:read"
 	UsersRead      Permission = "users:read"
 	UsersWrite     Permission = "users:write"
@@ -44,17 +46,17 @@ const (
 var roles = map[string][]Permission{
 	Administrator: {
 		DashboardRead, GroupsRead, GroupsWrite, JoinWrite, EnforcersRead, EnforcersWrite, PoliciesRead, PoliciesWrite,
-		EventsRead, EventsExport, FindingsRead, FindingsWrite, AuditRead, UsersRead, UsersWrite, TokensRead, TokensWrite, MetricsRead,
+		EventsRead, EventsExport, FindingsRead, FindingsWrite, InventoryRead, ScansWrite, AuditRead, UsersRead, UsersWrite, TokensRead, TokensWrite, MetricsRead,
 	},
 	Security: {
 		DashboardRead, GroupsRead, GroupsWrite, JoinWrite, EnforcersRead, EnforcersWrite, PoliciesRead, PoliciesWrite,
-		EventsRead, EventsExport, FindingsRead, FindingsWrite, AuditRead, TokensRead, TokensWrite, MetricsRead,
+		EventsRead, EventsExport, FindingsRead, FindingsWrite, InventoryRead, ScansWrite, AuditRead, TokensRead, TokensWrite, MetricsRead,
 	},
 	Developer: {
-		DashboardRead, GroupsRead, EnforcersRead, PoliciesRead, EventsRead, FindingsRead,
+		DashboardRead, GroupsRead, EnforcersRead, PoliciesRead, EventsRead, FindingsRead, InventoryRead, ScansWrite,
 	},
 	Auditor: {
-		DashboardRead, GroupsRead, EnforcersRead, PoliciesRead, EventsRead, EventsExport, FindingsRead, AuditRead, UsersRead, TokensRead, MetricsRead,
+		DashboardRead, GroupsRead, EnforcersRead, PoliciesRead, EventsRead, EventsExport, FindingsRead, InventoryRead, AuditRead, UsersRead, TokensRead, MetricsRead,
 	},
 }
 

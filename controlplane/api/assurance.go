@@ -12,6 +12,7 @@ import (
 	"github.com/limpet-security/limpet/controlplane/access"
 	"github.com/limpet-security/limpet/controlplane/store"
 	"github.com/limpet-security/limpet/internal/assurance"
+	"github.com/limpet-security/limpet/internal/finding"
 )
 
 // maxReportBody bounds the body of a request that holds a report, in bytes.
@@ -169,13 +170,37 @@ func (a *API) checkReport(ctx context.Context, in *checkInput) (*bodyOutput[assu
 	if err != nil {
 		return nil, huma.NewError(http.StatusUnprocessableEntity, err.Error())
 	}
-	policies, since, err := a.compiledPolicies(ctx, in.Policies)
+	v, err := a.judge(ctx, report, in.Reference, in.Policies)
 	if err != nil {
 		return nil, err
 	}
-	return &bodyOutput[assurance.Verdict]{Body: assurance.Judge(policies, assurance.Subject{
-		Report: report, Reference: in.Reference, Now: store.Now(), Since: func(name string) time.Time { return since[name] },
-	})}, nil
+	return &bodyOutput[assurance.Verdict]{Body: v}, nil
+}
+
+// judge asks the tenant's policies, or those named. What the inventory
+// remembers of the artefact is part of what they judge.
+func (a *API) judge(ctx context.Context, report *finding.Report, reference string, names []string) (assurance.Verdict, error) {
+	policies, since, err := a.compiledPolicies(ctx, names)
+	if err != nil {
+		return assurance.Verdict{}, err
+	}
+	if reference == "" {
+		reference = report.Artifact.Name
+	}
+	seen, err := a.Store.FirstSeen(ctx, access.From(ctx).Tenant, store.ArtifactID(string(report.Artifact.Kind), reference, report.Artifact.Digest))
+	if err != nil {
+		return assurance.Verdict{}, err
+	}
+	now := store.Now()
+	return assurance.Judge(policies, assurance.Subject{
+		Report: report, Reference: reference, Now: now, ScannedAt: now, Since: func(name string) time.Time { return since[name] },
+		FirstSeen: func(id, pkg string) (time.Time, bool) {
+			if at, ok := seen[[2]string{id, pkg}]; ok {
+				return at, true
+			}
+			return now, true // now, for the first time
+		},
+	}), nil
 }
 
 // compiledPolicies gives the tenant's policies, or those named, and since when

@@ -73,6 +73,17 @@ func init() {
 		{get, prefix + "/platforms", access.PoliciesRead, "What each control comes to on each kind of host", do((*API).getPlatforms)},
 		{get, prefix + "/schemas/runtimepolicy.json", access.PoliciesRead, "JSON Schema of a policy", do((*API).getPolicySchema)},
 
+		{post, prefix + "/scans", access.ScansWrite, "Keep a scan's report and judge it", doLarge(maxReportBody, (*API).postScan)},
+		{get, prefix + "/artifacts", access.InventoryRead, "List what was scanned, the last first", do((*API).listArtifacts)},
+		{get, prefix + "/artifacts/{id}", access.InventoryRead, "Show an artefact, its verdict and its scans", do((*API).getArtifact)},
+		{remove, prefix + "/artifacts/{id}", access.ScansWrite, "Forget an artefact with its scans", do((*API).deleteArtifact)},
+		{get, prefix + "/artifacts/{id}/vulnerabilities", access.InventoryRead, "List an artefact's vulnerabilities, the worst first", do((*API).listArtifactVulnerabilities)},
+		{get, prefix + "/artifacts/{id}/packages", access.InventoryRead, "List an artefact's packages", do((*API).listArtifactPackages)},
+		{get, prefix + "/artifacts/{id}/report", access.InventoryRead, "Download an artefact's report", do((*API).getReport)},
+		{get, prefix + "/vulnerabilities", access.InventoryRead, "List the vulnerabilities that artefacts have, the worst first", do((*API).listVulnerabilities)},
+		{get, prefix + "/vulnerabilities/{id}", access.InventoryRead, "Show a vulnerability", do((*API).getVulnerability)},
+		{get, prefix + "/vulnerabilities/{id}/workloads", access.InventoryRead, "List the enforcers that run an image which has it", do((*API).listVulnerableWorkloads)},
+
 		{get, prefix + "/events", access.EventsRead, "List events, newest first", do((*API).listEvents)},
 		{get, prefix + "/events/stream", access.EventsRead, "Follow events as they are committed (server-sent events)", do((*API).streamEvents)},
 		{get, prefix + "/events/export", access.EventsExport, "Download events as JSON lines or CSV", do((*API).exportEvents)},

@@ -19,7 +19,8 @@ import (
 // are left out: a restored install asks people to sign in again.
 var archived = []string{
 	"tenants", "install", "keys", "users", "api_tokens", "audit", "reputation_lists", "policies", "policy_revisions", "assurance_policies", "enforcer_groups", "group_policies",
-	"join_tokens", "bundles", "enforcers", "revoked_enforcers", "revoked_images", "profiles", "profile_items", "profile_boots", "findings", "finding_places", "events", "event_counts",
+	"join_tokens", "bundles", "enforcers", "revoked_enforcers", "revoked_images", "profiles", "profile_items", "profile_boots", "findings", "finding_places",
+	"artifacts", "scans", "scan_pieces", "artifact_vulnerabilities", "vulnerabilities", "artifact_packages", "events", "event_counts",
 }
 
 // Errors of an archive.

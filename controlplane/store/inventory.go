@@ -1,0 +1,308 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/limpet-security/limpet/internal/tenant"
+)
+
+// Artifact is something that was scanned, with what its newest report counts.
+// Name and digest together are its identity: the same content under another
+// name is another artefact, with exceptions of its own.
+type Artifact struct {
+	bun.BaseModel     `bun:"table:artifacts"`
+	Tenant            tenant.ID `bun:",pk"`
+	ID                string    `bun:",pk"` // ArtifactID
+	Kind              string
+	Name              string
+	Digest            string
+	Platform          string
+	OS                string `bun:"os"`
+	Created           string // RFC 3339, by its own word
+	Size              int64
+	Labels            map[string]string `bun:"type:text"`
+	FirstSeen         int64
+	ScannedAt         int64
+	ScanID            string
+	Source            string
+	Result            string // of the newest verdict: pass, warn, fail
+	Integrity         string
+	Packages          int64
+	Critical          int64
+	High              int64
+	Medium            int64
+	Low               int64
+	Negligible        int64
+	Unknown           int64
+	Fixable           int64
+	Secrets           int64
+	Malware           int64
+	Misconfigurations int64
+}
+
+// Scan is one report of an artefact and what the policies said of it.
+type Scan struct {
+	bun.BaseModel  `bun:"table:scans"`
+	Tenant         tenant.ID `bun:",pk"`
+	ID             string    `bun:",pk"`
+	ArtifactID     string
+	Source         string // cli, ci, worker, host
+	ScannedBy      string
+	ScannedAt      int64
+	Scanner        string
+	DatabaseDigest string
+	DatabaseBuilt  int64
+	Result         string
+	Verdict        string // JSON
+	ReportBytes    int64  // of the report's JSON form
+}
+
+// ScanPiece is a piece of a report.
+type ScanPiece struct {
+	bun.BaseModel `bun:"table:scan_pieces"`
+	Tenant        tenant.ID `bun:",pk"`
+	ScanID        string    `bun:",pk"`
+	Piece         int64     `bun:",pk"`
+	Data          []byte
+}
+
+// ArtifactVulnerability is a vulnerability of a package of an artefact.
+type ArtifactVulnerability struct {
+	bun.BaseModel  `bun:"table:artifact_vulnerabilities"`
+	Tenant         tenant.ID `bun:",pk"`
+	ArtifactID     string    `bun:",pk"`
+	Vulnerability  string    `bun:",pk"`
+	PackageID      string    `bun:",pk"`
+	Package        string
+	PackageVersion string
+	PackageType    string
+	Severity       int64 // finding.Severity's rank
+	Score          float64
+	EPSS           float64 `bun:"epss"`
+	KEV            bool    `bun:"kev"`
+	FixedVersion   string
+	Title          string
+	FirstSeen      int64 // in this artefact
+}
+
+// ArtifactPackage is a package of an artefact.
+type ArtifactPackage struct {
+	bun.BaseModel  `bun:"table:artifact_packages"`
+	Tenant         tenant.ID `bun:",pk"`
+	ArtifactID     string    `bun:",pk"`
+	PackageID      string    `bun:",pk"`
+	Package        string
+	PackageVersion string
+	PackageType    string
+	PURL           string `bun:"purl"`
+}
+
+// Vulnerability is what all artefacts together have of one vulnerability.
+type Vulnerability struct {
+	bun.BaseModel `bun:"table:vulnerabilities"`
+	Tenant        tenant.ID `bun:",pk"`
+	Vulnerability string    `bun:",pk"`
+	Severity      int64     // the worst
+	Score         float64
+	EPSS          float64 `bun:"epss"`
+	KEV           bool    `bun:"kev"`
+	Fixable       bool    // somewhere
+	Title         string
+	Artifacts     int64 // how many have it
+	FirstSeen     int64
+}
+
+// ArtifactID names an artefact by kind, name and digest.
+func ArtifactID(kind, name, digest string) string {
+	sum := sha256.Sum256([]byte(kind + "\x00" + name + "\x00" + digest))
+	return hex.EncodeToString(sum[:16])
+}
+
+// ArtifactFilter narrows a list of artefacts; zero fields match all.
+type ArtifactFilter struct {
+	Kind          string
+	Result        string
+	Query         string // part of the name
+	Vulnerability string // that it has
+	Package       string // that it has, by name
+}
+
+// Artifacts lists artefacts, the last scanned first.
+func (r Reader) Artifacts(ctx context.Context, t tenant.ID, f ArtifactFilter, p Page) ([]Artifact, string, error) {
+	var rows []Artifact
+	q := r.db.NewSelect().Model(&rows).Where("tenant = ?", t).Order("scanned_at DESC", "id DESC").Limit(int64(p.limit()) + 1)
+	for _, eq := range []struct{ column, value string }{{"kind", f.Kind}, {"result", f.Result}} {
+		if eq.value != "" {
+			q = q.Where("? = ?", bunIdent(eq.column), eq.value)
+		}
+	}
+	if f.Query != "" {
+		q = q.Where("LOWER(name) LIKE LOWER(?) ESCAPE '!'", "%"+escapeLike(f.Query)+"%")
+	}
+	if f.Vulnerability != "" {
+		q = q.Where("id IN (SELECT artifact_id FROM artifact_vulnerabilities WHERE tenant = ? AND vulnerability = ?)", t, f.Vulnerability)
+	}
+	if f.Package != "" {
+		q = q.Where("id IN (SELECT artifact_id FROM artifact_packages WHERE tenant = ? AND package = ?)", t, f.Package)
+	}
+	if p.Cursor != "" {
+		at, id, err := cursorNamed(p.Cursor)
+		if err != nil {
+			return nil, "", err
+		}
+		q = q.Where("(scanned_at, id) < (?, ?)", at, id)
+	}
+	if err := q.Scan(ctx); err != nil {
+		return nil, "", fmt.Errorf("cannot list artefacts: %w", err)
+	}
+	rows, next := cut(rows, p, func(a Artifact) string { return cursorName(a.ScannedAt, a.ID) })
+	return rows, next, nil
+}
+
+// Artifact gives one artefact.
+func (r Reader) Artifact(ctx context.Context, t tenant.ID, id string) (Artifact, error) {
+	var a Artifact
+	err := r.db.NewSelect().Model(&a).Where("tenant = ? AND id = ?", t, id).Scan(ctx)
+	return a, lookup(err, "artefact", id)
+}
+
+// Scan gives one scan.
+func (r Reader) Scan(ctx context.Context, t tenant.ID, id string) (Scan, error) {
+	var s Scan
+	err := r.db.NewSelect().Model(&s).Where("tenant = ? AND id = ?", t, id).Scan(ctx)
+	return s, lookup(err, "scan", id)
+}
+
+// Scans lists an artefact's scans, newest first.
+func (r Reader) Scans(ctx context.Context, t tenant.ID, artifact string) ([]Scan, error) {
+	var rows []Scan
+	err := r.db.NewSelect().Model(&rows).ExcludeColumn("verdict").Where("tenant = ? AND artifact_id = ?", t, artifact).Order("id DESC").Limit(KeptScans).Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("cannot list scans: %w", err)
+	}
+	return rows, nil
+}
+
+// ScanPieceData gives a piece of a report; ErrNotFound past the last.
+func (r Reader) ScanPieceData(ctx context.Context, t tenant.ID, scan string, piece int64) ([]byte, error) {
+	var p ScanPiece
+	err := r.db.NewSelect().Model(&p).Where("tenant = ? AND scan_id = ? AND piece = ?", t, scan, piece).Scan(ctx)
+	return p.Data, lookup(err, "piece of report", scan)
+}
+
+// ArtifactVulnerabilities lists an artefact's vulnerabilities, the worst first.
+func (r Reader) ArtifactVulnerabilities(ctx context.Context, t tenant.ID, artifact string, p Page) ([]ArtifactVulnerability, string, error) {
+	var rows []ArtifactVulnerability
+	q := r.db.NewSelect().Model(&rows).Where("tenant = ? AND artifact_id = ?", t, artifact).
+		Order("severity DESC", "vulnerability DESC", "package_id DESC").Limit(int64(p.limit()) + 1)
+	if p.Cursor != "" {
+		severity, id, pkg, err := cursorPair(p.Cursor)
+		if err != nil {
+			return nil, "", err
+		}
+		q = q.Where("(severity, vulnerability, package_id) < (?, ?, ?)", severity, id, pkg)
+	}
+	if err := q.Scan(ctx); err != nil {
+		return nil, "", fmt.Errorf("cannot list vulnerabilities: %w", err)
+	}
+	rows, next := cut(rows, p, func(v ArtifactVulnerability) string { return cursorName(v.Severity, v.Vulnerability, v.PackageID) })
+	return rows, next, nil
+}
+
+// ArtifactPackages lists an artefact's packages.
+func (r Reader) ArtifactPackages(ctx context.Context, t tenant.ID, artifact string, p Page) ([]ArtifactPackage, string, error) {
+	var rows []ArtifactPackage
+	q := r.db.NewSelect().Model(&rows).Where("tenant = ? AND artifact_id = ?", t, artifact).Order("package_id").Limit(int64(p.limit()) + 1)
+	if p.Cursor != "" {
+		q = q.Where("package_id > ?", p.Cursor)
+	}
+	if err := q.Scan(ctx); err != nil {
+		return nil, "", fmt.Errorf("cannot list packages: %w", err)
+	}
+	rows, next := cut(rows, p, func(a ArtifactPackage) string { return a.PackageID })
+	return rows, next, nil
+}
+
+// VulnerabilityFilter narrows a list of vulnerabilities; zero fields match all.
+type VulnerabilityFilter struct {
+	Severity int64 // this rank; below 0: any
+	KEV      bool
+	Fixable  bool
+	Query    string // beginning of the identifier
+}
+
+// Vulnerabilities lists what artefacts have, the worst first.
+func (r Reader) Vulnerabilities(ctx context.Context, t tenant.ID, f VulnerabilityFilter, p Page) ([]Vulnerability, string, error) {
+	var rows []Vulnerability
+	q := r.db.NewSelect().Model(&rows).Where("tenant = ?", t).Order("severity DESC", "vulnerability DESC").Limit(int64(p.limit()) + 1)
+	if f.Severity >= 0 {
+		q = q.Where("severity = ?", f.Severity)
+	}
+	if f.KEV {
+		q = q.Where("kev = ?", true)
+	}
+	if f.Fixable {
+		q = q.Where("fixable = ?", true)
+	}
+	if f.Query != "" {
+		q = q.Where("vulnerability LIKE ? ESCAPE '!'", escapeLike(f.Query)+"%")
+	}
+	if p.Cursor != "" {
+		severity, id, err := cursorNamed(p.Cursor)
+		if err != nil {
+			return nil, "", err
+		}
+		q = q.Where("(severity, vulnerability) < (?, ?)", severity, id)
+	}
+	if err := q.Scan(ctx); err != nil {
+		return nil, "", fmt.Errorf("cannot list vulnerabilities: %w", err)
+	}
+	rows, next := cut(rows, p, func(v Vulnerability) string { return cursorName(v.Severity, v.Vulnerability) })
+	return rows, next, nil
+}
+
+// Vulnerability gives one vulnerability.
+func (r Reader) Vulnerability(ctx context.Context, t tenant.ID, id string) (Vulnerability, error) {
+	var v Vulnerability
+	err := r.db.NewSelect().Model(&v).Where("tenant = ? AND vulnerability = ?", t, id).Scan(ctx)
+	return v, lookup(err, "vulnerability", id)
+}
+
+// EnforcersOf lists the enforcers whose image, by its own word, is one of the
+// digests of the artefacts that have a vulnerability.
+func (r Reader) EnforcersOf(ctx context.Context, t tenant.ID, vulnerability string, p Page) ([]Enforcer, string, error) {
+	var rows []Enforcer
+	q := r.db.NewSelect().Model(&rows).Where("tenant = ? AND stopping = ?", t, false).
+		Where(`image_digest IN (SELECT a.digest FROM artifacts AS a JOIN artifact_vulnerabilities AS v ON v.tenant = a.tenant AND v.artifact_id = a.id
+			WHERE v.tenant = ? AND v.vulnerability = ? AND a.digest <> '')`, t, vulnerability).
+		Order("id").Limit(int64(p.limit()) + 1)
+	if p.Cursor != "" {
+		q = q.Where("id > ?", p.Cursor)
+	}
+	if err := q.Scan(ctx); err != nil {
+		return nil, "", fmt.Errorf("cannot list workloads: %w", err)
+	}
+	rows, next := cut(rows, p, func(e Enforcer) string { return e.ID })
+	return rows, next, nil
+}
+
+// FirstSeen says when each vulnerability of a package (identifier, package ID)
+// was first seen in an artefact.
+func (r Reader) FirstSeen(ctx context.Context, t tenant.ID, artifact string) (map[[2]string]time.Time, error) {
+	var rows []ArtifactVulnerability
+	err := r.db.NewSelect().Model(&rows).Column("vulnerability", "package_id", "first_seen").Where("tenant = ? AND artifact_id = ?", t, artifact).Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read vulnerabilities: %w", err)
+	}
+	out := make(map[[2]string]time.Time, len(rows))
+	for _, v := range rows {
+		out[[2]string{v.Vulnerability, v.PackageID}] = Time(v.FirstSeen)
+	}
+	return out, nil
+}

@@ -1,0 +1,166 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/limpet-security/limpet/controlplane/store"
+	"github.com/limpet-security/limpet/internal/tenant"
+)
+
+// scanned is a scan of an image with the given vulnerabilities of one package.
+func scanned(id, name string, vulnerabilities ...string) store.Scanned {
+	s := store.Scanned{
+		Artifact: store.Artifact{Kind: "image", Name: name, Digest: "sha256:" + name, Labels: map[string]string{"team": "shop"}, Critical: int64(len(vulnerabilities))},
+		Scan:     store.Scan{ID: id, Source: "ci", ScannedBy: "me", Result: "fail", Verdict: `{}`},
+		Pieces:   [][]byte{[]byte(id), {0, 1, 2}},
+		Packages: []store.ArtifactPackage{{PackageID: "p", Package: "openssl", PackageVersion: "3"}},
+	}
+	for i, v := range vulnerabilities {
+		s.Vulnerabilities = append(s.Vulnerabilities, store.ArtifactVulnerability{
+			Vulnerability: v, PackageID: "p", Package: "openssl", Severity: int64(5 - i%2), KEV: i == 0, FixedVersion: "4", Score: 9.8, Title: "t " + v,
+		})
+	}
+	return s
+}
+
+func testInventory(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	put := func(tn tenant.ID, sc store.Scanned) (a store.Artifact) {
+		update(t, s, func(ctx context.Context, tx *store.Tx) (err error) {
+			a, err = tx.PutScan(ctx, tn, sc)
+			return err
+		})
+		return a
+	}
+	web := put(ta, scanned("s-001", "web:1", "CVE-1", "CVE-2", "CVE-3"))
+	db := put(ta, scanned("s-002", "db:1", "CVE-2"))
+	put(tb, scanned("s-001", "web:1", "CVE-2"))
+
+	a, err := s.Artifact(ctx, ta, web.ID)
+	if err != nil || a.Name != "web:1" || a.ScanID != "s-001" || a.Labels["team"] != "shop" || a.Critical != 3 || a.Result != "fail" {
+		t.Errorf("%+v, %v", a, err)
+	}
+	ids := func(f store.ArtifactFilter) (out []string) {
+		t.Helper()
+		for cursor := ""; ; {
+			rows, next, err := s.Artifacts(ctx, ta, f, store.Page{Limit: 1, Cursor: cursor})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range rows {
+				out = append(out, r.Name)
+			}
+			if cursor = next; cursor == "" {
+				return out
+			}
+		}
+	}
+	for _, c := range []struct {
+		f    store.ArtifactFilter
+		want []string
+	}{
+		{store.ArtifactFilter{}, []string{"db:1", "web:1"}}, {store.ArtifactFilter{Vulnerability: "CVE-1"}, []string{"web:1"}}, {store.ArtifactFilter{Query: "WEB"}, []string{"web:1"}},
+		{store.ArtifactFilter{Package: "openssl", Kind: "image", Result: "fail"}, []string{"db:1", "web:1"}}, {store.ArtifactFilter{Result: "pass"}, nil},
+	} {
+		if d := cmp.Diff(c.want, ids(c.f)); d != "" {
+			t.Errorf("%+v: %s", c.f, d)
+		}
+	}
+	counts := func() map[string]int64 {
+		t.Helper()
+		out := map[string]int64{}
+		for cursor := ""; ; {
+			rows, next, err := s.Vulnerabilities(ctx, ta, store.VulnerabilityFilter{Severity: -1}, store.Page{Limit: 2, Cursor: cursor})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range rows {
+				out[r.Vulnerability] = r.Artifacts
+			}
+			if cursor = next; cursor == "" {
+				return out
+			}
+		}
+	}
+	if d := cmp.Diff(map[string]int64{"CVE-1": 1, "CVE-2": 2, "CVE-3": 1}, counts()); d != "" {
+		t.Error(d)
+	}
+	if rows, _, err := s.Vulnerabilities(ctx, ta, store.VulnerabilityFilter{Severity: 5, KEV: true, Fixable: true, Query: "CVE-"}, store.Page{}); err != nil || len(rows) != 2 || rows[0].Score != 9.8 {
+		t.Errorf("%+v, %v", rows, err)
+	}
+	first, err := s.FirstSeen(ctx, ta, web.ID)
+	if err != nil || len(first) != 3 {
+		t.Fatalf("%v, %v", first, err)
+	}
+
+	// Another scan of the same artefact: one is gone, one is new, one stays.
+	again := put(ta, scanned("s-003", "web:1", "CVE-3", "CVE-4"))
+	if again.ID != web.ID || again.FirstSeen != a.FirstSeen || again.ScannedAt < a.ScannedAt {
+		t.Errorf("%+v after %+v", again, a)
+	}
+	if d := cmp.Diff(map[string]int64{"CVE-2": 1, "CVE-3": 1, "CVE-4": 1}, counts()); d != "" {
+		t.Error(d)
+	}
+	now, err := s.FirstSeen(ctx, ta, web.ID)
+	if err != nil || len(now) != 2 || !now[[2]string{"CVE-3", "p"}].Equal(first[[2]string{"CVE-3", "p"}]) || !now[[2]string{"CVE-4", "p"}].After(first[[2]string{"CVE-1", "p"}]) {
+		t.Errorf("%v after %v, %v", now, first, err)
+	}
+	var pages []string
+	for cursor := ""; ; {
+		rows, next, err := s.ArtifactVulnerabilities(ctx, ta, web.ID, store.Page{Limit: 1, Cursor: cursor})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rows {
+			pages = append(pages, r.Vulnerability)
+		}
+		if cursor = next; cursor == "" {
+			break
+		}
+	}
+	if d := cmp.Diff([]string{"CVE-3", "CVE-4"}, pages); d != "" {
+		t.Error(d)
+	}
+	for i, want := range []string{"s-003", "\x00\x01\x02"} {
+		if data, err := s.ScanPieceData(ctx, ta, "s-003", int64(i)); err != nil || string(data) != want {
+			t.Errorf("piece %d is %q, %v", i, data, err)
+		}
+	}
+	_, err = s.ScanPieceData(ctx, ta, "s-003", 2)
+	want(t, err, store.ErrNotFound)
+	_, _, err = s.Artifacts(ctx, ta, store.ArtifactFilter{}, store.Page{Cursor: "!"})
+	want(t, err, store.ErrCursor)
+
+	// Workloads that run it; old scans go.
+	update(t, s, func(ctx context.Context, tx *store.Tx) error {
+		return tx.PutEnforcer(ctx, ta, store.Enforcer{ID: "e1", GroupName: "g", ImageDigest: "sha256:web:1"})
+	})
+	for id, n := range map[string]int{"CVE-4": 1, "CVE-2": 0} {
+		if rows, _, err := s.EnforcersOf(ctx, ta, id, store.Page{}); err != nil || len(rows) != n {
+			t.Errorf("%d workloads have %s, want %d (%v)", len(rows), id, n, err)
+		}
+	}
+	for i := range store.KeptScans + 3 {
+		put(ta, scanned(fmt.Sprintf("t-%03d", i), "web:1"))
+	}
+	rows, err := s.Scans(ctx, ta, web.ID)
+	if err != nil || len(rows) != store.KeptScans || rows[0].ID != "t-012" {
+		t.Errorf("%d scans, %v", len(rows), err)
+	}
+	_, err = s.ScanPieceData(ctx, ta, "s-003", 0)
+	want(t, err, store.ErrNotFound)
+
+	update(t, s, func(ctx context.Context, tx *store.Tx) error { return tx.DeleteArtifact(ctx, ta, db.ID) })
+	if d := cmp.Diff(map[string]int64{}, counts()); d != "" {
+		t.Error(d)
+	}
+	if rows, _, err := s.Vulnerabilities(ctx, tb, store.VulnerabilityFilter{Severity: -1}, store.Page{}); err != nil || len(rows) != 1 {
+		t.Errorf("the other tenant has %+v, %v", rows, err)
+	}
+	_, err = s.Scan(ctx, ta, "s-002")
+	want(t, err, store.ErrNotFound)
+}

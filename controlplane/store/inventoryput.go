@@ -1,0 +1,183 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"github.com/limpet-security/limpet/internal/tenant"
+)
+
+// KeptScans is how many scans of one artefact are kept with their reports.
+const KeptScans = 10
+
+// insertBatch is how many rows one statement inserts.
+const insertBatch = 500
+
+// Scanned is what a scan brings.
+type Scanned struct {
+	Artifact        Artifact
+	Scan            Scan
+	Pieces          [][]byte
+	Packages        []ArtifactPackage
+	Vulnerabilities []ArtifactVulnerability
+}
+
+// PutScan keeps a scan: it becomes the newest of its artefact. When a
+// vulnerability was first seen in the artefact is remembered across scans.
+func (x *Tx) PutScan(ctx context.Context, t tenant.ID, s Scanned) (Artifact, error) {
+	now := ns(Now())
+	a := s.Artifact
+	a.Tenant, a.ID = t, ArtifactID(a.Kind, a.Name, a.Digest)
+	a.FirstSeen, a.ScannedAt, a.ScanID, a.Source, a.Result = now, now, s.Scan.ID, s.Scan.Source, s.Scan.Result
+	was, err := x.Artifact(ctx, t, a.ID)
+	switch {
+	case err == nil:
+		a.FirstSeen = was.FirstSeen
+		_, err = x.db.NewUpdate().Model(&a).WherePK().Exec(ctx)
+	case errors.Is(err, ErrNotFound):
+		_, err = x.db.NewInsert().Model(&a).Exec(ctx)
+	}
+	if err != nil {
+		return a, fmt.Errorf("cannot keep artefact: %w", err)
+	}
+	s.Scan.Tenant, s.Scan.ArtifactID, s.Scan.ScannedAt = t, a.ID, now
+	if _, err := x.db.NewInsert().Model(&s.Scan).Exec(ctx); err != nil {
+		return a, inserted(err, "scan", s.Scan.ID)
+	}
+	for i, data := range s.Pieces {
+		if _, err := x.db.NewInsert().Model(&ScanPiece{Tenant: t, ScanID: s.Scan.ID, Piece: int64(i), Data: data}).Exec(ctx); err != nil {
+			return a, fmt.Errorf("cannot keep report: %w", err)
+		}
+	}
+	if err := x.putPackages(ctx, t, a.ID, s.Packages); err != nil {
+		return a, err
+	}
+	if err := x.putVulnerabilities(ctx, t, a.ID, now, s.Vulnerabilities); err != nil {
+		return a, err
+	}
+	return a, x.dropOldScans(ctx, t, a.ID)
+}
+
+func (x *Tx) putPackages(ctx context.Context, t tenant.ID, artifact string, rows []ArtifactPackage) error {
+	if _, err := x.db.NewDelete().Model((*ArtifactPackage)(nil)).Where("tenant = ? AND artifact_id = ?", t, artifact).Exec(ctx); err != nil {
+		return fmt.Errorf("cannot keep packages: %w", err)
+	}
+	for i := range rows {
+		rows[i].Tenant, rows[i].ArtifactID = t, artifact
+	}
+	return insertRows(ctx, x, rows)
+}
+
+func (x *Tx) putVulnerabilities(ctx context.Context, t tenant.ID, artifact string, now int64, rows []ArtifactVulnerability) error {
+	var before []ArtifactVulnerability
+	err := x.db.NewSelect().Model(&before).Column("vulnerability", "package_id", "first_seen").Where("tenant = ? AND artifact_id = ?", t, artifact).Scan(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot read vulnerabilities: %w", err)
+	}
+	type key struct{ id, pkg string }
+	seen, touched := map[key]int64{}, map[string]bool{}
+	for _, v := range before {
+		seen[key{v.Vulnerability, v.PackageID}] = v.FirstSeen
+		touched[v.Vulnerability] = true
+	}
+	kept := rows[:0]
+	have := map[key]bool{}
+	for _, v := range rows {
+		k := key{v.Vulnerability, v.PackageID}
+		if have[k] {
+			continue
+		}
+		have[k] = true
+		v.Tenant, v.ArtifactID, v.FirstSeen = t, artifact, now
+		if at, ok := seen[k]; ok {
+			v.FirstSeen = at
+		}
+		touched[v.Vulnerability] = true
+		kept = append(kept, v)
+	}
+	if _, err := x.db.NewDelete().Model((*ArtifactVulnerability)(nil)).Where("tenant = ? AND artifact_id = ?", t, artifact).Exec(ctx); err != nil {
+		return fmt.Errorf("cannot keep vulnerabilities: %w", err)
+	}
+	if err := insertRows(ctx, x, kept); err != nil {
+		return err
+	}
+	ids := make([]string, 0, len(touched))
+	for id := range touched {
+		ids = append(ids, id)
+	}
+	return x.countVulnerabilities(ctx, t, ids)
+}
+
+// countVulnerabilities writes the rows of those vulnerabilities anew.
+func (x *Tx) countVulnerabilities(ctx context.Context, t tenant.ID, ids []string) error {
+	for len(ids) > 0 {
+		batch := ids[:min(len(ids), insertBatch)]
+		ids = ids[len(batch):]
+		if _, err := x.db.NewDelete().Model((*Vulnerability)(nil)).Where("tenant = ? AND vulnerability IN (?)", t, bun.List(batch)).Exec(ctx); err != nil {
+			return fmt.Errorf("cannot count vulnerabilities: %w", err)
+		}
+		_, err := x.db.NewRaw(`INSERT INTO vulnerabilities (tenant, vulnerability, severity, score, epss, kev, fixable, title, artifacts, first_seen)
+			SELECT tenant, vulnerability, MAX(severity), MAX(score), MAX(epss), MAX(CASE WHEN kev THEN 1 ELSE 0 END) = 1,
+			MAX(CASE WHEN fixed_version <> '' THEN 1 ELSE 0 END) = 1, MAX(title), COUNT(DISTINCT artifact_id), MIN(first_seen)
+			FROM artifact_vulnerabilities WHERE tenant = ? AND vulnerability IN (?) GROUP BY tenant, vulnerability`, t, bun.List(batch)).Exec(ctx)
+		if err != nil {
+			return fmt.Errorf("cannot count vulnerabilities: %w", err)
+		}
+	}
+	return nil
+}
+
+func (x *Tx) dropOldScans(ctx context.Context, t tenant.ID, artifact string) error {
+	var ids []string
+	err := x.db.NewSelect().Model((*Scan)(nil)).Column("id").Where("tenant = ? AND artifact_id = ?", t, artifact).
+		Order("id DESC").Offset(KeptScans).Limit(insertBatch).Scan(ctx, &ids)
+	if err != nil {
+		return fmt.Errorf("cannot list old scans: %w", err)
+	}
+	return x.dropScans(ctx, t, ids)
+}
+
+func (x *Tx) dropScans(ctx context.Context, t tenant.ID, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err1 := x.db.NewDelete().Model((*ScanPiece)(nil)).Where("tenant = ? AND scan_id IN (?)", t, bun.List(ids)).Exec(ctx)
+	_, err2 := x.db.NewDelete().Model((*Scan)(nil)).Where("tenant = ? AND id IN (?)", t, bun.List(ids)).Exec(ctx)
+	if err := errors.Join(err1, err2); err != nil {
+		return fmt.Errorf("cannot remove old scans: %w", err)
+	}
+	return nil
+}
+
+// DeleteArtifact forgets an artefact with its scans.
+func (x *Tx) DeleteArtifact(ctx context.Context, t tenant.ID, id string) error {
+	if err := x.putVulnerabilities(ctx, t, id, 0, nil); err != nil {
+		return err
+	}
+	if err := x.putPackages(ctx, t, id, nil); err != nil {
+		return err
+	}
+	var ids []string
+	if err := x.db.NewSelect().Model((*Scan)(nil)).Column("id").Where("tenant = ? AND artifact_id = ?", t, id).Scan(ctx, &ids); err != nil {
+		return fmt.Errorf("cannot list scans: %w", err)
+	}
+	if err := x.dropScans(ctx, t, ids); err != nil {
+		return err
+	}
+	res, err := x.db.NewDelete().Model((*Artifact)(nil)).Where("tenant = ? AND id = ?", t, id).Exec(ctx)
+	return changed(res, err, "artefact", id, ErrNotFound)
+}
+
+func insertRows[T any](ctx context.Context, x *Tx, rows []T) error {
+	for len(rows) > 0 {
+		batch := rows[:min(len(rows), insertBatch)]
+		rows = rows[len(batch):]
+		if _, err := x.db.NewInsert().Model(&batch).Exec(ctx); err != nil {
+			return fmt.Errorf("cannot keep %T: %w", batch, err)
+		}
+	}
+	return nil
+}
