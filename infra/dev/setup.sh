@@ -52,6 +52,7 @@ if [ "$level" = test ]; then
   need strace strace
   need ip iproute2
   need curl curl
+  need yara yara
   need rpm rpm
   need "/usr/lib/python3*/test/test_os.py" "libpython$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || echo 3.11)-testsuite"
   # Other kernels: what boots them, and what builds for them.
