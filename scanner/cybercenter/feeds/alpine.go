@@ -50,7 +50,7 @@ func alpinePackage(o *Out, eco vulndb.Ecosystem, pkg string, fixes map[string][]
 		for _, text := range list {
 			ids := strings.Fields(strings.NewReplacer("(", " ", ")", " ", ",", " ").Replace(text))
 			for _, id := range ids {
-				if !strings.Contains(id, "-") || len(id) < 6 {
+				if !strings.Contains(id, "-") {
 					continue // a mark: "(+)"
 				}
 				// A line may name one flaw twice, "CVE-2019-1 XSA-23": each

@@ -24,7 +24,7 @@ type bound struct {
 type span struct{ low, high bound }
 
 // requirement is "<operator> <version>".
-var requirement = regexp.MustCompile(`^(>=|<=|~>|==|=|>|<|\^|~)?\s*([0-9A-Za-z][0-9A-Za-z.+_-]*)$`)
+var requirement = regexp.MustCompile(`^(>=|<=|~>|==|=|>|<|\^|~)?\s*(v?[0-9][0-9A-Za-z.+_-]*)$`)
 
 // maxRequirements bounds a list, and a line of one.
 const maxRequirements = 500

@@ -126,14 +126,19 @@ func (u *updateInfo) rows(o *Out, eco vulndb.Ecosystem) error {
 	return o.detail(vulndb.Detail{ID: u.ID, Title: u.Title, Description: u.Description, Severity: severity(u.Severity), Published: day(u.Issued.Date), URLs: urls})
 }
 
-// unlessAll gives the architectures, none where one of them is every one.
-func unlessAll(l []string) []string {
+// unlessAll gives the architectures, none where one of them is every one. The
+// source package is none: what holds for it holds for what is built of it.
+func unlessAll(l []string) (out []string) {
 	for _, a := range l {
-		if a == "" || a == "noarch" {
+		switch a {
+		case "", "noarch":
 			return nil
+		case "src", "nosrc":
+		default:
+			out = append(out, a)
 		}
 	}
-	return l
+	return out
 }
 
 var (
