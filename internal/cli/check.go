@@ -30,6 +30,7 @@ type checkFlags struct {
 	sign      string
 	out       string
 	validDays int
+	keep      bool
 	conn      connection
 }
 
@@ -51,7 +52,7 @@ Exit codes: 0 pass (or warnings only), 1 a policy with mode block failed, 2 usag
 or a policy that cannot be read, 3 the report cannot be read, 4 the control plane cannot be reached.`,
 		Example: `  limpet scan image registry.example.com/shop/web:1.4 --format json | limpet check -
   limpet check report.json --policy shop.yaml --format json
-  limpet check report.json --server https://limpet.example.com:8443 --api-token-file token
+  limpet check report.json --server https://limpet.example.com:8443 --api-token-file token --keep
   # The verdict as a signed statement, to be attached to the image
   limpet check report.json --policy shop.yaml --sign verdict.key --attestation verdict.json`,
 		Args: oneArg("report"),
@@ -66,6 +67,7 @@ or a policy that cannot be read, 3 the report cannot be read, 4 the control plan
 	fl.StringVar(&f.sign, "sign", "", "sign the verdict with the Ed25519 key in this `FILE` (PEM, PKCS #8)")
 	fl.StringVar(&f.out, "attestation", "", "write the signed verdict to this `FILE`")
 	fl.IntVar(&f.validDays, "valid-days", 30, "days after which the signed verdict expires")
+	fl.BoolVar(&f.keep, "keep", false, "with --server: keep the report in the control plane's inventory")
 	choices(cmd, "format", "table", "json")
 	return cmd
 }
@@ -108,6 +110,9 @@ func (f *checkFlags) run(cmd *cobra.Command, place string) error {
 	remote := cmd.Flags().Changed("server")
 	if remote && (f.sign != "" || f.at != "") {
 		return &UsageError{errors.New("--sign and --at are for policies from files; leave out --server")}
+	}
+	if f.keep && (!remote || len(f.policies) > 0) {
+		return &UsageError{errors.New("--keep goes with --server, and lets every policy judge whose scope the artefact is in")}
 	}
 	var policies []*assurance.Compiled
 	if !remote {
@@ -159,19 +164,33 @@ func readReport(in io.Reader, place string) (*finding.Report, error) {
 	return assurance.ReadReport(data)
 }
 
-// ask lets the control plane's policies judge.
-func (f *checkFlags) ask(ctx context.Context, s assurance.Subject) (v assurance.Verdict, err error) {
+// ask lets the control plane's policies judge, and keeps the report there.
+func (f *checkFlags) ask(ctx context.Context, s assurance.Subject) (assurance.Verdict, error) {
+	var v struct {
+		assurance.Verdict
+		Kept assurance.Verdict `json:"verdict"`
+	}
 	c, err := f.conn.client()
 	if err != nil {
-		return v, err
+		return v.Verdict, err
 	}
-	query := url.Values{"policy": f.policies, "reference": {s.Reference}}
-	_, err = c.Do(ctx, http.MethodPost, "/assurance-check?"+query.Encode(), "", s.Report, &v)
+	path, query := "/assurance-check?", url.Values{"policy": f.policies, "reference": {s.Reference}}
+	if f.keep {
+		path = "/scans?"
+		query.Set("source", "cli")
+		if os.Getenv("CI") != "" {
+			query.Set("source", "ci")
+		}
+	}
+	_, err = c.Do(ctx, http.MethodPost, path+query.Encode(), "", s.Report, &v)
 	var answered *client.Problem
 	if err != nil && !errors.As(err, &answered) {
-		return v, &ExitError{ExitUnreachable, err}
+		return v.Verdict, &ExitError{ExitUnreachable, err}
 	}
-	return v, err
+	if f.keep {
+		return v.Kept, err
+	}
+	return v.Verdict, err
 }
 
 func (f *checkFlags) time() (time.Time, error) {

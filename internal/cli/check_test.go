@@ -33,6 +33,10 @@ func TestCheckByServer(t *testing.T) {
 	if out := limpet(t, ExitFailure, "", "check", report, "--server", server); !strings.Contains(out, "policy shop: fail") || !strings.Contains(out, "aws-secret-key") {
 		t.Error(out)
 	}
+	if out := limpet(t, ExitFailure, "", "check", report, "--server", server, "--keep"); !strings.Contains(out, "policy shop: fail") {
+		t.Error(out)
+	}
+	limpet(t, ExitUsage, "", "check", report, "--keep")
 	limpet(t, ExitUnreachable, "", "check", report, "--server", "https://127.0.0.1:1")
 	limpet(t, ExitFailure, "", "check", report, "--server", server, "--policy", "none")
 	limpet(t, ExitUsage, "", "check", report, "--server", server, "--at", "2026-01-01")
