@@ -228,9 +228,14 @@ func (db *DB) Release(id, version string) (Release, bool, error) {
 func (db *DB) Blob(name string) ([]byte, error) { return db.get(blobBucket, name) }
 
 // BlobNames lists the carried files whose names begin with prefix, in order.
-func (db *DB) BlobNames(prefix string) (names []string, err error) {
+func (db *DB) BlobNames(prefix string) ([]string, error) { return db.keys(blobBucket, prefix) }
+
+// Packages lists the packages of an ecosystem, in order.
+func (db *DB) Packages(eco Ecosystem) ([]string, error) { return db.keys(ecoPrefix+string(eco), "") }
+
+func (db *DB) keys(bucket, prefix string) (names []string, err error) {
 	err = db.safely(func(tx *bbolt.Tx) error {
-		b := tx.Bucket([]byte(blobBucket))
+		b := tx.Bucket([]byte(bucket))
 		if b == nil {
 			return nil
 		}
