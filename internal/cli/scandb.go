@@ -46,6 +46,9 @@ func (f *scanFlags) database(cmd *cobra.Command) (db *vulndb.DB, missing, err er
 	case err != nil:
 		return nil, nil, &ExitError{ExitIncomplete, err}
 	}
+	if db.Meta().Sample && wanted {
+		f.warn(cmd, "this database is a sample: what it does not know may still exist")
+	}
 	age := time.Since(db.Meta().Built)
 	switch old := fmt.Sprintf("the vulnerability database was built %d days ago: run 'limpet db pull'", int(age.Hours()/24)); {
 	case f.age > 0 && age > f.age:

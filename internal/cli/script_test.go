@@ -39,34 +39,38 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"registry": func(ts *testscript.TestScript, _ bool, _ []string) {
-				s := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
-				ts.Defer(s.Close)
-				ts.Setenv("REGISTRY", strings.TrimPrefix(s.URL, "http://"))
-			},
-			"mkimage": func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(mkimage(ts.MkAbs(args[0]), args[1])) },
-			"mkdebian": func(ts *testscript.TestScript, _ bool, args []string) {
-				ts.Check(mkdebian(ts.MkAbs(args[0]), args[1]))
-			},
-			"mkdb": func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(mkdb(ts.MkAbs(args[0]), args[1])) },
-			"mkelf": func(ts *testscript.TestScript, _ bool, args []string) {
-				ts.Check(os.WriteFile(ts.MkAbs(args[0]), staticELF(args[1]), 0o755))
-			},
-			"exits": func(ts *testscript.TestScript, _ bool, args []string) {
-				err := ts.Exec("limpet", args[1:]...)
-				got := "0"
-				if exit, ok := err.(interface{ ExitCode() int }); ok {
-					got = string(rune('0' + exit.ExitCode()))
-				} else if err != nil {
-					ts.Fatalf("cannot run limpet: %v", err)
-				}
-				if got != args[0] {
-					ts.Fatalf("exit code %s, want %s", got, args[0])
-				}
-			},
-		},
+		Cmds:                scriptCommands(),
 	})
+}
+
+func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"registry": func(ts *testscript.TestScript, _ bool, _ []string) {
+			s := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+			ts.Defer(s.Close)
+			ts.Setenv("REGISTRY", strings.TrimPrefix(s.URL, "http://"))
+		},
+		"mkimage": func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(mkimage(ts.MkAbs(args[0]), args[1])) },
+		"mkdebian": func(ts *testscript.TestScript, _ bool, args []string) {
+			ts.Check(mkdebian(ts.MkAbs(args[0]), args[1]))
+		},
+		"mkdb": func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(mkdb(ts.MkAbs(args[0]), args[1])) },
+		"mkelf": func(ts *testscript.TestScript, _ bool, args []string) {
+			ts.Check(os.WriteFile(ts.MkAbs(args[0]), staticELF(args[1]), 0o755))
+		},
+		"exits": func(ts *testscript.TestScript, _ bool, args []string) {
+			err := ts.Exec("limpet", args[1:]...)
+			got := "0"
+			if exit, ok := err.(interface{ ExitCode() int }); ok {
+				got = string(rune('0' + exit.ExitCode()))
+			} else if err != nil {
+				ts.Fatalf("cannot run limpet: %v", err)
+			}
+			if got != args[0] {
+				ts.Fatalf("exit code %s, want %s", got, args[0])
+			}
+		},
+	}
 }
 
 // staticELF is a header without segments: enough to be told apart.
