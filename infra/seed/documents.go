@@ -7,6 +7,10 @@ var groups = []map[string]any{
 	{"name": "edge-proxy", "description": "HAProxy on Cloud Run and Azure", "mode": "audit", "policies": []string{"default", "web-servers"}},
 }
 
+var lists = []map[string]any{
+	{"name": "known-attackers", "description": "Seen attacking the shop; kept by the security team", "content": "# last 30 days\n203.0.113.64/26\n198.51.100.7\n2001:db8:66::/48\nlogin-shop.example\n"},
+}
+
 var policies = []string{`# Front ends: what they serve is read-only, what they ask is known.
 apiVersion: limpet.dev/v1
 kind: RuntimePolicy
@@ -105,6 +109,7 @@ spec:
     ipReputation:
       mode: enforce
       addresses: [198.51.100.0/24]
+      lists: [known-attackers]
     bindShell:
       mode: enforce
       response: killProcess

@@ -55,6 +55,11 @@ func Fill(ctx context.Context, to Target) (wait func(), err error) {
 }
 
 func (s *seeder) documents(ctx context.Context) error {
+	for _, l := range lists {
+		if _, err := s.api.Do(ctx, http.MethodPost, "/reputation-lists", "", l, nil); err != nil {
+			return fmt.Errorf("cannot add reputation list: %w", err)
+		}
+	}
 	for _, text := range policies {
 		if _, err := s.api.Do(ctx, http.MethodPost, "/policies", "", map[string]any{"yaml": text}, nil); err != nil {
 			return fmt.Errorf("cannot add policy: %w", err)

@@ -2,7 +2,7 @@ import { QueryClient, infiniteQueryOptions, queryOptions } from '@tanstack/react
 import { get, getAll, getVersioned, isProblem, post, setCSRF } from './client'
 import type {
   APIToken, AuditEntry, ControlField, ControlInfo, Dashboard, EffectiveControl, Enforcer, FindingDetail, FindingPage, Group, JoinToken, LearnProposal,
-  Page, PlatformTable, Policy, PolicyRevision, Profile, ProfileItem, SecurityEvent, Session, Setup, User,
+  Page, PlatformTable, Policy, PolicyRevision, Profile, ProfileItem, ReputationList, RevokedImage, SecurityEvent, Session, Setup, User,
 } from './types'
 
 export const queryClient = new QueryClient({
@@ -110,6 +110,24 @@ export const policyQuery = (name: string) =>
     queryFn: ({ signal }) => getVersioned<Policy>(`/policies/${encodeURIComponent(name)}`, signal),
     refetchOnWindowFocus: false, // the editor holds what was changed
   })
+
+export const listsQuery = queryOptions({
+  queryKey: ['lists'],
+  queryFn: () => getAll<ReputationList>('/reputation-lists'),
+})
+
+export const listQuery = (name: string) =>
+  queryOptions({
+    queryKey: ['lists', name],
+    queryFn: ({ signal }) => getVersioned<ReputationList>(`/reputation-lists/${encodeURIComponent(name)}`, signal),
+    refetchOnWindowFocus: false, // the form holds what was changed
+    gcTime: 0, // a list may be large
+  })
+
+export const revokedImagesQuery = queryOptions({
+  queryKey: ['revoked-images'],
+  queryFn: () => getAll<RevokedImage>('/revoked-images'),
+})
 
 export const revisionsQuery = (name: string) =>
   queryOptions({

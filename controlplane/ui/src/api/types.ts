@@ -161,6 +161,31 @@ export interface Policy {
   groups?: string[] | null
 }
 
+export interface ReputationList {
+  name: string
+  description: string
+  format: string
+  column?: string
+  content?: string // not in lists of lists
+  entries: number
+  ranges: number
+  names: number
+  warnings?: string[] // in answers to a change
+  updatedAt: string
+  updatedBy: string
+  policies: string[] // that name it
+}
+
+export interface RevokedImage {
+  digest: string
+  image: string
+  groups: string[] // empty: everywhere
+  reason: string
+  revokedBy: string
+  revokedAt: string
+  enforcers: number // that report it now
+}
+
 export interface PolicyRevision {
   revision: number
   updatedAt?: string

@@ -105,6 +105,12 @@ const event = createRoute({
   component: lazyRouteComponent(() => import('../pages/events/EventPage'), 'EventPage'),
 })
 
+const lists = createRoute({
+  getParentRoute: () => shell,
+  path: '/lists',
+  component: lazyRouteComponent(() => import('../pages/lists/Lists'), 'ListsPage'),
+})
+
 const findings = createRoute({
   getParentRoute: () => shell,
   path: '/findings',
@@ -138,7 +144,7 @@ export const router = createRouter({
     firstRun,
     login,
     shell.addChildren([
-      dashboard, enforcers, group, enforcer, policies, policyNew, policy, findings, events, event, audit, settings, settingsHome,
+      dashboard, enforcers, group, enforcer, policies, policyNew, policy, lists, findings, events, event, audit, settings, settingsHome,
     ]),
   ]),
   defaultPreload: 'intent',

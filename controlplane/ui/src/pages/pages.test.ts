@@ -1,3 +1,4 @@
+import { lineProblems } from './lists/lines'
 import i18next from 'i18next'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { may } from '../app/session'
@@ -125,4 +126,13 @@ test('permissions decide what is shown', () => {
 test('recorded YAML keeps its lines', () => {
   expect(pretty({ yaml: 'a: 1\nb: 2\n' })).toBe('a: 1\nb: 2\n')
   expect(pretty(undefined)).toBe('')
+})
+
+test('what is wrong with a list is said by line', () => {
+  const at = (line: number, message: string) => ({ location: 'content', message, value: { line, column: 1 } })
+  expect(lineProblems([at(7, 'b'), { location: 'body.name', message: 'c' }, at(2, 'a'), { location: 'content', message: 'whole' }])).toEqual([
+    { line: 0, message: 'whole' },
+    { line: 2, message: 'a' },
+    { line: 7, message: 'b' },
+  ])
 })

@@ -9,13 +9,14 @@ interface Props {
   children: ReactNode
   confirm: string
   danger?: boolean
+  blocked?: boolean // it cannot be carried out; the text says why
   busy?: boolean
   error?: unknown
   onConfirm: () => void
   onClose: () => void
 }
 
-export function Confirm({ opened, title, children, confirm, danger, busy, error, onConfirm, onClose }: Props) {
+export function Confirm({ opened, title, children, confirm, danger, blocked, busy, error, onConfirm, onClose }: Props) {
   const { t } = useTranslation()
   return (
     <Modal opened={opened} onClose={onClose} title={title}>
@@ -28,7 +29,7 @@ export function Confirm({ opened, title, children, confirm, danger, busy, error,
           <Button variant="default" onClick={onClose} data-autofocus>
             {t('common.cancel')}
           </Button>
-          <Button color={danger ? 'red' : undefined} loading={busy} onClick={onConfirm}>
+          <Button color={danger ? 'red' : undefined} loading={busy} disabled={blocked} onClick={onConfirm}>
             {confirm}
           </Button>
         </Group>

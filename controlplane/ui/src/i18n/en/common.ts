@@ -35,6 +35,7 @@ export const common = {
     dashboard: 'Dashboard',
     enforcers: 'Enforcers',
     policies: 'Policies',
+    lists: 'Reputation lists',
     findings: 'Findings',
     events: 'Events',
     audit: 'Audit record',

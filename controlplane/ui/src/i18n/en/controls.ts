@@ -2,6 +2,7 @@
 // What they do is in the server's words (parts/words.ts).
 export const controls = {
   selfProtection: 'Self protection',
+  revokedImage: 'Revoked image',
   deniedExecutables: 'Denied executables',
   allowedExecutables: 'Allowed executables',
   drift: 'Drift',

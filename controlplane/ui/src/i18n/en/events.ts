@@ -41,6 +41,7 @@ export const events = {
       page: 'Open as a page',
       whyBlocked: 'Why was this blocked?',
       whyReported: 'Why was this reported?',
+      revokedImage: 'The image is revoked. No policy can allow its start; restore it under Settings.',
       selfProtection: 'The enforcer protects itself always. No policy can allow this.',
       processes: 'Process tree',
       acting: 'acted',

@@ -1,5 +1,6 @@
 export const controls = {
   selfProtection: '自己保護',
+  revokedImage: '失効したイメージ',
   deniedExecutables: '実行禁止プログラム',
   allowedExecutables: '実行許可プログラム',
   drift: 'ドリフト防止',

@@ -38,6 +38,7 @@ export const events = {
       page: 'ページで開く',
       whyBlocked: 'ブロックされた理由',
       whyReported: '報告された理由',
+      revokedImage: 'このイメージは失効しています。ポリシーで許可することはできません。「設定」で失効を取り消してください。',
       selfProtection: 'Enforcer は常に自身を保護します。ポリシーで許可することはできません。',
       processes: 'プロセスツリー',
       acting: '実行元',

@@ -17,8 +17,8 @@ import { Empty } from '../../parts/states'
 import { absolute, When } from '../../parts/When'
 
 const route = getRouteApi('/shell/audit')
-const kinds = ['policy', 'group', 'join-token', 'enforcer', 'user', 'token', 'session'] as const
-const actions = ['create', 'update', 'delete', 'enroll', 'login', 'login-failed', 'setup', 'change-password'] as const
+const kinds = ['policy', 'group', 'join-token', 'enforcer', 'user', 'token', 'session', 'reputation list', 'image'] as const
+const actions = ['create', 'update', 'delete', 'enroll', 'login', 'login-failed', 'setup', 'change-password', 'revoke', 'restore'] as const
 
 export function AuditPage() {
   const { t, i18n } = useTranslation()

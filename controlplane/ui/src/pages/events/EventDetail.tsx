@@ -19,7 +19,7 @@ import { AnchorLink } from '../../parts/links'
 const AllowThis = lazy(() => import('./AllowThis').then((m) => ({ default: m.AllowThis })))
 
 // never are controls of which no exception can be made.
-const never = new Set(['selfProtection', 'capabilities'])
+const never = new Set(['selfProtection', 'capabilities', 'revokedImage'])
 
 export function EventDetail({ event: e }: { event: SecurityEvent }) {
   const { t, i18n } = useTranslation()
@@ -67,7 +67,7 @@ export function EventDetail({ event: e }: { event: SecurityEvent }) {
           )}
           {e.verdict !== 'allow' && never.has(e.control) && (
             <Alert mt="sm" color="gray">
-              {e.control === 'capabilities' ? t('events.detail.capabilities') : t('events.detail.selfProtection')}
+              {t(`events.detail.${e.control as 'capabilities'}`)}
             </Alert>
           )}
         </Section>

@@ -25,7 +25,7 @@ export function EventFilters({ search, onSearch }: Props) {
   const [text, setText] = useState(search.q ?? '')
   const set = (part: Partial<EventsSearch>) => onSearch({ ...search, id: undefined, ...part })
   const setLater = useDebouncedCallback((q: string) => set({ q: q.trim() || undefined }), 400)
-  const ids = new Set([...controls.map((c) => c.id), 'selfProtection', ...(search.control ? [search.control] : [])])
+  const ids = new Set([...controls.map((c) => c.id), 'selfProtection', 'revokedImage', ...(search.control ? [search.control] : [])])
   // Filters without a field of their own come from links: they are shown so
   // that they can be taken away.
   const pills: [string, keyof EventsSearch][] = []

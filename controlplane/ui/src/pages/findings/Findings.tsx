@@ -21,6 +21,9 @@ import { ruleOf, tones } from './finding'
 
 const route = getRouteApi('/shell/findings')
 
+// The server counts up to 10,000: one more means that there are more.
+const bounded = (n: number) => (n > 10_000 ? '10,000+' : String(n))
+
 export function FindingsPage() {
   const { t, i18n } = useTranslation()
   const control = useControlText()
@@ -69,7 +72,7 @@ export function FindingsPage() {
           size="xs"
           value={state}
           onChange={(v) => set({ state: v === 'open' ? undefined : (v as FindingsSearch['state']), id: undefined })}
-          data={findingStates.map((s) => ({ value: s, label: `${t(`findings.states.${s}`)}${s !== 'all' && states ? ` (${states[s] ?? 0})` : ''}` }))}
+          data={findingStates.map((s) => ({ value: s, label: `${t(`findings.states.${s}`)}${s !== 'all' && states ? ` (${bounded(states[s] ?? 0)})` : ''}` }))}
           aria-label={t('findings.state')}
         />
         <SearchField label={t('findings.search')} value={search.q} onChange={(q) => set({ q })} />

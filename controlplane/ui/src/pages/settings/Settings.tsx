@@ -1,11 +1,12 @@
 import { NavLink, Paper } from '@mantine/core'
-import { IconInfoCircle, IconKey, IconLock, IconSun, IconUsers } from '@tabler/icons-react'
+import { IconBan, IconInfoCircle, IconKey, IconLock, IconSun, IconUsers } from '@tabler/icons-react'
 import { getRouteApi, Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import { may, useSession } from '../../app/session'
 import { PageHeader } from '../../parts/PageHeader'
 import { About } from './About'
 import { Account } from './Account'
+import { Images } from './Images'
 import { Preferences } from './Preferences'
 import { Tokens } from './Tokens'
 import { Users } from './Users'
@@ -15,6 +16,7 @@ const route = getRouteApi('/shell/settings/$section')
 const sections = [
   { id: 'tokens', icon: IconKey, needs: 'tokens', page: Tokens },
   { id: 'users', icon: IconUsers, needs: 'users', page: Users },
+  { id: 'images', icon: IconBan, needs: 'enforcers', page: Images },
   { id: 'account', icon: IconLock, needs: undefined, page: Account },
   { id: 'preferences', icon: IconSun, needs: undefined, page: Preferences },
   { id: 'about', icon: IconInfoCircle, needs: undefined, page: About },
