@@ -1,6 +1,6 @@
 import { Alert, Anchor, Group, List, Loader, Text } from '@mantine/core'
 import { IconAlertCircle, IconCheck } from '@tabler/icons-react'
-import { useDeferredValue, useMemo, useRef } from 'react'
+import { useDeferredValue, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useAdvice } from '../../parts/states'
 import { parse } from './document'
@@ -21,7 +21,15 @@ interface Props {
 export function PolicyEditor({ text, onText, validation, readOnly, control, onControl }: Props) {
   const { t } = useTranslation()
   const editor = useRef<EditorHandle>(null)
-  const shown = useDeferredValue(text)
+  // The form may lag behind what is typed as YAML, never behind its own fields:
+  // a field that is drawn with an older text takes back what was typed into it.
+  const [typed, setTyped] = useState<string>()
+  const later = useDeferredValue(text)
+  const shown = text === typed ? later : text
+  const change = (t: string) => {
+    setTyped(t)
+    onText(t)
+  }
   const document = useMemo(() => parse(shown).document, [shown])
   return (
     <div className="editor-grid">
@@ -35,7 +43,7 @@ export function PolicyEditor({ text, onText, validation, readOnly, control, onCo
         )}
       </div>
       <div className="editor-side">
-        <YamlEditor ref={editor} value={text} onChange={onText} errors={validation.errors} label="YAML" readOnly={readOnly} />
+        <YamlEditor ref={editor} value={text} onChange={change} errors={validation.errors} label="YAML" readOnly={readOnly} />
         <Status validation={validation} goTo={(l, c) => editor.current?.goTo(l, c)} />
       </div>
     </div>
