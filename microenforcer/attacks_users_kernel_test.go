@@ -30,6 +30,7 @@ var users = []user{
 	{name: "uid 1000", as: []string{"/tmp/attack", "drop-to", "1000"}},
 	{name: "root becomes 1000", trusted: true, app: []string{"/tmp/attack", "drop-to", "1000"}},
 	{name: "root becomes 1000 without SYS_PTRACE", as: []string{"/tmp/attack", "without", sysPtrace}, app: []string{"/tmp/attack", "drop-to", "1000"}},
+	{name: "root is 1000 for now, without SYS_PTRACE", as: []string{"/tmp/attack", "without", sysPtrace}, app: []string{"/tmp/attack", "drop-for-now", "1000"}},
 }
 
 // Everybody's attacks are stopped in enforce mode and reported in audit mode,

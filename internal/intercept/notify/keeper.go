@@ -165,6 +165,8 @@ func (k *keeper) eye(b *borrowed, uid, gid uint32) (*eye, error) {
 	if err != nil {
 		return nil, err
 	}
+	// It has inherited more, but is to die when its process does.
+	_ = linux.SetTraceOptions(tid, linux.TraceSysGood|linux.TraceExitKill)
 	e := &eye{tid: tid, pid: b.proc.PID, uid: uid, gid: gid, b: b}
 	if _, err = b.next(b.tid); err != nil {
 		return nil, err

@@ -271,10 +271,12 @@ func (p place) link(dir, fd int, name string) (target string, magic int, err err
 			return "", -1, err
 		}
 		if st.Ino != procRootIno {
+			at, done := p.seen(dir)
 			err = p.s.power.as(p.tid, func() error {
-				magic, err = linux.OpenAt(dir, name, linux.OPath)
+				magic, err = linux.OpenAt(at, name, linux.OPath)
 				return err
 			})
+			done()
 			if err != nil {
 				return "", -1, err
 			}

@@ -1,6 +1,8 @@
 package notify
 
 import (
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -88,6 +90,28 @@ func (p *power) via(tid int) int {
 
 // path names a file below /proc that shows what a task has.
 func (p *power) path(tid int, name string) string { return procfs.Path(p.via(tid), name) }
+
+// seen gives the folder that shows of a ward's eye what dir, below /proc, would
+// show of the ward itself: dir, for everybody else.
+func (p place) seen(dir int) (fd int, done func()) {
+	eye := p.s.power.via(p.tid)
+	where, err := linux.PathOf(dir)
+	if eye == p.tid || err != nil {
+		return dir, func() {}
+	}
+	for _, own := range []int{p.tgid, p.tid} {
+		of := procfs.Path(own, "")
+		rest, ok := strings.CutPrefix(where+"/", of)
+		if !ok {
+			continue
+		}
+		rest = strings.TrimPrefix(rest, "task/"+strconv.Itoa(p.tid)+"/")
+		if fd, err := linux.OpenAt(linux.AtFDCWD, procfs.Path(eye, rest), linux.OPath); err == nil {
+			return fd, func() { linux.Close(fd) }
+		}
+	}
+	return dir, func() {}
+}
 
 // eyes counts the threads of ours in a task's process.
 func (k *wards) eyes(tid int) int {

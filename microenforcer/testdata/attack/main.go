@@ -39,7 +39,7 @@ var attacks = map[string]func(args []string) error{
 	"ptrace":  func([]string) error { return call(syscall.SYS_PTRACE, 0x4206, uintptr(os.Getppid())) },
 	"raw":     func([]string) error { return call(syscall.SYS_SOCKET, 17, 3, 0) },
 	"setuid":  func(args []string) error { n, _ := strconv.Atoi(args[0]); return call(syscall.SYS_SETUID, uintptr(n)) },
-	"drop-to": dropTo,
+	"drop-to": dropTo, "drop-for-now": dropForNow,
 	"without": without,
 	"kill":    kill,
 	"steal":   steal,
@@ -241,6 +241,18 @@ func fork(args []string) error {
 func dropTo(args []string) error {
 	id, _ := strconv.Atoi(args[0])
 	for _, err := range []error{syscall.Setgroups(nil), syscall.Setgid(id), syscall.Setuid(id)} {
+		if err != nil {
+			return err
+		}
+	}
+	return syscall.Exec(args[1], args[1:], os.Environ())
+}
+
+// dropForNow takes another effective user, which it could give back, and runs
+// the rest.
+func dropForNow(args []string) error {
+	id, _ := strconv.Atoi(args[0])
+	for _, err := range []error{syscall.Setgroups(nil), syscall.Setresgid(-1, id, -1), syscall.Setresuid(-1, id, -1)} {
 		if err != nil {
 			return err
 		}
