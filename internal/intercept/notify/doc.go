@@ -79,6 +79,10 @@
 // root supervisor. identity.go keeps it open, power.go looks into it as a
 // thread that took its ids.
 //
+// Who changes its effective user back and forth gets a keeper: a thread of ours
+// that stays its tracer while its ids differ (keeper.go, keeper_exec.go, mixed.go,
+// wards.go).
+//
 // # Borrowed callers
 //
 // borrow.go makes a caller execute calls of ours in its own name, carrier.go a
