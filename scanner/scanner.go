@@ -104,6 +104,7 @@ func ScanImage(ctx context.Context, img *image.Image, name, tag string, reader *
 	}
 	r.Artifact = describe(img, name, tag, layers)
 	extract.Fill(r, layers)
+	inspectConfig(img.Config, tag, reader.Inspectors, r)
 	return nil
 }
 
