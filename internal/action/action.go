@@ -50,7 +50,8 @@ type Exec struct {
 	Args          []string // at most MaxArgs entries and MaxArgBytes bytes in all
 	ArgsTruncated bool
 	File          File
-	FD            int             // open O_RDONLY on the object, owned by intercept, valid during the call; -1 if it could not be opened
+	FD            int             // open O_RDONLY on the object, owned by intercept, valid during the call; -1 if it is not or could not be opened
+	Opener        Opener          // opens it, where nobody had to yet; nil: FD is all there is
 	Digest        workload.Digest // filled in by the judge
 	Origin        Origin          // filled in by the judge
 	Script        bool            // the object starts with "#!"
@@ -67,6 +68,12 @@ type Exec struct {
 	Decoy         string         // variable whose false credential stands in the arguments; filled in by the judge
 	Relay         *Relay         // set when a shell hangs on the network through others, and only for that question
 	IDs           *IDs           // who runs it, if the judge wants it; nil: not known
+}
+
+// Opener opens the object of an Exec when it is asked for what it holds.
+type Opener interface {
+	// OpenObject gives what Exec.FD holds from then on.
+	OpenObject() int
 }
 
 // Bounds of what is copied out of a caller.

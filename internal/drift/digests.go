@@ -85,10 +85,7 @@ func identityOf(f action.File) identity {
 func (c *Digests) Of(fd int, f action.File) (workload.Digest, error) {
 	id := identityOf(f)
 	c.mu.Lock()
-	if el, ok := c.entries[id]; ok {
-		c.recent.MoveToFront(el)
-		c.hits++
-		d := el.Value.(*remembered).digest
+	if d, ok := c.known(id); ok {
 		c.mu.Unlock()
 		return d, nil
 	}
@@ -118,6 +115,24 @@ func (c *Digests) Of(fd int, f action.File) (workload.Digest, error) {
 	c.mu.Unlock()
 	close(fl.done)
 	return fl.digest, fl.err
+}
+
+// Known gives a digest that is remembered; the file need not be open.
+func (c *Digests) Known(f action.File) (workload.Digest, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.known(identityOf(f))
+}
+
+// known needs c.mu.
+func (c *Digests) known(id identity) (workload.Digest, bool) {
+	el, ok := c.entries[id]
+	if !ok {
+		return workload.Digest{}, false
+	}
+	c.recent.MoveToFront(el)
+	c.hits++
+	return el.Value.(*remembered).digest, true
 }
 
 // settled says that the file's last change is old enough for ctime to tell

@@ -283,13 +283,19 @@ func (l *Loop) identify(p *Policies, e *action.Exec) {
 	if !n.Digest && (l.cfg.Manifest == nil || !n.Origin) && !l.observer.on.Load() {
 		return
 	}
-	if e.FD >= 0 {
-		d, err := l.digests.Of(e.FD, e.File)
-		if err != nil {
-			l.cfg.Logger.Debug("cannot digest a program", "path", e.Path, "error", err)
+	d, known := l.digests.Known(e.File)
+	if !known {
+		if e.FD < 0 && e.Opener != nil {
+			e.Opener.OpenObject()
 		}
-		e.Digest = d
+		if e.FD >= 0 {
+			var err error
+			if d, err = l.digests.Of(e.FD, e.File); err != nil {
+				l.cfg.Logger.Debug("cannot digest a program", "path", e.Path, "error", err)
+			}
+		}
 	}
+	e.Digest = d
 	if l.cfg.Manifest != nil {
 		e.Origin = l.cfg.Manifest.Origin(e.Path, e.Digest)
 		if e.Script {

@@ -227,9 +227,13 @@ func (a *attempt) look(dirfd int, name string, flags int) error {
 	a.obj, a.interp = obj, nil
 	a.Path, a.File, a.Fileless = obj.path, obj.file, obj.fileless
 	a.Script, a.Interpreter, a.InterpFile = false, "", action.File{}
-	a.final, a.real = obj.file, realProgram{path: obj.path}
+	a.final, a.real, a.Opener = obj.file, realProgram{path: obj.path}, nil
 	if obj.file.Mode&syscall.S_IFMT != syscall.S_IFREG {
 		return nil // the kernel refuses it itself
+	}
+	if static, known := a.s.heads.get(obj.file); known {
+		a.real.static, a.Opener = static, a
+		return nil
 	}
 	a.FD = a.reopen(obj)
 	return a.shebang()

@@ -146,7 +146,7 @@ func (a *attempt) relook(exe action.File) {
 		return
 	}
 	o := &object{fd: fd}
-	if err := o.describe(); err != nil {
+	if err := o.describe(&linux.Stat{}); err != nil {
 		o.close()
 		a.Unverified = true
 		return

@@ -23,7 +23,7 @@ import (
 type realProgram struct {
 	path   string
 	args   []string // what the kernel puts before the script's name
-	static bool     // no dynamic loader reads LD_* for it; known only if Wants.Env
+	static bool     // no dynamic loader reads LD_* for it
 }
 
 func (r *realProgram) prepend(interpreter, arg string) {
@@ -304,7 +304,7 @@ func (f *finder) stdin(r *action.Ref) {
 			return
 		}
 		o := &object{fd: fd}
-		if err := o.describe(); err != nil {
+		if err := o.describe(&linux.Stat{}); err != nil {
 			o.close()
 			r.Unseen = true
 			return

@@ -35,19 +35,22 @@ type place struct {
 // may hold AT_EMPTY_PATH and AT_SYMLINK_NOFOLLOW. The errno is what the
 // caller's own call would meet, as far as permissions on the way allow it.
 func (p place) find(dirfd int, path string, flags int) (*object, error) {
-	fd, err := p.open(dirfd, path, flags)
+	var st linux.Stat
+	fd, err := p.open(dirfd, path, flags, &st)
 	if err != nil {
 		return nil, err
 	}
 	o := &object{fd: fd}
-	if err := o.describe(); err != nil {
+	if err := o.describe(&st); err != nil {
 		o.close()
 		return nil, err
 	}
 	return o, nil
 }
 
-func (p place) open(dirfd int, path string, flags int) (int, error) {
+// open gives the object, and its state where it was looked at: an inode number
+// that is not 0.
+func (p place) open(dirfd int, path string, flags int, st *linux.Stat) (int, error) {
 	if path == "" {
 		if flags&linux.AtEmptyPath == 0 {
 			return -1, syscall.ENOENT
@@ -58,10 +61,11 @@ func (p place) open(dirfd int, path string, flags int) (int, error) {
 	if !p.s.roots.Load() && !nofollow {
 		fd, err := p.fast(dirfd, path)
 		if err == nil {
-			if !inProc(fd) {
+			if !inProc(fd, st) {
 				return fd, nil
 			}
 			linux.Close(fd)
+			st.Ino = 0
 		} else if err == syscall.ENOENT {
 			if p.absent(dirfd, path) {
 				return -1, err
@@ -116,13 +120,13 @@ func (p place) absent(dirfd int, path string) bool {
 		return false
 	}
 	defer linux.Close(fd)
-	return !inProc(fd)
+	return !inProc(fd, &linux.Stat{})
 }
 
-// inProc says whether a descriptor leads into a proc filesystem.
-func inProc(fd int) bool {
-	var st linux.Stat
-	if err := linux.Fstat(fd, &st); err == nil && (st.Mode&syscall.S_IFMT == syscall.S_IFREG && st.Size > 0) {
+// inProc says whether a descriptor leads into a proc filesystem; st gets what
+// fstat says.
+func inProc(fd int, st *linux.Stat) bool {
+	if err := linux.Fstat(fd, st); err == nil && (st.Mode&syscall.S_IFMT == syscall.S_IFREG && st.Size > 0) {
 		return false // files in procfs have no size
 	}
 	m, err := linux.FsMagic(fd)
@@ -305,13 +309,15 @@ func fileOf(st *linux.Stat) action.File {
 	}
 }
 
-// describe fills in what the descriptor shows.
-func (o *object) describe() error {
-	var st linux.Stat
-	if err := linux.Fstat(o.fd, &st); err != nil {
-		return err
+// describe fills in what the descriptor shows; st is its state, unless the inode
+// number in it is 0.
+func (o *object) describe(st *linux.Stat) error {
+	if st.Ino == 0 {
+		if err := linux.Fstat(o.fd, st); err != nil {
+			return err
+		}
 	}
-	o.file = fileOf(&st)
+	o.file = fileOf(st)
 	name, err := linux.ReadlinkAt(linux.AtFDCWD, "/proc/self/fd/"+strconv.Itoa(o.fd))
 	if err != nil {
 		return err

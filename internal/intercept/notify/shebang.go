@@ -33,7 +33,10 @@ func (a *attempt) shebang() error {
 		}
 		path, arg, ok := parseShebang(head[:n])
 		if !ok {
-			a.real.static = a.wants.Env && isStatic(fd, head[:n])
+			a.real.static = isStatic(fd, head[:n])
+			if depth == 0 {
+				a.s.heads.put(a.File, a.real.static)
+			}
 			return nil
 		}
 		if depth >= maxNesting {

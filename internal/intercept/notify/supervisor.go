@@ -68,6 +68,7 @@ type Supervisor struct {
 	unheard  unheard
 	shells   shells
 	images   seenImages
+	heads    heads
 	// traceless: nobody can be traced (rung A3); the first exec decides.
 	traceless atomic.Bool
 	roots     atomic.Bool // a task may have another root than ours

@@ -25,8 +25,9 @@ type one struct {
 	comm               string
 }
 
-// limits holds the tree to the number and the depth of its tasks. The number
-// is asked of the container's own cgroup, one read; only when that is too high
+// limits holds the tree to the number and the depth of its tasks. Where the
+// whole machine has fewer than the limit nothing is counted; else the number is
+// asked of the container's own cgroup, one read, and only when that is too high
 // are tasks counted one by one.
 func (s *Sweeper) limits(now time.Time) {
 	if s.wants.MaxDepth > 0 {
@@ -37,14 +38,18 @@ func (s *Sweeper) limits(now time.Time) {
 		return // no task is new, so there are not more
 	}
 	c.last = s.last
-	if n := s.cfg.Tree.Tasks(); n <= s.wants.MaxTasks {
+	n := s.table.Tasks()
+	if n == 0 || n > s.wants.MaxTasks { // else not even the whole machine has as many
+		n = s.cfg.Tree.Tasks()
+	}
+	if n <= s.wants.MaxTasks {
 		if c.over {
 			c.over, c.ended = false, nil
 		}
 		return
 	}
-	all, n := s.count()
-	if n <= s.wants.MaxTasks || len(all) == 0 {
+	var all []one
+	if all, n = s.count(); n <= s.wants.MaxTasks || len(all) == 0 {
 		c.over = n > s.wants.MaxTasks
 		return
 	}

@@ -12,6 +12,7 @@ import (
 // Table lists the processes of a pid namespace again and again, cheaply.
 type Table struct {
 	dir, load int
+	real      bool // load is the kernel's own file: lxcfs lays over it what is seconds old
 	buf       []byte
 }
 
@@ -25,7 +26,8 @@ func OpenTable() (*Table, error) {
 	if err != nil {
 		load = -1 // a /proc with processes only
 	}
-	return &Table{dir: dir, load: load, buf: make([]byte, 32<<10)}, nil
+	m, err := linux.FsMagic(load)
+	return &Table{dir: dir, load: load, real: err == nil && m == linux.ProcMagic, buf: make([]byte, 32<<10)}, nil
 }
 
 // Close closes it.
@@ -40,20 +42,45 @@ func (t *Table) Close() {
 // namespace (the last field of /proc/loadavg); 0: not known. As long as it does
 // not change there is no new process.
 func (t *Table) Last() int {
+	last, _ := t.loadavg()
+	return last
+}
+
+// Tasks gives the number of tasks of the whole machine, which is never less
+// than that of a part of it; 0: not known. It costs one read.
+func (t *Table) Tasks() int {
+	if !t.real {
+		return 0
+	}
+	_, tasks := t.loadavg()
+	return tasks
+}
+
+func (t *Table) loadavg() (last, tasks int) {
 	var b [128]byte
 	if t.load < 0 {
-		return 0
+		return 0, 0
 	}
 	n := linux.PreadNow(t.load, b[:])
-	if n <= 0 {
-		return 0
+	return parseLoadavg(b[:max(n, 0)])
+}
+
+// parseLoadavg reads "0.20 0.18 0.12 1/80 11206": the last pid, and behind the
+// stroke the number of tasks. What it cannot read is 0.
+func parseLoadavg(b []byte) (last, tasks int) {
+	line := bytes.TrimSpace(b)
+	at := bytes.LastIndexByte(line, ' ')
+	if at < 0 {
+		return 0, 0
 	}
-	line := bytes.TrimSpace(b[:n])
-	v, err := strconv.Atoi(string(line[bytes.LastIndexByte(line, ' ')+1:]))
-	if err != nil {
-		return 0
+	if last, _ = strconv.Atoi(string(line[at+1:])); last < 0 {
+		last = 0
 	}
-	return v
+	_, of, ok := bytes.Cut(line[:at], []byte("/"))
+	if tasks, _ = strconv.Atoi(string(of)); !ok || tasks < 0 {
+		tasks = 0
+	}
+	return last, tasks
 }
 
 // Pids appends every process id to into, at most MaxProcesses.

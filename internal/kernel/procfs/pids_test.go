@@ -28,6 +28,25 @@ func TestTable(t *testing.T) {
 	if table.Last() <= 0 {
 		t.Error("the newest id is not known")
 	}
+	if n := table.Tasks(); n < 2 {
+		t.Errorf("%d tasks on the whole machine", n)
+	}
+}
+
+func TestParseLoadavg(t *testing.T) {
+	for text, want := range map[string][2]int{
+		"0.20 0.18 0.12 1/80 11206\n": {11206, 80},
+		"0.00 0.00 0.00 0/0 0\n":      {0, 0}, // gVisor
+		"0.20 0.18 0.12 1/x 7\n":      {7, 0},
+		"0.20 0.18 0.12 80 7\n":       {7, 0},
+		"0.20 0.18 0.12 1/-80 -7\n":   {0, 0},
+		"":                            {0, 0},
+		"7":                           {0, 0},
+	} {
+		if last, tasks := parseLoadavg([]byte(text)); last != want[0] || tasks != want[1] {
+			t.Errorf("%q: %d, %d, want %v", text, last, tasks, want)
+		}
+	}
 }
 
 func TestConfinement(t *testing.T) {
@@ -55,5 +74,8 @@ func FuzzPids(f *testing.F) {
 			}
 		}
 		parseConfinement(b)
+		if last, tasks := parseLoadavg(b); last < 0 || tasks < 0 {
+			t.Errorf("%d, %d", last, tasks)
+		}
 	})
 }

@@ -194,9 +194,12 @@ func ParseStat(b []byte) (Stat, error) {
 		return Stat{}, fmt.Errorf("cannot read a stat file: %w", ErrFormat)
 	}
 	s := Stat{Comm: string(b[i+1 : j]), State: b[j+2]}
-	f := bytes.Fields(b[j+3:])
-	if len(f) < 19 {
-		return Stat{}, fmt.Errorf("cannot read a stat file: %w", ErrFormat)
+	var f [19][]byte // from the parent's id to the time of start
+	rest := b[j+3:]
+	for k := range f {
+		if f[k], rest = nextField(rest); len(f[k]) == 0 {
+			return Stat{}, fmt.Errorf("cannot read a stat file: %w", ErrFormat)
+		}
 	}
 	var e1, e2, e3, e4 error
 	s.PPID, e1 = strconv.Atoi(string(f[0]))
@@ -209,6 +212,16 @@ func ParseStat(b []byte) (Stat, error) {
 		return Stat{}, fmt.Errorf("cannot read a stat file: %w", ErrFormat)
 	}
 	return s, nil
+}
+
+// nextField cuts a field off a line of fields with blanks between them; empty:
+// there is none.
+func nextField(b []byte) (field, rest []byte) {
+	b = bytes.TrimLeft(b, " \n")
+	if i := bytes.IndexAny(b, " \n"); i >= 0 {
+		return b[:i], b[i:]
+	}
+	return b, nil
 }
 
 // Cmdline reads the arguments of a process, at most max of them and maxBytes
