@@ -22,6 +22,7 @@ import (
 	"github.com/limpet-security/limpet/scanner/inspect"
 	"github.com/limpet-security/limpet/scanner/match"
 	"github.com/limpet-security/limpet/scanner/match/suppress"
+	"github.com/limpet-security/limpet/scanner/misconfig"
 	"github.com/limpet-security/limpet/scanner/report"
 	"github.com/limpet-security/limpet/scanner/sbom"
 	"github.com/limpet-security/limpet/scanner/sensitive"
@@ -33,7 +34,9 @@ const vuln = "vuln"
 
 // inspectors are the scanners that look at files.
 var inspectors = map[string]func(*vulndb.DB) ([]inspect.Inspector, error){
-	"secret": func(*vulndb.DB) ([]inspect.Inspector, error) { return sensitive.All(sensitive.Options{}) },
+	"secret":    func(*vulndb.DB) ([]inspect.Inspector, error) { return sensitive.All(sensitive.Options{}) },
+	"malware":   malwareInspectors,
+	"misconfig": func(*vulndb.DB) ([]inspect.Inspector, error) { return misconfig.All(), nil },
 }
 
 func scannerNames() []string {

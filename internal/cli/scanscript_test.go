@@ -22,6 +22,7 @@ func mkdebian(path, version string) error {
 		{"var/lib/dpkg/info/python3-requests.list", "/.\n/usr/lib/python3/dist-packages/requests-2.28.1.dist-info/METADATA\n", 0o644},
 		{"usr/lib/python3/dist-packages/requests-2.28.1.dist-info/METADATA", "Metadata-Version: 2.1\nName: requests\nVersion: 2.28.1\n\n", 0o644},
 		{"app/node_modules/lodash/package.json", `{"name":"lodash","version":"4.17.20","license":"MIT"}`, 0o644},
+		{"app/marked", "this file bears a mark for the test", 0o644},
 		{"app/id_rsa", "-----BEGIN RSA PRIVATE KEY-----\nMIIBOgIBAAJBAKj34GkxFhD90vcNLYLInFEX6Ppy1tPf9Cnzj4p4WGeKLs1Pt8Qu\nKUpRKfFLfRYC9AIKjbJTWit+CqvjWYzvQwECAwEAAQJAIJLixBy2qpFoS4DSmoEm\n-----END RSA PRIVATE KEY-----\n", 0o600},
 	})
 }
@@ -60,6 +61,9 @@ func mkdb(path, days string) error {
 		}
 	}
 	if err := w.Detail("nvd", vulndb.Detail{ID: "CVE-2024-0001", Title: "an overflow", KEV: &finding.KEV{Added: "2024-02-01"}}); err != nil {
+		return err
+	}
+	if err := w.Blob("yara/test/marker.yar", []byte(`rule marked { strings: $a = "a mark for the test" condition: $a }`)); err != nil {
 		return err
 	}
 	w.Release(vulndb.Release{ID: "debian", Version: "10", EndOfLife: "2024-06-30"})
