@@ -218,7 +218,7 @@ func fillLarge(b *testing.B, db *sql.DB, driver string, rows int) {
 		}
 	}
 	series := func(n int) string {
-		return fmt.Sprintf("WITH RECURSIVE g(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < %d) ", n)
+		return fmt.Sprintf("WITH RECURSIVE g(n) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT n + 1 FROM g WHERE n < %d) ", n)
 	}
 	indexes := "SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN ('events', 'findings', 'audit')"
 	names := "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN ('events', 'findings', 'audit')"

@@ -185,8 +185,8 @@ describe('console with data', { timeout: 900_000 }, () => {
     // What is typed fast stays: no field is drawn with what it held before.
     const name = panel.getByRole('textbox', { name: 'Name' })
     await name.fill('')
-    await name.pressSequentially('the tool of the night shift')
-    assert.equal(await name.inputValue(), 'the tool of the night shift')
+    await name.pressSequentially('night')
+    assert.equal(await name.inputValue(), 'night')
     await panel.getByRole('combobox', { name: 'Controls' }).click()
     await page.getByRole('option', { name: 'Drift', exact: true }).click()
     await page.keyboard.press('Escape')
