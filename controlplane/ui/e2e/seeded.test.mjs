@@ -35,7 +35,7 @@ async function fits(name) {
 describe('console with data', { timeout: 900_000 }, () => {
   before(async () => {
     browser = await startBrowser()
-    ;({ page, faults } = await openPage(browser, url, { expected: [401, 404] }))
+    ;({ page, faults } = await openPage(browser, url, { expected: [401, 404, 422] }))
     page.setDefaultTimeout(60_000)
     await visit(page, '/login')
     await page.getByLabel('User name').fill(user)

@@ -29,7 +29,7 @@ export function Confirm({ opened, title, children, confirm, danger, blocked, bus
           <Button variant="default" onClick={onClose} data-autofocus>
             {t('common.cancel')}
           </Button>
-          <Button color={danger ? 'red' : undefined} loading={busy} disabled={blocked} onClick={onConfirm}>
+          <Button color={danger ? 'red.9' : undefined} loading={busy} disabled={blocked} onClick={onConfirm}>
             {confirm}
           </Button>
         </Group>

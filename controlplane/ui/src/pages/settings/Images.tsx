@@ -152,7 +152,7 @@ function RevokeImage({ onClose }: { onClose: () => void }) {
             <Button variant="default" onClick={onClose}>
               {t('common.cancel')}
             </Button>
-            <Button type="submit" color="red" loading={revoke.isPending} disabled={!valid || !reason.trim()}>
+            <Button type="submit" color="red.9" loading={revoke.isPending} disabled={!valid || !reason.trim()}>
               {t('settings.images.revoke')}
             </Button>
           </Group>
