@@ -84,6 +84,9 @@ func scanImage(ctx context.Context, o Options, reader *extract.Reader, r *findin
 	if err != nil {
 		return err
 	}
+	if o.Image.TempDir == "" {
+		o.Image.TempDir = o.TempDir
+	}
 	source, err := image.Open(ctx, place, o.Image)
 	if err != nil {
 		return err
