@@ -20,6 +20,7 @@ import (
 	"github.com/limpet-security/limpet/internal/version"
 	"github.com/limpet-security/limpet/scanner"
 	"github.com/limpet-security/limpet/scanner/inspect"
+	"github.com/limpet-security/limpet/scanner/licences"
 	"github.com/limpet-security/limpet/scanner/match"
 	"github.com/limpet-security/limpet/scanner/match/suppress"
 	"github.com/limpet-security/limpet/scanner/misconfig"
@@ -35,6 +36,7 @@ const vuln = "vuln"
 // inspectors are the scanners that look at files.
 var inspectors = map[string]func(*vulndb.DB) ([]inspect.Inspector, error){
 	"secret":    func(*vulndb.DB) ([]inspect.Inspector, error) { return sensitive.All(sensitive.Options{}) },
+	"licence":   func(*vulndb.DB) ([]inspect.Inspector, error) { return licences.All(), nil },
 	"malware":   malwareInspectors,
 	"misconfig": func(*vulndb.DB) ([]inspect.Inspector, error) { return misconfig.All(), nil },
 }
