@@ -34,7 +34,7 @@ export const common = {
     dashboard: 'ダッシュボード',
     enforcers: 'Enforcer',
     policies: 'ポリシー',
-    lists: 'レピュテーションリスト',
+    lists: '評判リスト',
     findings: '検出事項',
     events: 'イベント',
     audit: '監査ログ',
