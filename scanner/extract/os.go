@@ -43,7 +43,6 @@ func osOf(texts map[string]string) *finding.OS {
 				os.Version = v.Version
 			}
 		}
-		os.EndOfLife = endOfLife(os)
 		return os
 	}
 	return nil

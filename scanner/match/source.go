@@ -1,6 +1,7 @@
 package match
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -67,12 +68,12 @@ func (m *Memory) Release(id, version string) (vulndb.Release, bool, error) {
 }
 
 // endOfLife is the date (2006-01-02) of a release's last security fix, "" where
-// it is not known. Releases are known by as much of VERSION_ID as tells them apart.
+// it is not known; extended support counts where everybody gets it. Releases are known by as much of VERSION_ID as tells them apart.
 func endOfLife(src Source, os *finding.OS) (string, error) {
 	for version := os.Version; version != ""; {
 		r, ok, err := src.Release(os.ID, version)
 		if err != nil || ok {
-			return r.EndOfLife, err
+			return cmp.Or(r.Extended, r.EndOfLife), err
 		}
 		i := strings.LastIndexByte(version, '.')
 		version = version[:max(i, 0)]

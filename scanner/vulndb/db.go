@@ -69,8 +69,8 @@ type Release struct {
 	ID        string `json:"id"`      // os-release ID
 	Version   string `json:"version"` // VERSION_ID, as far as it tells releases apart
 	Codename  string `json:"codename,omitempty"`
-	EndOfLife string `json:"endOfLife"` // date of the last free security fix
-	Extended  string `json:"extended,omitempty"`
+	EndOfLife string `json:"endOfLife"`          // date of the publisher's last security fix
+	Extended  string `json:"extended,omitempty"` // of free extended support, such as Debian LTS
 }
 
 // DB is an open database. It may be used by several goroutines.
