@@ -31,8 +31,8 @@ func TestMain(m *testing.M) {
 //
 //	registry          starts a registry in this process; $REGISTRY is its address
 //	mkimage FILE ARCH writes a docker-archive with a small image
-//	mkdebian FILE VERSION writes one with Debian's files, a package of each of some kinds and a key
-//	mkdb FILE DAYS    writes a vulnerability database that was built so long ago
+//	mkdebian FILE VERSION [OPENSSL] writes one with Debian's files, a package of each of some kinds and a key; or mended
+//	mkdb FILE DAYS [CVE] writes a vulnerability database that was built so long ago, with one more vulnerability
 //	mkelf FILE ARCH   writes a static ELF that stands for an enforcer
 //	exits N CMD...    runs limpet and wants exit code N
 func TestScripts(t *testing.T) {
@@ -52,9 +52,11 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		},
 		"mkimage": func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(mkimage(ts.MkAbs(args[0]), args[1])) },
 		"mkdebian": func(ts *testscript.TestScript, _ bool, args []string) {
-			ts.Check(mkdebian(ts.MkAbs(args[0]), args[1]))
+			ts.Check(mkdebian(ts.MkAbs(args[0]), args[1], strings.Join(args[2:], "")))
 		},
-		"mkdb": func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(mkdb(ts.MkAbs(args[0]), args[1])) },
+		"mkdb": func(ts *testscript.TestScript, _ bool, args []string) {
+			ts.Check(mkdb(ts.MkAbs(args[0]), args[1], strings.Join(args[2:], "")))
+		},
 		"mkelf": func(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Check(os.WriteFile(ts.MkAbs(args[0]), staticELF(args[1]), 0o755))
 		},
