@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -116,9 +117,9 @@ func (t *terminal) vulnerabilities(r *finding.Report) {
 		groups[v.Why.Ecosystem] = append(groups[v.Why.Ecosystem], v)
 	}
 	for _, eco := range order {
-		t.section("Vulnerabilities: "+clean(eco), rows(groups[eco], func(v finding.Vulnerability) []string {
+		t.section("Vulnerabilities: "+clean(eco), folded(rows(groups[eco], func(v finding.Vulnerability) []string {
 			return []string{severity(v.Severity), v.ID, v.Name, v.Version, fixOf(v), remarks(v), v.Title}
-		}))
+		}), 3))
 	}
 }
 
@@ -188,6 +189,23 @@ func rows[T any](list []T, cells func(T) []string) [][]string {
 		all = append(all, cells(v))
 	}
 	return all
+}
+
+// folded gives equal rows that follow each other once, with how often in a column.
+func folded(all [][]string, column int) [][]string {
+	var out [][]string
+	for i := 0; i < len(all); {
+		n := 1
+		for i+n < len(all) && slices.Equal(all[i], all[i+n]) {
+			n++
+		}
+		row := slices.Clone(all[i])
+		if n > 1 {
+			row[column] += fmt.Sprintf(" (%d places)", n)
+		}
+		out, i = append(out, row), i+n
+	}
+	return out
 }
 
 // section writes rows in columns, each as wide as its widest cell up to a limit.
