@@ -1,7 +1,7 @@
 import { Accordion, Badge, Box, Group, Paper, SegmentedControl, Stack, Text, Textarea, TextInput, Title, UnstyledButton } from '@mantine/core'
 import { IconChevronDown, IconChevronRight } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
-import { useEffect, useRef, useState } from 'react'
+import { memo, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { controlsQuery } from '../../api/queries'
 import type { ControlField, ControlInfo, Mode, PolicyDocument, PolicyError } from '../../api/types'
@@ -30,6 +30,20 @@ export function PolicyForm({ text, document, onText, errors, readOnly, open, onO
   const { t } = useTranslation()
   const registry = useQuery(controlsQuery)
   const put = (path: Path, value: unknown) => onText(set(text, path, value))
+  // One set of callbacks for the life of the form: a row that says the same is
+  // not drawn again for every key that is typed elsewhere.
+  const latest = useRef({ text, onText, open, onOpen })
+  useLayoutEffect(() => {
+    latest.current = { text, onText, open, onOpen }
+  })
+  const act = useMemo<RowActions>(
+    () => ({
+      toggle: (id) => latest.current.onOpen(latest.current.open === id ? undefined : id),
+      mode: (c, m) => latest.current.onText(setMode(latest.current.text, c.id, m, requiredDefaults(c))),
+      put: (id, path, v) => latest.current.onText(set(latest.current.text, ['spec', 'controls', id, ...path], v)),
+    }),
+    [],
+  )
   const categories = [...new Set([...order, ...(registry.data ?? []).map((c) => c.category)])].filter((x) => registry.data?.some((c) => c.category === x && !c.fixed))
   return (
     <Stack gap="md">
@@ -108,9 +122,7 @@ export function PolicyForm({ text, document, onText, errors, readOnly, open, onO
                   errors={errors.filter((e) => e.path === `spec.controls.${c.id}` || e.path?.startsWith(`spec.controls.${c.id}.`))}
                   readOnly={readOnly}
                   opened={open === c.id}
-                  onToggle={() => onOpen(open === c.id ? undefined : c.id)}
-                  onMode={(m) => onText(setMode(text, c.id, m, requiredDefaults(c)))}
-                  put={(path, v) => put(['spec', 'controls', c.id, ...path], v)}
+                  act={act}
                 />
               ))}
           </Paper>
@@ -143,14 +155,25 @@ interface RowProps {
   errors: PolicyError[]
   readOnly: boolean
   opened: boolean
-  onToggle: () => void
-  onMode: (m: Mode) => void
-  put: (path: Path, value: unknown) => void
+  act: RowActions
+}
+
+interface RowActions {
+  toggle: (id: string) => void
+  mode: (c: ControlInfo, m: Mode) => void
+  put: (id: string, path: Path, value: unknown) => void
+}
+
+function sameRow(a: RowProps, b: RowProps): boolean {
+  return (
+    a.info === b.info && a.mode === b.mode && a.readOnly === b.readOnly && a.opened === b.opened && a.act === b.act &&
+    JSON.stringify(a.values) === JSON.stringify(b.values) && JSON.stringify(a.errors) === JSON.stringify(b.errors)
+  )
 }
 
 const colour: Record<Mode, string | undefined> = { off: undefined, audit: 'yellow', enforce: 'limpet' }
 
-function ControlRow({ info, mode, values, errors, readOnly, opened, onToggle, onMode, put }: RowProps) {
+const ControlRow = memo(function ControlRow({ info, mode, values, errors, readOnly, opened, act }: RowProps) {
   const { t } = useTranslation()
   const text = useControlText()
   const row = useRef<HTMLDivElement>(null)
@@ -165,7 +188,7 @@ function ControlRow({ info, mode, values, errors, readOnly, opened, onToggle, on
   return (
     <div className="control-row" ref={row} data-control={info.id}>
       <Group justify="space-between" wrap="nowrap" align="flex-start" gap="sm">
-        <UnstyledButton onClick={onToggle} aria-expanded={opened} flex={1} miw={0}>
+        <UnstyledButton onClick={() => act.toggle(info.id)} aria-expanded={opened} flex={1} miw={0}>
           <Group gap={6} wrap="nowrap" align="flex-start">
             {opened ? <IconChevronDown size={15} className="chevron" /> : <IconChevronRight size={15} className="chevron" />}
             <div>
@@ -193,7 +216,7 @@ function ControlRow({ info, mode, values, errors, readOnly, opened, onToggle, on
           readOnly={readOnly}
           color={colour[now]}
           autoContrast
-          onChange={(v) => onMode(v as Mode)}
+          onChange={(v) => act.mode(info, v as Mode)}
           aria-label={t('policies.modeOf', { control: text.title(info.id) })}
           data={(['off', 'audit', 'enforce'] as const).map((m) => ({ value: m, label: t(`mode.${m}`) }))}
         />
@@ -211,7 +234,7 @@ function ControlRow({ info, mode, values, errors, readOnly, opened, onToggle, on
             errors={errors}
             base={`spec.controls.${info.id}`}
             readOnly={readOnly || !mode}
-            put={put}
+            put={(path, v) => act.put(info.id, path, v)}
           />
           <PlatformTable control={info.id} />
           {!info.available && (
@@ -223,4 +246,4 @@ function ControlRow({ info, mode, values, errors, readOnly, opened, onToggle, on
       )}
     </div>
   )
-}
+}, sameRow)
