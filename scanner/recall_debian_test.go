@@ -153,6 +153,12 @@ func TestRecallDebian(t *testing.T) {
 	}
 }
 
+func lines(s string) []string {
+	out := strings.Split(strings.TrimSpace(s), "\n")
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // gems turns "json (2.6.3, default: 2.6.1)" into lines.
 func gems(s string) (out []string) {
 	for line := range strings.Lines(s) {

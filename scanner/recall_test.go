@@ -24,12 +24,6 @@ func installed(r *finding.Report, t finding.Type, keep func(finding.Package) boo
 	return slices.Compact(out)
 }
 
-func lines(s string) []string {
-	out := strings.Split(strings.TrimSpace(s), "\n")
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
 // TestRecallGo compares the modules of a Go program with what `go version -m` says.
 func TestRecallGo(t *testing.T) {
 	dir := t.TempDir()

@@ -45,7 +45,6 @@ const (
 
 var (
 	osvFile  = regexp.MustCompile(`(?:^|/)[A-Za-z]+-[\w:.-]+\.json$`)
-	yamlFile = regexp.MustCompile(`\.ya?ml$`)
 	jsonFile = regexp.MustCompile(`\.json$`)
 	xmlFile  = regexp.MustCompile(`\.xml$`)
 )
