@@ -32,6 +32,7 @@ type Config struct {
 	EnforcerTTL    time.Duration // enforcers are forgotten when silent for so long [24 h]
 	StoppedTTL     time.Duration // the same for those that said they were stopping [10 min]
 	Heartbeat      time.Duration // between heartbeats of an enforcer [30 s]
+	VulnDB         string        // vulnerability database that kept reports are matched with, again whenever it changes [none]
 	SetupCodeFile  string        // the setup code is written there as well, mode 0600
 	Log            *slog.Logger  // [slog.Default]
 	Out            io.Writer     // where addresses and setup code are shown [os.Stdout]

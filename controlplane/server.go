@@ -150,6 +150,7 @@ func (s *server) serve(ctx context.Context) error {
 	broken := make(chan error, 4)
 	background.Go(func() { _ = s.ingest.Run(ingestCtx) })
 	background.Go(func() { s.janitor(callsCtx) })
+	background.Go(func() { s.rematch(callsCtx) })
 	if gate != nil {
 		gw, err := gateway.New(gateway.Config{
 			Control: s.ingest, CA: s.authority.Certificate(), Logger: s.Log, Registerer: s.metrics,

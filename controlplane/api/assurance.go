@@ -10,9 +10,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/limpet-security/limpet/controlplane/access"
+	"github.com/limpet-security/limpet/controlplane/inventory"
 	"github.com/limpet-security/limpet/controlplane/store"
 	"github.com/limpet-security/limpet/internal/assurance"
-	"github.com/limpet-security/limpet/internal/finding"
 )
 
 // maxReportBody bounds the body of a request that holds a report, in bytes.
@@ -170,75 +170,11 @@ func (a *API) checkReport(ctx context.Context, in *checkInput) (*bodyOutput[assu
 	if err != nil {
 		return nil, huma.NewError(http.StatusUnprocessableEntity, err.Error())
 	}
-	v, err := a.judge(ctx, report, in.Reference, in.Policies)
+	v, err := inventory.Judge(ctx, a.Store.Reader, access.From(ctx).Tenant, report, in.Reference, store.Now(), in.Policies)
 	if err != nil {
 		return nil, err
 	}
 	return &bodyOutput[assurance.Verdict]{Body: v}, nil
-}
-
-// judge asks the tenant's policies, or those named. What the inventory
-// remembers of the artefact is part of what they judge.
-func (a *API) judge(ctx context.Context, report *finding.Report, reference string, names []string) (assurance.Verdict, error) {
-	policies, since, err := a.compiledPolicies(ctx, names)
-	if err != nil {
-		return assurance.Verdict{}, err
-	}
-	if reference == "" {
-		reference = report.Artifact.Name
-	}
-	seen, err := a.Store.FirstSeen(ctx, access.From(ctx).Tenant, store.ArtifactID(string(report.Artifact.Kind), reference, report.Artifact.Digest))
-	if err != nil {
-		return assurance.Verdict{}, err
-	}
-	now := store.Now()
-	return assurance.Judge(policies, assurance.Subject{
-		Report: report, Reference: reference, Now: now, ScannedAt: now, Since: func(name string) time.Time { return since[name] },
-		FirstSeen: func(id, pkg string) (time.Time, bool) {
-			if at, ok := seen[[2]string{id, pkg}]; ok {
-				return at, true
-			}
-			return now, true // now, for the first time
-		},
-	}), nil
-}
-
-// compiledPolicies gives the tenant's policies, or those named, and since when
-// each stands.
-func (a *API) compiledPolicies(ctx context.Context, names []string) ([]*assurance.Compiled, map[string]time.Time, error) {
-	t := access.From(ctx).Tenant
-	var rows []store.AssurancePolicy
-	for _, name := range names {
-		row, err := a.Store.AssurancePolicy(ctx, t, name)
-		if err != nil {
-			return nil, nil, err
-		}
-		rows = append(rows, row)
-	}
-	for cursor := ""; len(names) == 0; {
-		page, next, err := a.Store.AssurancePolicies(ctx, t, store.Page{Cursor: cursor})
-		if err != nil {
-			return nil, nil, err
-		}
-		rows = append(rows, page...)
-		if cursor = next; cursor == "" {
-			break
-		}
-	}
-	var out []*assurance.Compiled
-	since := map[string]time.Time{}
-	for _, row := range rows {
-		p, err := assurance.Parse([]byte(row.Document))
-		if err != nil {
-			return nil, nil, fmt.Errorf("cannot read assurance policy %q: %w", row.Name, err)
-		}
-		c, err := assurance.Compile(p)
-		if err != nil {
-			return nil, nil, err
-		}
-		out, since[row.Name] = append(out, c), store.Time(row.CreatedAt)
-	}
-	return out, since, nil
 }
 
 func (a *API) getAssuranceSchema(context.Context, *struct{}) (*bodyOutput[json.RawMessage], error) {

@@ -85,7 +85,7 @@ func (a *API) postScan(ctx context.Context, in *postScanInput) (*bodyOutput[scan
 	if report.Artifact.Name == "" {
 		return nil, huma.NewError(http.StatusUnprocessableEntity, "the report names no artefact; say which it is with reference")
 	}
-	verdict, err := a.judge(ctx, report, report.Artifact.Name, nil)
+	verdict, err := inventory.Judge(ctx, a.Store.Reader, who.Tenant, report, report.Artifact.Name, store.Now(), nil)
 	if err != nil {
 		return nil, err
 	}

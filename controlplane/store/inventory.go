@@ -306,3 +306,19 @@ func (r Reader) FirstSeen(ctx context.Context, t tenant.ID, artifact string) (ma
 	}
 	return out, nil
 }
+
+// StaleScansAnyTenant gives artefacts whose newest scan was matched with another
+// database than the one of that digest, and not with a newer one than it was
+// built (ns), some at a time, in order of tenant and artefact behind the given one.
+func (r Reader) StaleScansAnyTenant(ctx context.Context, digest string, built int64, after Artifact, limit int) ([]Artifact, error) {
+	var rows []Artifact
+	err := r.db.NewSelect().Model(&rows).
+		Join("JOIN scans AS s ON s.tenant = artifact.tenant AND s.id = artifact.scan_id").
+		Where("s.database_digest <> ? AND s.database_built <= ?", digest, built).
+		Where("(artifact.tenant, artifact.id) > (?, ?)", after.Tenant, after.ID).
+		OrderExpr("artifact.tenant, artifact.id").Limit(int64(limit)).Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("cannot list stale scans: %w", err)
+	}
+	return rows, nil
+}

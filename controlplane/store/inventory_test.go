@@ -135,6 +135,40 @@ func testInventory(t *testing.T, s *store.Store) {
 	_, _, err = s.Artifacts(ctx, ta, store.ArtifactFilter{}, store.Page{Cursor: "!"})
 	want(t, err, store.ErrCursor)
 
+	stale, err := s.StaleScansAnyTenant(ctx, "new", 5, store.Artifact{}, 2)
+	if err != nil || len(stale) != 2 {
+		t.Fatalf("%+v, %v", stale, err)
+	}
+	more, err := s.StaleScansAnyTenant(ctx, "new", 5, stale[1], 2)
+	if err != nil || len(more) != 1 || more[0].Tenant != tb {
+		t.Errorf("%+v, %v", more, err)
+	}
+	if none, err := s.StaleScansAnyTenant(ctx, "new", -1, store.Artifact{}, 2); err != nil || len(none) != 0 {
+		t.Errorf("%d were matched with newer data, %v", len(none), err)
+	}
+	matched := scanned("s-003", "web:1", "CVE-3", "CVE-4")
+	matched.Again, matched.Packages, matched.Scan.DatabaseDigest = true, nil, "new"
+	if a := put(ta, matched); a.ScannedAt != again.ScannedAt {
+		t.Errorf("%+v after %+v", a, again)
+	}
+	if rest, err := s.StaleScansAnyTenant(ctx, "new", 5, store.Artifact{}, 9); err != nil || len(rest) != 2 {
+		t.Errorf("%+v, %v", rest, err)
+	}
+	if rows, _, err := s.ArtifactPackages(ctx, ta, web.ID, store.Page{}); err != nil || len(rows) != 1 {
+		t.Errorf("packages %+v, %v", rows, err)
+	}
+	matched.Scan.ID = "s-gone"
+	want(t, s.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.PutScan(ctx, ta, matched)
+		return err
+	}), store.ErrVersion)
+	update(t, s, func(ctx context.Context, tx *store.Tx) error {
+		return tx.RecountVulnerabilities(ctx, ta, []string{"CVE-2", "CVE-3"})
+	})
+	if d := cmp.Diff(map[string]int64{"CVE-2": 1, "CVE-3": 1, "CVE-4": 1}, counts()); d != "" {
+		t.Error(d)
+	}
+
 	// Workloads that run it; old scans go.
 	update(t, s, func(ctx context.Context, tx *store.Tx) error {
 		return tx.PutEnforcer(ctx, ta, store.Enforcer{ID: "e1", GroupName: "g", ImageDigest: "sha256:web:1"})

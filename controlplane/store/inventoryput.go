@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -16,8 +18,11 @@ const KeptScans = 10
 // insertBatch is how many rows one statement inserts.
 const insertBatch = 500
 
-// Scanned is what a scan brings.
+// Scanned is what a scan brings. With Again set it is the artefact's newest scan
+// itself, matched with newer data: it takes that one's place, and its packages
+// stay.
 type Scanned struct {
+	Again           bool
 	Artifact        Artifact
 	Scan            Scan
 	Pieces          [][]byte
@@ -34,8 +39,15 @@ func (x *Tx) PutScan(ctx context.Context, t tenant.ID, s Scanned) (Artifact, err
 	a.FirstSeen, a.ScannedAt, a.ScanID, a.Source, a.Result = now, now, s.Scan.ID, s.Scan.Source, s.Scan.Result
 	was, err := x.Artifact(ctx, t, a.ID)
 	switch {
+	case errors.Is(err, ErrNotFound) && s.Again:
+		return a, fmt.Errorf("artefact %s: %w", a.ID, ErrVersion)
+	case err == nil && s.Again && was.ScanID != s.Scan.ID:
+		return a, fmt.Errorf("scan %s of artefact %s: %w", s.Scan.ID, a.ID, ErrVersion)
 	case err == nil:
 		a.FirstSeen = was.FirstSeen
+		if s.Again {
+			a.ScannedAt = was.ScannedAt
+		}
 		_, err = x.db.NewUpdate().Model(&a).WherePK().Exec(ctx)
 	case errors.Is(err, ErrNotFound):
 		_, err = x.db.NewInsert().Model(&a).Exec(ctx)
@@ -43,7 +55,14 @@ func (x *Tx) PutScan(ctx context.Context, t tenant.ID, s Scanned) (Artifact, err
 	if err != nil {
 		return a, fmt.Errorf("cannot keep artefact: %w", err)
 	}
-	s.Scan.Tenant, s.Scan.ArtifactID, s.Scan.ScannedAt = t, a.ID, now
+	if s.Again {
+		if err := x.dropScans(ctx, t, []string{s.Scan.ID}); err != nil {
+			return a, err
+		}
+	} else {
+		s.Scan.ScannedAt = now
+	}
+	s.Scan.Tenant, s.Scan.ArtifactID = t, a.ID
 	if _, err := x.db.NewInsert().Model(&s.Scan).Exec(ctx); err != nil {
 		return a, inserted(err, "scan", s.Scan.ID)
 	}
@@ -52,8 +71,10 @@ func (x *Tx) PutScan(ctx context.Context, t tenant.ID, s Scanned) (Artifact, err
 			return a, fmt.Errorf("cannot keep report: %w", err)
 		}
 	}
-	if err := x.putPackages(ctx, t, a.ID, s.Packages); err != nil {
-		return a, err
+	if !s.Again {
+		if err := x.putPackages(ctx, t, a.ID, s.Packages); err != nil {
+			return a, err
+		}
 	}
 	if err := x.putVulnerabilities(ctx, t, a.ID, now, s.Vulnerabilities); err != nil {
 		return a, err
@@ -78,11 +99,12 @@ func (x *Tx) putVulnerabilities(ctx context.Context, t tenant.ID, artifact strin
 		return fmt.Errorf("cannot read vulnerabilities: %w", err)
 	}
 	type key struct{ id, pkg string }
-	seen, touched := map[key]int64{}, map[string]bool{}
+	seen, gone := map[key]int64{}, map[string]bool{}
 	for _, v := range before {
 		seen[key{v.Vulnerability, v.PackageID}] = v.FirstSeen
-		touched[v.Vulnerability] = true
+		gone[v.Vulnerability] = true
 	}
+	all := map[string]*Vulnerability{}
 	kept := rows[:0]
 	have := map[key]bool{}
 	for _, v := range rows {
@@ -95,8 +117,19 @@ func (x *Tx) putVulnerabilities(ctx context.Context, t tenant.ID, artifact strin
 		if at, ok := seen[k]; ok {
 			v.FirstSeen = at
 		}
-		touched[v.Vulnerability] = true
 		kept = append(kept, v)
+		sum := all[v.Vulnerability]
+		if sum == nil {
+			sum = &Vulnerability{Tenant: t, Vulnerability: v.Vulnerability, FirstSeen: v.FirstSeen}
+			if !gone[v.Vulnerability] {
+				sum.Artifacts = 1
+			}
+			all[v.Vulnerability] = sum
+		}
+		sum.add(&v)
+	}
+	for id := range all {
+		delete(gone, id)
 	}
 	if _, err := x.db.NewDelete().Model((*ArtifactVulnerability)(nil)).Where("tenant = ? AND artifact_id = ?", t, artifact).Exec(ctx); err != nil {
 		return fmt.Errorf("cannot keep vulnerabilities: %w", err)
@@ -104,28 +137,64 @@ func (x *Tx) putVulnerabilities(ctx context.Context, t tenant.ID, artifact strin
 	if err := insertRows(ctx, x, kept); err != nil {
 		return err
 	}
-	ids := make([]string, 0, len(touched))
-	for id := range touched {
-		ids = append(ids, id)
-	}
-	return x.countVulnerabilities(ctx, t, ids)
+	return x.countVulnerabilities(ctx, t, all, slices.Sorted(maps.Keys(gone)))
 }
 
-// countVulnerabilities writes the rows of those vulnerabilities anew.
-func (x *Tx) countVulnerabilities(ctx context.Context, t tenant.ID, ids []string) error {
-	for len(ids) > 0 {
-		batch := ids[:min(len(ids), insertBatch)]
-		ids = ids[len(batch):]
-		if _, err := x.db.NewDelete().Model((*Vulnerability)(nil)).Where("tenant = ? AND vulnerability IN (?)", t, bun.List(batch)).Exec(ctx); err != nil {
-			return fmt.Errorf("cannot count vulnerabilities: %w", err)
-		}
-		_, err := x.db.NewRaw(`INSERT INTO vulnerabilities (tenant, vulnerability, severity, score, epss, kev, fixable, title, artifacts, first_seen)
-			SELECT tenant, vulnerability, MAX(severity), MAX(score), MAX(epss), MAX(CASE WHEN kev THEN 1 ELSE 0 END) = 1,
-			MAX(CASE WHEN fixed_version <> '' THEN 1 ELSE 0 END) = 1, MAX(title), COUNT(DISTINCT artifact_id), MIN(first_seen)
-			FROM artifact_vulnerabilities WHERE tenant = ? AND vulnerability IN (?) GROUP BY tenant, vulnerability`, t, bun.List(batch)).Exec(ctx)
+// add lets a row's facts count.
+func (v *Vulnerability) add(row *ArtifactVulnerability) {
+	v.Severity, v.Score, v.EPSS = max(v.Severity, row.Severity), max(v.Score, row.Score), max(v.EPSS, row.EPSS)
+	v.KEV, v.Fixable = v.KEV || row.KEV, v.Fixable || row.FixedVersion != ""
+	v.Title, v.FirstSeen = max(v.Title, row.Title), min(v.FirstSeen, row.FirstSeen)
+}
+
+// countVulnerabilities adds what an artefact has to the rows of all artefacts
+// together, and takes away what it no longer has. What is the worst of a
+// vulnerability only grows here: RecountVulnerabilities is exact.
+func (x *Tx) countVulnerabilities(ctx context.Context, t tenant.ID, all map[string]*Vulnerability, gone []string) error {
+	var rows []Vulnerability
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		rows = append(rows, *all[id])
+	}
+	greater := func(column string) string {
+		return column + " = CASE WHEN EXCLUDED." + column + " > vulnerability." + column + " THEN EXCLUDED." + column + " ELSE vulnerability." + column + " END"
+	}
+	for len(rows) > 0 {
+		batch := rows[:min(len(rows), insertBatch)]
+		rows = rows[len(batch):]
+		_, err := x.db.NewInsert().Model(&batch).On("CONFLICT (tenant, vulnerability) DO UPDATE").
+			Set(greater("severity")).Set(greater("score")).Set(greater("epss")).Set("kev = vulnerability.kev OR EXCLUDED.kev").
+			Set("fixable = vulnerability.fixable OR EXCLUDED.fixable").Set("artifacts = vulnerability.artifacts + EXCLUDED.artifacts").Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("cannot count vulnerabilities: %w", err)
 		}
+	}
+	for len(gone) > 0 {
+		batch := gone[:min(len(gone), insertBatch)]
+		gone = gone[len(batch):]
+		_, err1 := x.db.NewUpdate().Model((*Vulnerability)(nil)).Set("artifacts = artifacts - 1").Where("tenant = ? AND vulnerability IN (?)", t, bun.List(batch)).Exec(ctx)
+		_, err2 := x.db.NewDelete().Model((*Vulnerability)(nil)).Where("tenant = ? AND vulnerability IN (?) AND artifacts <= 0", t, bun.List(batch)).Exec(ctx)
+		if err := errors.Join(err1, err2); err != nil {
+			return fmt.Errorf("cannot count vulnerabilities: %w", err)
+		}
+	}
+	return nil
+}
+
+// RecountVulnerabilities writes the rows of some vulnerabilities anew from what
+// artefacts have.
+func (x *Tx) RecountVulnerabilities(ctx context.Context, t tenant.ID, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	if _, err := x.db.NewDelete().Model((*Vulnerability)(nil)).Where("tenant = ? AND vulnerability IN (?)", t, bun.List(ids)).Exec(ctx); err != nil {
+		return fmt.Errorf("cannot count vulnerabilities: %w", err)
+	}
+	_, err := x.db.NewRaw(`INSERT INTO vulnerabilities (tenant, vulnerability, severity, score, epss, kev, fixable, title, artifacts, first_seen)
+		SELECT tenant, vulnerability, MAX(severity), MAX(score), MAX(epss), MAX(CASE WHEN kev THEN 1 ELSE 0 END) = 1,
+		MAX(CASE WHEN fixed_version <> '' THEN 1 ELSE 0 END) = 1, MAX(title), COUNT(DISTINCT artifact_id), MIN(first_seen)
+		FROM artifact_vulnerabilities WHERE tenant = ? AND vulnerability IN (?) GROUP BY tenant, vulnerability`, t, bun.List(ids)).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot count vulnerabilities: %w", err)
 	}
 	return nil
 }

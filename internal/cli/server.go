@@ -72,6 +72,7 @@ A flag wins over the environment, the environment over the file.`,
 	fl.DurationVar(&f.EnforcerTTL, "enforcer-ttl", 24*time.Hour, "enforcers are forgotten when silent for so long")
 	fl.DurationVar(&f.StoppedTTL, "stopped-ttl", 10*time.Minute, "the same for those that said that their workload ended")
 	fl.DurationVar(&f.Heartbeat, "heartbeat", 30*time.Second, "time between heartbeats of an enforcer")
+	fl.StringVar(&f.VulnDB, "vuln-db", "", "vulnerability database `FILE` that kept reports are matched with, again whenever it changes (default: the one that 'limpet db pull' fetches)")
 	fl.StringVar(&f.SetupCodeFile, "setup-code-file", "", "write the setup code to this file as well (mode 0600)")
 	fl.BoolVar(&f.JSON, "print-json", false, "print addresses and setup code as one line of JSON")
 	fl.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -85,6 +86,11 @@ A flag wins over the environment, the environment over the file.`,
 func (f *serverFlags) understand() (controlplane.Config, error) {
 	c := f.Config
 	var err error
+	if c.VulnDB == "" {
+		if c.VulnDB, err = databasePath(); err != nil {
+			c.VulnDB = "" // nobody has a home here: nothing was pulled
+		}
+	}
 	if c.RetentionAge, err = parseAge(f.retentionAge); err != nil {
 		return c, fmt.Errorf("--retention-age: %w", err)
 	}

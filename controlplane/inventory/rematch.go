@@ -1,0 +1,158 @@
+package inventory
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/limpet-security/limpet/controlplane/store"
+	"github.com/limpet-security/limpet/internal/finding"
+	"github.com/limpet-security/limpet/internal/tenant"
+	"github.com/limpet-security/limpet/scanner/match"
+)
+
+// rematchBatch is how many artefacts are matched side by side and kept in one
+// transaction.
+const rematchBatch = 32
+
+// Rematch matches every artefact's newest report with a database, where it was
+// not matched with that one or a newer one, judges it again and keeps what came of it: nothing is
+// pulled. It says how many changed; an artefact that cannot be read is logged
+// and left as it is.
+func Rematch(ctx context.Context, s *store.Store, src match.Source, log *slog.Logger) (done int, err error) {
+	db := src.Database()
+	touched := map[tenant.ID]map[string]bool{}
+	for after := (store.Artifact{}); ; {
+		artifacts, err := s.StaleScansAnyTenant(ctx, db.Digest, db.Built.UnixNano(), after, rematchBatch)
+		if err != nil {
+			return done, err
+		}
+		if len(artifacts) == 0 {
+			return done, recount(ctx, s, touched)
+		}
+		n, err := rematchSome(ctx, s, src, artifacts, touched, log)
+		if err != nil {
+			return done, err
+		}
+		done, after = done+n, artifacts[len(artifacts)-1]
+	}
+}
+
+// recountBatch is how many vulnerabilities are counted in one transaction: each
+// may be in every artefact.
+const recountBatch = 20
+
+// recount makes the rows of all artefacts together exact: what data says of a
+// vulnerability may have become less.
+func recount(ctx context.Context, s *store.Store, touched map[tenant.ID]map[string]bool) error {
+	for t, set := range touched {
+		for ids := range slices.Chunk(slices.Sorted(maps.Keys(set)), recountBatch) {
+			err := s.Update(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.RecountVulnerabilities(ctx, t, ids) })
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func rematchSome(ctx context.Context, s *store.Store, src match.Source, artifacts []store.Artifact, touched map[tenant.ID]map[string]bool, log *slog.Logger) (done int, err error) {
+	rows, errs := make([]store.Scanned, len(artifacts)), make([]error, len(artifacts))
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range artifacts {
+		g.Go(func() error {
+			rows[i], errs[i] = rematch(ctx, s, src, artifacts[i])
+			return nil
+		})
+	}
+	_ = g.Wait()
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	err = s.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		done = 0
+		for i, a := range artifacts {
+			if errs[i] != nil {
+				log.WarnContext(ctx, "cannot match again", "artifact", a.ID, "error", errs[i])
+				continue
+			}
+			switch _, err := tx.PutScan(ctx, a.Tenant, rows[i]); {
+			case errors.Is(err, store.ErrVersion): // scanned anew, or forgotten, meanwhile
+			case err != nil:
+				return err
+			default:
+				done++
+				if touched[a.Tenant] == nil {
+					touched[a.Tenant] = map[string]bool{}
+				}
+				for _, v := range rows[i].Vulnerabilities {
+					touched[a.Tenant][v.Vulnerability] = true
+				}
+			}
+		}
+		return nil
+	})
+	return done, err
+}
+
+// rematch gives an artefact's newest scan as it is with a database.
+func rematch(ctx context.Context, s *store.Store, src match.Source, a store.Artifact) (store.Scanned, error) {
+	scan, err := s.Scan(ctx, a.Tenant, a.ScanID)
+	if err != nil {
+		return store.Scanned{}, err
+	}
+	var text bytes.Buffer
+	piece := int64(0)
+	err = Join(&text, func() ([]byte, error) {
+		data, err := s.ScanPieceData(ctx, a.Tenant, scan.ID, piece)
+		piece++
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, nil
+		}
+		return data, err
+	})
+	if err != nil {
+		return store.Scanned{}, err
+	}
+	var r finding.Report
+	if err := json.Unmarshal(text.Bytes(), &r); err != nil {
+		return store.Scanned{}, fmt.Errorf("cannot read report: %w", err)
+	}
+	if err := match.Match(ctx, &r, src); err != nil {
+		return store.Scanned{}, err
+	}
+	setAside(&r)
+	r.Sort()
+	v, err := Judge(ctx, s.Reader, a.Tenant, &r, a.Name, store.Time(a.ScannedAt), nil)
+	if err != nil {
+		return store.Scanned{}, err
+	}
+	rows, err := Rows(&r, v, scan.Source, scan.ScannedBy)
+	if err != nil {
+		return store.Scanned{}, err
+	}
+	rows.Again, rows.Packages = true, nil // the packages are the same
+	rows.Scan.ID, rows.Scan.ScannedAt = scan.ID, scan.ScannedAt
+	return rows, nil
+}
+
+// setAside takes out what the scan's own words (VEX, ignore file) had set aside.
+func setAside(r *finding.Report) {
+	type key struct{ id, pkg string }
+	words := map[key]bool{}
+	for _, s := range r.Suppressed {
+		if s.By == "vex" || s.By == "ignore-file" {
+			words[key{s.ID, s.Package}] = true
+		}
+	}
+	r.Vulnerabilities = slices.DeleteFunc(r.Vulnerabilities, func(v finding.Vulnerability) bool { return words[key{v.ID, v.Package}] })
+}
