@@ -188,7 +188,7 @@ describe('console with data', { timeout: 900_000 }, () => {
     await name.pressSequentially('night')
     assert.equal(await name.inputValue(), 'night')
     await panel.getByRole('combobox', { name: 'Controls' }).click()
-    await page.getByRole('option', { name: 'Drift', exact: true }).click()
+    await page.getByRole('option', { name: 'Read-only files', exact: true }).click()
     await page.keyboard.press('Escape')
     await panel.getByRole('combobox', { name: 'Paths' }).fill('/opt/tool')
     await page.keyboard.press('Enter')
@@ -203,7 +203,7 @@ describe('console with data', { timeout: 900_000 }, () => {
     await review.getByRole('button', { name: 'Save' }).click()
     await review.waitFor({ state: 'detached' })
     const saved = (await api('/policies/web-servers')).document.spec.exceptions.at(-1)
-    assert.deepEqual([saved.controls, saved.paths], [['drift'], ['/opt/tool', '/opt/other']])
+    assert.deepEqual([saved.controls, saved.paths], [['readOnlyFiles'], ['/opt/tool', '/opt/other']])
     clean()
   })
 
