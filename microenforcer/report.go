@@ -5,6 +5,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/limpet-security/limpet/internal/enforcer"
 	"github.com/limpet-security/limpet/internal/kernel/probe"
@@ -27,12 +28,23 @@ func (s *support) get() (r probe.Report, known bool, err error) {
 	return s.report, s.known, s.err
 }
 
+// probeTries is how often the kernel is probed where that fails.
+const probeTries = 3
+
 // probe tries the kernel's facilities in a throw-away child, beside the
 // application.
 func (m *micro) probe(ctx context.Context) {
-	r, err := probe.Run(ctx)
-	if err != nil && ctx.Err() == nil {
+	var r probe.Report
+	var err error
+	for range probeTries { // its child may have been killed: status must not stay without an answer for that
+		if r, err = probe.Run(ctx); err == nil || ctx.Err() != nil {
+			break
+		}
 		m.cfg.Logger.Error("the kernel's facilities could not be probed", "error", err)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+		}
 	}
 	m.support.mu.Lock()
 	m.support.known, m.support.report, m.support.err = true, r, err

@@ -121,6 +121,9 @@ func (s *Supervisor) askExec(c *Call, a *attempt, dirfd int, path, argv, envp ui
 			a.refer(a.kernelArgs(), a.ArgsTruncated, env)
 		}
 	}
+	if a.Unverified && !c.Valid() {
+		return fail(syscall.EINTR), true // it could not be looked at because it was killed meanwhile
+	}
 	c.Attend()
 	a.ids()
 	a.sockets()
