@@ -113,7 +113,7 @@ func FuzzFind(f *testing.F) {
 	f.Fuzz(func(t *testing.T, list, text []byte) {
 		patterns := bytes.Split(list, []byte("\n"))
 		if len(list) > 500 || len(text) > 2000 {
-			t.Skip()
+			return
 		}
 		if d := cmp.Diff(naive(patterns, text), find(ahocorasick.New(patterns), text), cmp.AllowUnexported(at{})); d != "" {
 			t.Error(d)

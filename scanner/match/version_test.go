@@ -93,7 +93,7 @@ func TestRPMAgainstRPM(t *testing.T) {
 func check(t *testing.T, cmd *exec.Cmd, kind finding.Type, ps [][2]string, line func([2]string) string) {
 	t.Helper()
 	if _, err := exec.LookPath(cmd.Args[0]); err != nil {
-		t.Skipf("%s is not installed (make setup)", cmd.Args[0])
+		t.Fatalf("%s is not installed (make setup)", cmd.Args[0])
 	}
 	if line != nil {
 		in := strings.Builder{}
