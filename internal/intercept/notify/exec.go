@@ -59,7 +59,8 @@ func (s *Supervisor) exec(c *Call, dirfd int, path, argv, envp uint64, flags int
 	}
 	err := s.seizeForExec(c)
 	if err != nil {
-		if errors.Is(err, syscall.ESRCH) {
+		// A task that has ended is not to be traced either: EPERM, until it is waited for.
+		if errors.Is(err, syscall.ESRCH) || !c.Valid() {
 			return fail(syscall.EINTR)
 		}
 		if s.cannotTrace(c, a) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -198,5 +199,35 @@ func TestExecErrnosAreTheKernels(t *testing.T) {
 	out, _ := supervised(t, &judge{}, []string{"LIMPET_TEST_HELPER=exec", "HOW=badpointer"}, self(t))
 	if out != fmt.Sprintln(syscall.EFAULT) {
 		t.Errorf("bad pointer: got %q", out)
+	}
+}
+
+// TestExecOfTheKilled: who is killed between its call and the look at it has
+// tried nothing; only what ran, or would have, is judged as unverified.
+func TestExecOfTheKilled(t *testing.T) {
+	var mu sync.Mutex
+	var unverified []string
+	note := func(e *action.Exec) intercept.Answer {
+		if e.Unverified {
+			mu.Lock()
+			unverified = append(unverified, fmt.Sprint(e.Requested, e.Args))
+			mu.Unlock()
+			return intercept.Answer{Errno: syscall.EACCES}
+		}
+		return intercept.Allow
+	}
+	const script = `for ((i = 0; i < 600; i++)); do
+	sleep 30 & p=$!
+	for ((k = 0; k < i % 300; k++)); do :; done
+	kill -9 $p
+done
+wait 2>/dev/null
+echo done`
+	out, st := supervised(t, &judge{exec: note, execStarted: note}, nil, "/bin/bash", "-c", script)
+	if !strings.HasSuffix(out, "done\n") || st.ExitStatus() != 0 {
+		t.Fatalf("got %q, %v", out, st)
+	}
+	if len(unverified) > 0 {
+		t.Errorf("%d of those that were killed, such as %s, were judged as unverified", len(unverified), unverified[0])
 	}
 }

@@ -98,6 +98,9 @@ func (s *Supervisor) verified(c *Call, a *attempt, pid int) (ok bool) {
 	if s.threads.Load() || s.net.sharedTables.Load() {
 		a.sockets() // somebody could have changed the descriptors since
 	}
+	if a.Unverified && !stopped(pid) {
+		return false // as above
+	}
 	ans := s.cfg.Judge.ExecStarted(&a.Exec)
 	return ans == intercept.Allow && s.shellStarted(a)
 }

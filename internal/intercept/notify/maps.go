@@ -91,6 +91,9 @@ func (s *Supervisor) judgeFile(c *Call, m *action.Map, fd int) Response {
 		if errors.Is(err, syscall.EBADF) {
 			return cont()
 		}
+		if !c.Valid() {
+			return fail(syscall.EINTR) // it was killed meanwhile
+		}
 		m.Unverified = true
 		return s.judgeMap(c, m)
 	}
@@ -276,7 +279,7 @@ func (s *Supervisor) look2(c *Call, span func(result uint64) (from, to uint64)) 
 		span = func(uint64) (from, to uint64) { return 0, 1 << 63 }
 	}
 	if err := s.power.as(tid, func() error { return linux.Seize(tid, linux.TraceExitKill) }); err != nil {
-		if errors.Is(err, syscall.ESRCH) {
+		if errors.Is(err, syscall.ESRCH) || !c.Valid() {
 			return fail(syscall.EINTR)
 		}
 		// Somebody traces it: judged once more as what cannot be looked at.

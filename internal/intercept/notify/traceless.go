@@ -152,6 +152,9 @@ func (s *Supervisor) gate(c *Call) (r Response, denied bool) {
 	a.FD = -1
 	a.Proc = &p
 	defer a.close()
+	if err != nil && !c.Valid() {
+		return fail(syscall.EINTR), true // it was killed meanwhile
+	}
 	if err != nil {
 		// A process that gave its identity up is closed. Nothing is known
 		// against it, so it is refused, not killed.
