@@ -21,6 +21,8 @@ UI       := controlplane/ui
 UI_FILES := $(shell git ls-files -co --exclude-standard $(UI) 2>/dev/null | grep -vE '\.go$$|/dist/|/e2e/')
 PAYLOAD  := $(foreach a,$(ARCHES),layers/payload/bin/microenforcer-linux-$(a))
 TAGS     := kernel docker postgres browser
+# Prints a line a package, what failed once more at the end, and which tests take the time.
+GOTESTSUM := go tool -modfile=infra/tools/go.mod gotestsum
 SOAK_FOR ?= 20m
 BENCH    ?= ./internal/... ./layers/... ./controlplane/... ./microenforcer/... ./infra/bench
 comma    := ,
@@ -58,7 +60,11 @@ test-ui: $(UI)/node_modules/.installed ## the console's unit tests
 # Docker tests of different packages must not disturb each other's timing.
 test-system: build
 	CGO_ENABLED=1 go test -count=1 -tags kernel -run Fresh ./internal/kernel/seccomp # links libseccomp
-	$(AS_ROOT) go test -count=1 -p 1 -timeout 25m -tags '$(subst $(space),$(comma),$(TAGS))' ./...
+	@mkdir -p .build
+	$(AS_ROOT) $(GOTESTSUM) --format pkgname --format-hide-empty-pkg --jsonfile .build/tests.json -- \
+		-count=1 -p 1 -timeout 25m -tags '$(subst $(space),$(comma),$(TAGS))' ./...
+	@echo "the slowest tests:"
+	@$(GOTESTSUM) tool slowest --num 30 --jsonfile .build/tests.json
 
 check: $(UI)/node_modules/.installed ## format, vet, static analysis, race detector
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt needed:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
