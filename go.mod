@@ -36,7 +36,18 @@ require (
 	modernc.org/sqlite v1.53.0
 )
 
-require github.com/google/pprof v0.0.0-20250403155104-27863c87afa6 // indirect
+require (
+	github.com/google/pprof v0.0.0-20250403155104-27863c87afa6 // indirect
+	github.com/lib/pq v1.11.2 // indirect
+	github.com/riverqueue/river v0.31.0 // indirect
+	github.com/riverqueue/river/riverdriver v0.31.0 // indirect
+	github.com/riverqueue/river/riverdriver/riverdatabasesql v0.31.0 // indirect
+	github.com/riverqueue/river/riverdriver/riversqlite v0.31.0 // indirect
+	github.com/riverqueue/river/rivershared v0.31.0 // indirect
+	github.com/riverqueue/river/rivertype v0.31.0 // indirect
+	github.com/stretchr/testify v1.12.1 // indirect
+	github.com/tidwall/sjson v1.2.5 // indirect
+)
 
 require (
 	cel.dev/expr v0.25.1 // indirect

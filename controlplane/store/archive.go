@@ -16,11 +16,12 @@ import (
 )
 
 // archived lists every table of an archive, in the order of writing. Sessions
-// are left out: a restored install asks people to sign in again.
+// are left out, for a restored install asks people to sign in again, and so are
+// reports on their way: their leases have ended.
 var archived = []string{
 	"tenants", "install", "keys", "users", "api_tokens", "audit", "reputation_lists", "policies", "policy_revisions", "assurance_policies", "enforcer_groups", "group_policies",
 	"join_tokens", "bundles", "enforcers", "revoked_enforcers", "revoked_images", "profiles", "profile_items", "profile_boots", "findings", "finding_places",
-	"artifacts", "scans", "scan_pieces", "artifact_vulnerabilities", "vulnerabilities", "artifact_packages", "events", "event_counts",
+	"scan_jobs", "scan_workers", "artifacts", "scans", "scan_pieces", "artifact_vulnerabilities", "vulnerabilities", "artifact_packages", "events", "event_counts",
 }
 
 // Errors of an archive.

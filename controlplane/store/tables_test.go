@@ -20,7 +20,7 @@ func TestArchiveHoldsEveryTable(t *testing.T) {
 		t.Fatal(tables, err)
 	}
 	for _, table := range tables {
-		if table != "sessions" && !slices.Contains(archived, table) {
+		if table != "sessions" && table != "scan_deliveries" && !slices.Contains(archived, table) {
 			t.Errorf("table %s is in no archive", table)
 		}
 		var n int
