@@ -109,7 +109,7 @@ func (ReasonClass) Values() []string {
 
 // Values lists the kinds of artefacts.
 func (ArtifactKind) Values() []string {
-	return words(finding.KindImage, finding.KindRootfs, finding.KindHost, finding.KindFunction, finding.KindVM, finding.KindSBOM)
+	return words(finding.KindImage, finding.KindRootfs, finding.KindHost, finding.KindFunction, finding.KindVM, finding.KindSBOM, finding.KindConfig)
 }
 
 // Values lists the controls.

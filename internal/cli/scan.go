@@ -53,7 +53,8 @@ type scanFlags struct {
 // ScanCommand is `limpet scan`.
 func ScanCommand() *cobra.Command {
 	cmd := scanOf(finding.KindImage, "scan IMAGE", "Find vulnerabilities, secrets, malware and faults of configuration in what you run")
-	cmd.Long = `Scan an image, a root file system, this host, a function or a bill of materials.
+	cmd.Long = `Scan an image, a root file system, this host, a function, a bill of materials or the
+files that build and run images.
 'limpet scan IMAGE' is 'limpet scan image IMAGE'.
 
 The packages are matched with the vulnerability database that 'limpet db pull'
@@ -75,7 +76,10 @@ packages could not be matched, 5 the operating system gets no more security fixe
   limpet scan web.tar --severity critical,high --ignore-unfixed --exit-code 1
   limpet scan oci:web --format sarif --output web.sarif
   limpet scan rootfs /mnt/image --scanners vuln,secret
+  limpet scan host --scanners vuln --severity critical
+  limpet scan function web.zip --layer base.zip
   limpet scan sbom web.cdx.json --vex vendor.openvex.json
+  limpet scan config . --severity critical,high --exit-code 1
   limpet scan docker://web:1.4 --explain CVE-2024-3094`
 	cmd.Args = nil
 	run := cmd.RunE
@@ -94,6 +98,7 @@ packages could not be matched, 5 the operating system gets no more security fixe
 		scanOf(finding.KindHost, "host", "Scan this machine"),
 		scanOf(finding.KindFunction, "function ZIP", "Scan the zip of a Lambda function, with its layers"),
 		scanOf(finding.KindSBOM, "sbom FILE", "Match the packages of a bill of materials (CycloneDX or SPDX, JSON)"),
+		scanOf(finding.KindConfig, "config PATH", "Check Dockerfiles, Compose files and Kubernetes manifests"),
 	)
 	return cmd
 }
@@ -103,7 +108,7 @@ func scanOf(kind finding.Kind, use, short string) *cobra.Command {
 	f := &scanFlags{}
 	cmd := &cobra.Command{
 		Use: use, Short: short,
-		Example: "  limpet scan " + strings.NewReplacer("IMAGE", "registry.example.com/shop/web:1.4", "FOLDER", "/mnt/image", "ZIP", "function.zip --layer base.zip", "FILE", "web.cdx.json").Replace(use) + " --format json --output report.json",
+		Example: "  limpet scan " + strings.NewReplacer("IMAGE", "registry.example.com/shop/web:1.4", "FOLDER", "/mnt/image", "ZIP", "function.zip --layer base.zip", "FILE", "web.cdx.json", "PATH", "deploy/").Replace(use) + " --format json --output report.json",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if kind == finding.KindHost {
 				if len(args) > 0 {
@@ -122,6 +127,16 @@ func scanOf(kind finding.Kind, use, short string) *cobra.Command {
 	}
 	if kind == finding.KindImage {
 		cmd.Long = short + ".\n\nIMAGE is one of\n" + image.Syntax
+	}
+	if kind == finding.KindConfig {
+		cmd.Long = short + ` below a folder, or one such file.
+
+Dockerfiles, Containerfiles, Compose files and manifests (YAML and JSON) are checked
+where they lie: neither templates nor variables are carried out. A comment sets
+findings aside, with a reason, in the line it stands in or before, or in the file:
+
+  # limpet:ignore LMP-DOCKER-0008 the orchestrator probes it
+  # limpet:ignore-file LMP-KUBE-0023,LMP-KUBE-0024 a tool that runs once`
 	}
 	f.add(cmd, kind)
 	return cmd
@@ -152,6 +167,11 @@ func (f *scanFlags) add(cmd *cobra.Command, kind finding.Kind) {
 	fl.BoolVar(&f.noCache, "no-cache", false, "read every layer anew and keep nothing")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "no progress and no warnings")
 	hide := map[string]bool{"platform": kind != finding.KindImage, "insecure-registry": kind != finding.KindImage, "layer": kind != finding.KindFunction}
+	if kind == finding.KindConfig {
+		for _, name := range []string{"ignore-unfixed", "exit-on-eol", "vex", "scanners", "db", "max-db-age", "offline", "explain", "cache-dir", "no-cache"} {
+			hide[name] = true
+		}
+	}
 	fl.VisitAll(func(flag *pflag.Flag) { flag.Hidden = hide[flag.Name] })
 	choices(cmd, "format", report.Formats()...)
 	choices(cmd, "severity", "critical", "high", "medium", "low", "negligible", "unknown")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/limpet-security/limpet/internal/finding"
 	"github.com/limpet-security/limpet/scanner/vulndb"
 )
 
@@ -28,7 +29,10 @@ func databasePath() (string, error) {
 
 // database opens the database where one is needed. Without one the packages are
 // still listed; missing then says what that means for the exit code.
-func (f *scanFlags) database(cmd *cobra.Command) (db *vulndb.DB, missing, err error) {
+func (f *scanFlags) database(cmd *cobra.Command, kind finding.Kind) (db *vulndb.DB, missing, err error) {
+	if kind == finding.KindConfig {
+		return nil, nil, nil // there are no packages in them
+	}
 	wanted := slices.Contains(f.scanners, vuln)
 	name := f.db
 	if name == "" {

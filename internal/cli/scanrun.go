@@ -56,12 +56,15 @@ func (f *scanFlags) run(cmd *cobra.Command, kind finding.Kind, source string) er
 	if err != nil {
 		return err
 	}
+	if kind == finding.KindConfig && f.explain != "" {
+		return &UsageError{errors.New("--explain: configuration files hold no packages")}
+	}
 	if f.offline && kind == finding.KindImage {
 		if p, err := image.ParsePlace(source, f.insecure); err == nil && p.Kind == image.Registry {
 			return &UsageError{fmt.Errorf("--offline: %s would come from a registry", source)}
 		}
 	}
-	db, missing, err := f.database(cmd)
+	db, missing, err := f.database(cmd, kind)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,8 @@ type Misconfiguration struct {
 	ID         string   `json:"id"` // LMP-DOCKER-0001, ...
 	Title      string   `json:"title"`
 	Severity   Severity `json:"severity"`
-	Message    string   `json:"message"` // what was seen
+	Message    string   `json:"message"`       // what was seen
+	Why        string   `json:"why,omitempty"` // what comes of it
 	Resolution string   `json:"resolution,omitempty"`
 	References []string `json:"references,omitempty"` // "CIS Docker 1.6 4.1", URLs
 	Place      Place    `json:"place,omitzero"`

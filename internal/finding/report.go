@@ -37,6 +37,7 @@ const (
 	KindFunction Kind = "function"
 	KindVM       Kind = "vm"
 	KindSBOM     Kind = "sbom"
+	KindConfig   Kind = "config" // Dockerfiles, Compose files, Kubernetes manifests
 )
 
 // Artifact is what was scanned.

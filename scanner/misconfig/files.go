@@ -41,7 +41,7 @@ func All() []inspect.Inspector { return []inspect.Inspector{Inspector{}} }
 func (Inspector) Name() string { return "misconfig" }
 
 // Version is of the checks.
-func (Inspector) Version() string { return "1" }
+func (Inspector) Version() string { return "2" }
 
 // InspectConfig looks at an image's configuration.
 func (Inspector) InspectConfig(c inspect.Config) inspect.Found {

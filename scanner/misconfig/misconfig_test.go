@@ -110,11 +110,14 @@ func TestEveryCheck(t *testing.T) {
 			}
 		}
 	}
+	for _, c := range configCases {
+		tried[c.id] = true // TestEveryConfigCheck
+	}
 	for _, c := range misconfig.Checks() {
 		if !tried[c.ID] {
 			t.Errorf("%s has no fixture", c.ID)
 		}
-		if c.Title == "" || c.Resolution == "" || len(c.References) == 0 || c.Severity.Rank() == 0 {
+		if c.Title == "" || c.Resolution == "" || c.Why == "" || len(c.References) == 0 || c.Severity.Rank() == 0 {
 			t.Errorf("%s lacks a text", c.ID)
 		}
 	}

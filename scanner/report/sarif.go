@@ -58,8 +58,9 @@ type sarifNotification struct {
 }
 
 type sarifArtifact struct {
-	URI    string `json:"uri"`
-	BaseID string `json:"uriBaseId,omitempty"`
+	URI         string     `json:"uri,omitempty"`
+	BaseID      string     `json:"uriBaseId,omitempty"`
+	Description *sarifText `json:"description,omitempty"`
 }
 
 type sarifResult struct {
@@ -91,10 +92,14 @@ type sarifSuppression struct {
 
 // sarif writes SARIF 2.1.0, the form that code hosts show.
 func sarif(w io.Writer, r *finding.Report, _ Options) error {
-	b := sarifBuilder{index: map[string]int{}, artifact: r.Artifact.Name}
+	b := sarifBuilder{index: map[string]int{}, artifact: r.Artifact.Name, base: "ROOT"}
 	b.run.Tool.Driver = sarifDriver{Name: "Limpet", Version: r.Scanner, Rules: []sarifRule{}}
 	b.run.Results, b.run.ColumnKind = []sarifResult{}, "utf16CodeUnits"
 	b.run.Bases = map[string]sarifArtifact{"ROOT": {URI: "file:///"}}
+	if r.Artifact.Kind == finding.KindConfig { // relative to where the source is checked out
+		b.base = "SRCROOT"
+		b.run.Bases = map[string]sarifArtifact{b.base: {Description: &sarifText{"the folder that was scanned"}}}
+	}
 	b.run.Properties = map[string]any{"artifact": clean(r.Artifact.Name), "integrity": string(r.Integrity.Verdict)}
 	if r.Artifact.Digest != "" {
 		b.run.Properties["digest"] = clean(r.Artifact.Digest)
@@ -133,7 +138,7 @@ func sarif(w io.Writer, r *finding.Report, _ Options) error {
 		b.add("secret", s.Rule, s.Severity, 0, s.Title, "", "", s.Title+" "+s.Masked, s.Place, s.Masked)
 	}
 	for _, m := range r.Misconfigurations {
-		b.add("misconfiguration", m.ID, m.Severity, 0, m.Title, m.Resolution, "", m.Message, m.Place, m.Message)
+		b.add("misconfiguration", m.ID, m.Severity, 0, m.Title, strings.TrimSpace(m.Why+" "+m.Resolution), firstURL(m.References), m.Message, m.Place, m.Message)
 	}
 	for _, s := range r.Suppressed {
 		b.add("suppressed", s.ID, finding.Unknown, 0, s.ID, "", "", strings.TrimSpace(s.Name+" "+s.Version)+" was set aside", finding.Place{Path: s.Path}, s.Package+s.By)
@@ -146,6 +151,7 @@ type sarifBuilder struct {
 	run      sarifRun
 	index    map[string]int
 	artifact string
+	base     string // what locations are relative to
 }
 
 func (b *sarifBuilder) add(kind, id string, sev finding.Severity, score float64, short, full, help, message string, p finding.Place, distinct string) {
@@ -166,7 +172,7 @@ func (b *sarifBuilder) add(kind, id string, sev finding.Severity, score float64,
 	result := sarifResult{RuleID: clean(id), RuleIndex: i, Level: sarifLevel(sev), Message: sarifText{oneLine(message)}}
 	result.Fingerprints = map[string]string{"limpet/v1": fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join([]string{kind, id, distinct, at(p)}, "\x00"))))}
 	var l sarifLocation
-	l.Physical.Artifact = sarifArtifact{URI: relative(or(p.Path, "/")), BaseID: "ROOT"}
+	l.Physical.Artifact = sarifArtifact{URI: relative(or(p.Path, "/")), BaseID: b.base}
 	if p.Line > 0 {
 		l.Physical.Region = &sarifRegion{p.Line}
 	}
@@ -181,6 +187,15 @@ func relative(path string) string {
 		u.Path = "."
 	}
 	return u.String() // "a:b" becomes "./a:b"
+}
+
+func firstURL(references []string) string {
+	for _, r := range references {
+		if strings.HasPrefix(r, "https://") {
+			return r
+		}
+	}
+	return ""
 }
 
 func sarifLevel(s finding.Severity) string {

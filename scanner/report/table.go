@@ -20,7 +20,11 @@ func table(out io.Writer, r *finding.Report, o Options) error {
 	t := &terminal{w: bufio.NewWriter(out), Options: o}
 	t.head(r)
 	t.integrity(r)
-	t.vulnerabilities(r)
+	if r.Artifact.Kind != finding.KindConfig {
+		t.vulnerabilities(r)
+	} else if len(r.Misconfigurations) == 0 {
+		t.line("\nNothing was found.")
+	}
 	t.section("Malware", rows(r.Malware, func(m finding.Malware) []string {
 		return []string{severity(m.Severity), m.Rule, m.Engine, at(m.Place)}
 	}))
@@ -30,6 +34,7 @@ func table(out io.Writer, r *finding.Report, o Options) error {
 	t.section("Misconfigurations", rows(r.Misconfigurations, func(m finding.Misconfiguration) []string {
 		return []string{severity(m.Severity), m.ID, m.Title, m.Message, at(m.Place)}
 	}))
+	t.mend(r)
 	t.licences(r)
 	t.unmatched(r)
 	if o.Suppressed {
@@ -90,7 +95,7 @@ func (t *terminal) integrity(r *finding.Report) {
 	if r.OS != nil && r.OS.Ended {
 		t.line("%s", t.paint("31", fmt.Sprintf("END OF LIFE: %s %s gets no security fixes since %s", clean(r.OS.ID), clean(r.OS.Version), clean(r.OS.EndOfLife))))
 	}
-	if r.Database == nil {
+	if r.Database == nil && r.Artifact.Kind != finding.KindConfig {
 		t.line("%s", t.paint("33", "NOT MATCHED: without a vulnerability database nothing is known of the packages"))
 	}
 }
@@ -143,6 +148,20 @@ func remarks(v finding.Vulnerability) string {
 		all = append(all, fmt.Sprintf("EPSS %.0f%%", v.EPSS.Score*100))
 	}
 	return strings.Join(all, " ")
+}
+
+// mend says of each kind of misconfiguration once what comes of it and what to do.
+func (t *terminal) mend(r *finding.Report) {
+	if r.Artifact.Kind != finding.KindConfig {
+		return
+	}
+	seen := map[string]bool{}
+	for _, m := range r.Misconfigurations {
+		if !seen[m.ID] {
+			seen[m.ID] = true
+			t.line("\n  %s  %s\n    %s\n    %s", t.paint("1", clean(m.ID)), clean(m.Title), clean(m.Why), clean(m.Resolution))
+		}
+	}
 }
 
 func (t *terminal) licences(r *finding.Report) {
