@@ -74,10 +74,6 @@ var languages = map[finding.Type]vulndb.Ecosystem{
 	finding.Cargo: "crates.io", finding.Composer: "Packagist", finding.NuGet: "NuGet", finding.Binary: "Bitnami",
 }
 
-// binaryNames are distributions whose feeds list every binary package that an
-// advisory concerns: a source package's name there is that of a binary package.
-var binaryNames = []string{"AlmaLinux", "Rocky Linux", "Oracle Linux", "Amazon Linux"}
-
 // lookup is a name to ask the database for, and the version to compare with.
 type lookup struct {
 	eco     vulndb.Ecosystem
@@ -104,16 +100,11 @@ func lookups(p *finding.Package, distro vulndb.Ecosystem) []lookup {
 	switch p.Type {
 	case finding.RPM:
 		binary := lookup{distro, p.Name, p.Version}
-		name, _, _ := strings.Cut(string(distro), ":")
-		for _, b := range binaryNames {
-			if b == name {
-				return []lookup{binary}
-			}
-		}
-		if source == "" || source == p.Name {
+		// What a publisher's list of binary packages lacks its source has: they are
+		// built together, and have one version unless the package gives itself another.
+		if source == "" || source == p.Name || p.SourceVersion != "" && withoutEpoch(p.SourceVersion) != withoutEpoch(p.Version) {
 			return []lookup{binary}
 		}
-		// A release belongs to the build: the source package's is the binary's own.
 		return []lookup{binary, {distro, source, p.Version}}
 	case finding.Deb:
 		version = binNMU.ReplaceAllString(version, "")
@@ -131,6 +122,12 @@ func lookups(p *finding.Package, distro vulndb.Ecosystem) []lookup {
 	return []lookup{{distro, source, version}}
 }
 
+// withoutEpoch is an rpm's version and release, which its file name holds.
+func withoutEpoch(v string) string {
+	_, version, release := splitRPM(v)
+	return version + "-" + release
+}
+
 var (
 	// binNMU is the suffix of a binary package that was built again from the same source.
 	binNMU       = regexp.MustCompile(`\+b[0-9]+$`)
@@ -138,6 +135,9 @@ var (
 	// headers are packages that describe the kernel's interface.
 	headers = regexp.MustCompile(`^(linux-libc-dev(-.*-cross)?|linux-headers-.*|linux-.*-headers-.*|linux-headers|linux-kbuild-.*|kernel-headers|kernel(-uek)?(-rt)?-devel|kernel-default-devel|linux-glibc-devel)$`)
 )
+
+// dataOnly are packages of a distribution that hold nothing to run.
+var dataOnly = regexp.MustCompile(`^(locales|libc-l10n|.+-doc|.+-locale-[a-z]+)$`)
 
 // foreign says that a package of the distribution's kind was not made by the
 // distribution: those never install below /opt or /usr/local.

@@ -15,6 +15,7 @@ import (
 const (
 	ByOwner   = "owned-by-os"
 	ByHeaders = "kernel-headers"
+	ByData    = "no-code"
 	ByVendor  = "vendor-not-affected"
 )
 
@@ -24,7 +25,7 @@ func Match(ctx context.Context, r *finding.Report, src Source) error {
 	m := matcher{src: src, report: r, distro: Distribution(r.OS), coverage: map[string]*finding.Coverage{}, details: map[string]*vulndb.Detail{}, skipped: map[string]*skipped{}}
 	r.Database, r.Vulnerabilities, r.Coverage = src.Database(), nil, nil
 	r.Suppressed = slices.DeleteFunc(r.Suppressed, func(s finding.Suppressed) bool {
-		return s.By == ByOwner || s.By == ByHeaders || s.By == ByVendor
+		return s.By == ByOwner || s.By == ByHeaders || s.By == ByVendor || s.By == ByData
 	})
 	if r.OS != nil {
 		end, err := endOfLife(src, r.OS)
@@ -207,6 +208,8 @@ func (m *matcher) settle(p *finding.Package, g *group) {
 		m.suppress(p, v, ByVendor, fmt.Sprintf("%s says that %s is not affected by %s (%s, row %s)", g.denied.look.eco, p.Name, g.id, g.denied.row.Source, g.denied.row.ID))
 	case p.Type.OS() && headers.MatchString(p.Name):
 		m.suppress(p, v, ByHeaders, "headers describe the kernel's interface and hold no code of it; the kernel that runs is another package's or the host's")
+	case p.Type.OS() && dataOnly.MatchString(p.Name):
+		m.suppress(p, v, ByData, "documentation, translations and descriptions of locales hold no code; what runs is another package of "+cmp.Or(p.SourceName, p.Name))
 	case p.OwnedBy != "" && !p.Type.OS() && !foreign(p) && m.distro != "" && m.src.HasEcosystem(m.distro):
 		m.suppress(p, v, ByOwner, fmt.Sprintf("installed by the distribution's package %s, for which %s speaks (%s: %s)", m.owner(p.OwnedBy), m.distro, v.Why.Advisory, v.Why.Compared))
 	default:

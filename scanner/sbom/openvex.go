@@ -47,7 +47,7 @@ func OpenVEX(w io.Writer, r *finding.Report) error {
 	}
 	for _, v := range r.Suppressed {
 		switch v.By {
-		case match.ByHeaders:
+		case match.ByHeaders, match.ByData:
 			add(vex.Statement{Status: vex.StatusNotAffected, Justification: vex.VulnerableCodeNotPresent, ImpactStatement: v.Reason}, v.ID, v.Package, nil)
 		case match.ByVendor, suppress.ByVEX:
 			add(vex.Statement{Status: vex.StatusNotAffected, ImpactStatement: v.Reason}, v.ID, v.Package, nil)

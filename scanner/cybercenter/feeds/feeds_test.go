@@ -102,10 +102,18 @@ func TestFormats(t *testing.T) {
 			"Ubuntu:24.04|a":     "CVE-2024-0001 [CVE-2024-0001] not-affected high\n",
 			"Ubuntu:20.04|a":     "CVE-2024-0001 [CVE-2024-0001] end-of-life [0 ] high\n",
 			"Ubuntu:Pro:16.04|a": "CVE-2024-0001 [CVE-2024-0001] affected [0 ] high\n",
+			"Ubuntu:16.04|a":     "CVE-2024-0001 [CVE-2024-0001] affected [0 ] high\n",            // nobody says anything to those who do not pay
+			"Ubuntu:24.10|a":     "CVE-2024-0001 [CVE-2024-0001] under-investigation [0 ] high\n", // devel, behind noble
 			"Ubuntu:18.04|a":     ""}},
 		{feed: "ubuntu-oval", name: "jammy.xml", file: "ubuntu-oval.xml", want: map[string]string{
 			"Ubuntu:22.04|openssl": "CVE-2024-0001 [CVE-2024-0001] affected [0 3.0.2-0ubuntu1.1) high\n",
 			"Ubuntu:22.04|nodejs":  "CVE-2024-0001 [CVE-2024-0001] fix-deferred [0 ] high\n"}},
+		{feed: "almalinux", name: "ALSA-2021:4358.json", file: "alsa-2021-4358.json", want: map[string]string{
+			"AlmaLinux:8|glibc":       "ALSA-2021:4358 [CVE-2021-27645 CVE-2021-33574 CVE-2021-35942] affected [0 2.28-164.el8) medium 2021-11-09\n",
+			"AlmaLinux:8|glibc-utils": "ALSA-2021:4358 [CVE-2021-27645 CVE-2021-33574 CVE-2021-35942] affected [0 2.28-164.el8) medium 2021-11-09\n"}},
+		{feed: "almalinux", name: "ALSA-2021:4464.json", file: "alsa-2021-4464.json", want: map[string]string{
+			"AlmaLinux:8|dnf":    "", // its erratum, and another source's package
+			"AlmaLinux:8|libdnf": "ALSA-2021:4464 [CVE-2021-3445] affected [0 0.63.0-3.el8) medium 2021-11-09\n"}},
 		{feed: "alpine", name: "v3.20/main.json", file: "alpine.json", want: map[string]string{
 			"Alpine:v3.20|a": "CVE-2024-0001 [CVE-2024-0001] affected [0 1.2-r3)\nCVE-2024-0002 [CVE-2024-0002] not-affected\nXSA-1 [CVE-2024-0001] affected [0 1.2-r3)\n"}},
 		{feed: "rhel-vex", name: "2024/cve-2024-0001.json", file: "rhel-vex.json", want: map[string]string{

@@ -112,6 +112,7 @@ func (v *osvRecord) rows(o *Out) error {
 	}
 	scores := vectors(v.Severity, o.Source)
 	distribution := false
+	listed, of := map[string]vulndb.Advisory{}, vulndb.Ecosystem("")
 	for _, a := range v.Affected {
 		eco := vulndb.NormalEcosystem(a.Package.Ecosystem)
 		ranges := a.ranges()
@@ -152,6 +153,12 @@ func (v *osvRecord) rows(o *Out) error {
 		}
 		scores = append(scores, vectors(a.Severity, o.Source)...)
 		if err := o.advisory(eco, a.Package.Name, row); err != nil {
+			return err
+		}
+		listed[a.Package.Name], of = row, eco
+	}
+	for name, row := range unlisted(v.Summary, of, listed) {
+		if err := o.advisory(of, name, row); err != nil {
 			return err
 		}
 	}
