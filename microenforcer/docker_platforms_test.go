@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/limpet-security/limpet/internal/policy"
 	"github.com/limpet-security/limpet/internal/policy/platform"
 	"github.com/limpet-security/limpet/microenforcer/status"
 )
@@ -36,7 +37,9 @@ func TestDockerPlatformsAreTrue(t *testing.T) {
 		for _, mode := range []string{"enforce", "audit"} {
 			t.Run(p.ID+"/"+mode, func(t *testing.T) {
 				file := filepath.Join(t.TempDir(), "p.yaml")
-				if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(every), "MODE", mode)), 0o644); err != nil {
+				// An image that nobody has judged would not start (TestDockerVerdicts).
+				text := strings.ReplaceAll(string(every), "imageAssurance: {mode: MODE", "imageAssurance: {mode: audit")
+				if err := os.WriteFile(file, []byte(strings.ReplaceAll(text, "MODE", mode)), 0o644); err != nil {
 					t.Fatal(err)
 				}
 				var flags []string
@@ -54,6 +57,9 @@ func TestDockerPlatformsAreTrue(t *testing.T) {
 				for _, row := range table.Controls {
 					want := row.On[i].Enforce
 					if mode == "audit" {
+						want = row.On[i].Audit
+					}
+					if row.Control == policy.ImageAssurance {
 						want = row.On[i].Audit
 					}
 					if c := said[string(row.Control)]; c.State != want {

@@ -95,6 +95,7 @@ func (p *policies) accept(data []byte, now time.Time) (enforcer.Policies, error)
 	// after the bundle was issued, which is later.
 	w.AssignedAt = b.IssuedAt
 	w.Lists = b.Lists
+	w.VerdictKeys, w.Registries, w.Required = b.VerdictKeys, b.Registries, b.Required
 	if _, err := verdict.Compile(b.Policies, w); err != nil {
 		return enforcer.Policies{}, fmt.Errorf("cannot compile bundle %d.%d: %w", b.Epoch, b.Number, err)
 	}

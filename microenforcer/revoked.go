@@ -20,8 +20,8 @@ const lateStart = time.Minute
 func (p *policies) takeRevoked(b *bundle.Bundle) {
 	if p.baggage != nil {
 		p.revoked.Store(b.Revokes(p.baggage.Embedded.SourceDigest, p.baggage.Embedded.SourceID))
-		p.issued.Store(b.IssuedAt.UnixNano())
 	}
+	p.issued.Store(b.IssuedAt.UnixNano())
 }
 
 // startRevoked judges the start of a revoked image; an error means that it may

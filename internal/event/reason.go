@@ -144,6 +144,8 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 		return identity(e, rule, who, object)
 	case policy.PrivilegeChange:
 		return fmt.Sprintf("%s tried to change its user, group or capabilities with %s.", who, call(e.GetCall()))
+	case policy.ImageAssurance:
+		return assured(e, rule)
 	case policy.RevokedImage:
 		return revoked(e, rule)
 	case policy.SelfProtection:

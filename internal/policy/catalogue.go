@@ -42,6 +42,8 @@ const (
 var catalogue = []entry{
 	{SelfProtection, "Self protection", Privilege, "T1562.001", true, nil,
 		"Attempts against the enforcer itself. Always enforced; no policy can change it."},
+	{ImageAssurance, "Image assurance", Executables, "T1204.003", true, nil,
+		"Images that nobody has signed a passing verdict about: unknown, failed, expired, or signed by another key. Looked at when the workload starts, without a network. In enforce mode it does not start."},
 	{DeniedExecutables, "Denied executables", Executables, "T1204", true, nil,
 		"Programs that may not be run, by path, name or SHA-256."},
 	{AllowedExecutables, "Allowed executables", Executables, "T1204", true, nil,

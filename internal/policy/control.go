@@ -64,6 +64,8 @@ const (
 	Users            ControlID = "users" // allow, deny users and groups; no root
 	Syscalls         ControlID = "syscalls"
 	LowPorts         ControlID = "lowPorts"
+	// Image.
+	ImageAssurance ControlID = "imageAssurance" // signed verdict about the source image
 	// SelfProtection is not configurable: it is always enforced. Events of
 	// attempts against the enforcer carry it.
 	SelfProtection ControlID = "selfProtection"

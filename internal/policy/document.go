@@ -5,7 +5,7 @@ import (
 	"encoding"
 	"fmt"
 	"reflect"
-	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -90,7 +90,7 @@ func nodeOf(v reflect.Value) (*yaml.Node, error) {
 	case reflect.Map:
 		n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
 		keys := v.MapKeys()
-		slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+		sort.Slice(keys, func(i, j int) bool { return keys[i].String() < keys[j].String() })
 		for _, k := range keys {
 			n.Content = append(n.Content, scalar("!!str", k.String()), scalar("!!str", v.MapIndex(k).String()))
 		}

@@ -2,7 +2,7 @@ package policy
 
 import (
 	"fmt"
-	"slices"
+	"sort"
 	"strings"
 )
 
@@ -41,11 +41,11 @@ func (e Errors) err() error {
 	if len(e) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(e, func(a, b Error) int {
-		if a.Line != b.Line {
-			return a.Line - b.Line
+	sort.SliceStable(e, func(i, j int) bool { // smaller than slices.SortStableFunc
+		if e[i].Line != e[j].Line {
+			return e[i].Line < e[j].Line
 		}
-		return a.Column - b.Column
+		return e[i].Column < e[j].Column
 	})
 	return e
 }

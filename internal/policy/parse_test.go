@@ -157,7 +157,12 @@ func fill(v reflect.Value, n int) {
 	case reflect.String:
 		v.SetString(map[string]string{"glob": "/usr/*/x", "imageGlob": "reg.example/x*", "socketPath": "@abc", "name": "x*", "user": "app",
 			"cidr": "10.0.0.0/8", "dnsName": "*.example.com", "syscall": "ptrace", "": "text"}[format(v.Type())] + strings.Repeat("0", n-1))
-		if format(v.Type()) == "cidr" {
+		switch format(v.Type()) {
+		case "policyWord":
+			v.SetString([]string{"", "release", "release@7"}[n])
+		case "publicKey":
+			v.SetString([]string{"", strings.Repeat("A", 43) + "=", "MCowBQYDK2VwAyEA" + strings.Repeat("A", 43) + "="}[n])
+		case "cidr":
 			v.SetString([]string{"", "10.0.0.0/8", "2001:db8::/32"}[n])
 		}
 	}

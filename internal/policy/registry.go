@@ -115,6 +115,10 @@ func format(t reflect.Type) string {
 		return "ports"
 	case reflect.TypeFor[Digest]():
 		return "digest"
+	case reflect.TypeFor[PublicKey]():
+		return "publicKey"
+	case reflect.TypeFor[PolicyWord]():
+		return "policyWord"
 	case reflect.TypeFor[time.Time]():
 		return "time"
 	}

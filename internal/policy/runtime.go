@@ -70,6 +70,7 @@ type Controls struct {
 	Interpreters       *InterpreterControl    `json:"interpreters,omitempty"`
 	Preload            *PreloadControl        `json:"preload,omitempty"`
 	SetuidBinaries     *SetuidControl         `json:"setuidBinaries,omitempty"`
+	ImageAssurance     *ImageAssuranceControl `json:"imageAssurance,omitempty"`
 	// Processes.
 	ProcessLimit *ProcessLimitControl `json:"processLimit,omitempty"`
 	ExecSessions *ExecSessionControl  `json:"execSessions,omitempty"`

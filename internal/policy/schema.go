@@ -119,6 +119,10 @@ func (s *schemaMaker) word(t reflect.Type) map[string]any {
 	case "digest":
 		o["pattern"] = "^sha256:[0-9a-fA-F]{64}$"
 		delete(o, "maxLength")
+	case "publicKey":
+		o["pattern"] = "^[A-Za-z0-9+/]{43,60}=?$"
+	case "policyWord":
+		o["pattern"] = "^[a-z0-9][a-z0-9.-]{0,62}(@[0-9]{1,9})?$"
 	case "cidr":
 		o["pattern"] = "^[0-9a-fA-F:.]+(/[0-9]{1,3})?$"
 	case "syscall":

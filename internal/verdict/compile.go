@@ -62,7 +62,7 @@ func Compile(policies []*policy.RuntimePolicy, w Workload) (*Engine, error) {
 	default:
 		return nil, fmt.Errorf("cannot compile policies: the group's mode is %.20q", w.GroupMode)
 	}
-	c := &compiler{w: w, e: &Engine{groupMode: w.GroupMode}, now: w.Now}
+	c := &compiler{w: w, e: &Engine{groupMode: w.GroupMode, misplaced: w.Misplaced()}, now: w.Now}
 	if c.now.IsZero() {
 		c.now = time.Now()
 	}
@@ -127,6 +127,7 @@ func (c *compiler) compile(p *policy.RuntimePolicy) {
 	c.privileges(&p.Spec.Controls)
 	c.sessions(&p.Spec.Controls)
 	c.files(&p.Spec.Controls)
+	c.images(p.Spec.Controls.ImageAssurance)
 	c.others(&p.Spec.Controls)
 }
 

@@ -2,8 +2,7 @@ package verdict
 
 import (
 	"fmt"
-	"slices"
-	"strings"
+	"sort"
 
 	"github.com/limpet-security/limpet/internal/policy"
 )
@@ -48,7 +47,7 @@ func (e *Engine) Effective() []EffectiveControl {
 				ec.Mode = s.mode
 			}
 		}
-		slices.SortFunc(ec.Sources, func(a, b ControlSource) int { return strings.Compare(a.Policy, b.Policy) })
+		sort.Slice(ec.Sources, func(i, j int) bool { return ec.Sources[i].Policy < ec.Sources[j].Policy }) // smaller than slices.SortFunc
 		for _, n := range e.notes {
 			if n.Control == id {
 				ec.Notes = append(ec.Notes, n.Policy+": "+n.Message)

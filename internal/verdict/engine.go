@@ -33,6 +33,8 @@ type Engine struct {
 	file      []fileCheck
 	integrity []fileCheck
 	volumes   []volumeCheck
+	images    []imageCheck
+	misplaced policy.RuleID
 	patterns  []policy.Glob
 	baits     []policy.Glob
 
@@ -80,9 +82,10 @@ func (e *Engine) seal() {
 	for i := range e.privilege {
 		sortChecks(e.privilege[i])
 	}
-	slices.SortStableFunc(e.file, func(a, b fileCheck) int { return a.src.compare(b.src) })
-	slices.SortStableFunc(e.integrity, func(a, b fileCheck) int { return a.src.compare(b.src) })
-	slices.SortStableFunc(e.volumes, func(a, b volumeCheck) int { return a.src.compare(b.src) })
+	sortBySource(e.file, func(i int) *source { return e.file[i].src })
+	sortBySource(e.integrity, func(i int) *source { return e.integrity[i].src })
+	sortBySource(e.volumes, func(i int) *source { return e.volumes[i].src })
+	sortBySource(e.images, func(i int) *source { return e.images[i].src })
 	e.fileNeeds()
 	e.needs.Exec, e.needs.Relays = len(e.exec) > 0, len(e.relayed) > 0
 	e.needs.Socket = len(e.socket)+len(e.frames) > 0
@@ -96,9 +99,13 @@ func (e *Engine) seal() {
 }
 
 func sortChecks[A any](list []check[A]) {
-	// Not slices.SortStableFunc: each kind of check would bring its own copy of
-	// it into the enforcer's binary.
-	sort.SliceStable(list, func(i, j int) bool { return list[i].src.compare(list[j].src) < 0 })
+	sortBySource(list, func(i int) *source { return list[i].src })
+}
+
+// sortBySource sorts a slice. It is not slices.SortStableFunc: each kind of check
+// would bring its own copy of that into the enforcer's binary.
+func sortBySource(list any, of func(i int) *source) {
+	sort.SliceStable(list, func(i, j int) bool { return of(i).compare(of(j)) < 0 })
 }
 
 // first decides by the first violation that no exception of its policy covers;

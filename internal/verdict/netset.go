@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sort"
 
 	"github.com/limpet-security/limpet/internal/addrset"
 	"github.com/limpet-security/limpet/internal/policy"
@@ -37,7 +38,7 @@ type portSet []policy.Ports
 
 func newPortSet(ports []policy.Ports) portSet {
 	s := slices.Clone(ports)
-	slices.SortFunc(s, func(a, b policy.Ports) int { return int(a.First) - int(b.First) })
+	sort.Slice(s, func(i, j int) bool { return s[i].First < s[j].First }) // smaller than slices.SortFunc
 	out := s[:0]
 	for _, r := range s {
 		if n := len(out); n > 0 && int(r.First) <= int(out[n-1].Last)+1 {

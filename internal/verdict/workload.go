@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"crypto/ed25519"
 	"strings"
 	"time"
 
@@ -20,6 +21,10 @@ type Workload struct {
 	Users      map[string]uint32  // users of the image's /etc/passwd; root is known without
 	Groups     map[string]uint32  // groups of the image's /etc/group; root is known without
 	Lists      []*reputation.List // that policies may name
+
+	VerdictKeys []ed25519.PublicKey // that may sign verdicts about images, for every policy
+	Registries  []string            // patterns of images that the group takes; none: all
+	Required    map[string]string   // labels that the group asks for; "*" is any value
 }
 
 // inScope says whether a policy is meant for the workload.

@@ -9,6 +9,7 @@ const (
 	ConfigPath   = Dir + "/config.json"   // Embedded, as JSON
 	ManifestPath = Dir + "/manifest"      // drift manifest (package drift)
 	BundlePath   = Dir + "/bundle"        // initial signed bundle (package bundle), optional
+	VerdictPath  = Dir + "/verdict"       // signed verdicts about the source image, a line each (package attest), optional
 )
 
 // Environment variables that the enforcer reads at start and removes before

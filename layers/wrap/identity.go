@@ -96,6 +96,7 @@ func (id Identity) settle(prior *Identity, ownKey bool, now time.Time) Identity 
 func sameBundle(a, b *bundle.Bundle) bool {
 	if a.Format != b.Format || a.Tenant != b.Tenant || a.Group != b.Group || a.Epoch != b.Epoch ||
 		a.Number != b.Number || a.GroupMode != b.GroupMode || a.Expires.IsZero() != b.Expires.IsZero() ||
+		!slices.EqualFunc(a.VerdictKeys, b.VerdictKeys, func(x, y ed25519.PublicKey) bool { return x.Equal(y) }) || !slices.Equal(a.Registries, b.Registries) || !maps.Equal(a.Required, b.Required) ||
 		!slices.Equal(a.Revoked, b.Revoked) || !slices.EqualFunc(a.Lists, b.Lists, (*reputation.List).Equal) || len(a.Policies) != len(b.Policies) {
 		return false
 	}

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/limpet-security/limpet/internal/attest"
 	"github.com/limpet-security/limpet/internal/drift"
 	"github.com/limpet-security/limpet/internal/workload"
 )
@@ -53,6 +54,16 @@ func Load(dir string) (*Baggage, error) {
 		return nil, fmt.Errorf("cannot read the embedded bundle: %w", err)
 	}
 	return b, nil
+}
+
+// Verdicts reads the signed verdicts about the source image that lie in the
+// folder, not verified; nil where there are none, or more than anybody signs.
+func Verdicts(dir string) []byte {
+	b, err := read(filepath.Join(dir, filepath.Base(workload.VerdictPath)), attest.MaxBytes)
+	if err != nil {
+		return nil
+	}
+	return b
 }
 
 // Manifest begins to read a drift manifest, beside what its caller does

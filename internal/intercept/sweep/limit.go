@@ -2,7 +2,7 @@ package sweep
 
 import (
 	"cmp"
-	"slices"
+	"sort"
 	"syscall"
 	"time"
 
@@ -53,7 +53,9 @@ func (s *Sweeper) limits(now time.Time) {
 		c.over = n > s.wants.MaxTasks
 		return
 	}
-	slices.SortFunc(all, func(a, b one) int { return cmp.Or(cmp.Compare(b.start, a.start), cmp.Compare(b.pid, a.pid)) })
+	sort.Slice(all, func(i, j int) bool { // smaller than slices.SortFunc
+		return cmp.Or(cmp.Compare(all[j].start, all[i].start), cmp.Compare(all[j].pid, all[i].pid)) < 0
+	})
 	a := action.Crowd{Proc: s.tell(all[0]), Tasks: n}
 	if !s.cfg.Judge.Crowd(&a).Kill {
 		c.over = false // audit: told once for every new count

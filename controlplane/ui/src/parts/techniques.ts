@@ -19,6 +19,7 @@ export const techniques: Record<string, string> = {
   'T1106': 'Native API',
   'T1133': 'External Remote Services',
   'T1204': 'User Execution',
+  'T1204.003': 'User Execution: Malicious Image',
   'T1222.002': 'File and Directory Permissions Modification: Linux and Mac',
   'T1496': 'Resource Hijacking',
   'T1499.001': 'Endpoint Denial of Service: OS Exhaustion Flood',

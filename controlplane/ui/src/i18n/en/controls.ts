@@ -3,6 +3,7 @@
 export const controls = {
   selfProtection: 'Self protection',
   revokedImage: 'Revoked image',
+  imageAssurance: 'Image assurance',
   deniedExecutables: 'Denied executables',
   allowedExecutables: 'Allowed executables',
   drift: 'Drift',

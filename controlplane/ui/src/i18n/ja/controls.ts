@@ -1,6 +1,7 @@
 export const controls = {
   selfProtection: '自己保護',
   revokedImage: '失効したイメージ',
+  imageAssurance: 'イメージ保証',
   deniedExecutables: '実行禁止プログラム',
   allowedExecutables: '実行許可プログラム',
   drift: 'ドリフト防止',

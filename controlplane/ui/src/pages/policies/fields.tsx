@@ -203,6 +203,7 @@ function example(format?: string): string | undefined {
   const of: Record<string, string> = {
     glob: '/usr/bin/**', name: 'curl', digest: 'sha256:…', user: 'www-data', cidr: '10.0.0.0/8', ports: '443, 8000-8999',
     dnsName: '*.example.com', time: '2027-03-31', syscall: 'ptrace', imageGlob: 'registry.example.com/**',
+    publicKey: 'MCowBQYDK2VwAyEA…', policyWord: 'release@7',
   }
   return format ? of[format] : undefined
 }
