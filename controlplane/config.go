@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 )
 
@@ -33,6 +34,8 @@ type Config struct {
 	StoppedTTL     time.Duration // the same for those that said they were stopping [10 min]
 	Heartbeat      time.Duration // between heartbeats of an enforcer [30 s]
 	VulnDB         string        // vulnerability database that kept reports are matched with, again whenever it changes [none]
+	ScanWorkers    int           // scans that this process makes side by side [half the processors]; negative: none
+	ScanLease      time.Duration // a scan's lease that is not renewed for so long is lost [1 min]
 	SetupCodeFile  string        // the setup code is written there as well, mode 0600
 	Log            *slog.Logger  // [slog.Default]
 	Out            io.Writer     // where addresses and setup code are shown [os.Stdout]
@@ -84,6 +87,9 @@ func (c Config) withDefaults() (Config, error) {
 	wait(&c.EnforcerTTL, 24*time.Hour)
 	wait(&c.StoppedTTL, 10*time.Minute)
 	wait(&c.Heartbeat, 30*time.Second)
+	if c.ScanWorkers == 0 {
+		c.ScanWorkers = max(1, runtime.GOMAXPROCS(0)/2)
+	}
 	if c.RetentionSize == 0 {
 		c.RetentionSize = defaultSize
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/limpet-security/limpet/controlplane/gateway"
 	"github.com/limpet-security/limpet/controlplane/ingest"
 	"github.com/limpet-security/limpet/controlplane/publish"
+	"github.com/limpet-security/limpet/controlplane/scanning"
 	"github.com/limpet-security/limpet/controlplane/store"
 	"github.com/limpet-security/limpet/controlplane/ui"
 )
@@ -37,6 +38,7 @@ type server struct {
 	publisher *publish.Publisher
 	hub       events.Hub
 	ingest    *ingest.Service
+	scans     *scanning.Queue
 	api       *api.API
 	metrics   *prometheus.Registry
 }
@@ -85,6 +87,9 @@ func (s *server) open(ctx context.Context) error {
 	}
 	s.publisher = publish.New(s.store, s.authority)
 	if err := s.publisher.Refresh(ctx, time.Now()); err != nil {
+		return err
+	}
+	if err := s.openScans(ctx); err != nil {
 		return err
 	}
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -136,7 +141,7 @@ func (s *server) serve(ctx context.Context) error {
 		consoleTLS.GetCertificate, consoleTLS.Certificates = nil, []tls.Certificate{pair}
 	}
 	s.api = api.New(api.Config{
-		Store: s.store, Publisher: s.publisher, Live: &s.hub, Log: s.Log, Version: s.Version, Console: ui.Handler(),
+		Store: s.store, Publisher: s.publisher, Live: &s.hub, Scans: s.scans, Log: s.Log, Version: s.Version, Console: ui.Handler(),
 		Metrics:    promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{}),
 		GatewayURL: s.GatewayURL, ServerURL: s.ServerURL, CAPEM: string(s.authority.CAPEM()), StaleAfter: 3 * s.Heartbeat,
 	})
@@ -151,6 +156,7 @@ func (s *server) serve(ctx context.Context) error {
 	background.Go(func() { _ = s.ingest.Run(ingestCtx) })
 	background.Go(func() { s.janitor(callsCtx) })
 	background.Go(func() { s.rematch(callsCtx) })
+	background.Go(func() { s.scan(callsCtx) })
 	if gate != nil {
 		gw, err := gateway.New(gateway.Config{
 			Control: s.ingest, CA: s.authority.Certificate(), Logger: s.Log, Registerer: s.metrics,

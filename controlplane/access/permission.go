@@ -26,6 +26,7 @@ const (
 	FindingsWrite  Permission = "findings:write"
 	InventoryRead  Permission = "inventory:read"
 	ScansWrite     Permission = "scans:write"
+	ScansWork      Permission = "scans:work" // lease scans and send their reports
 	AuditRead      Permission = "audit:read"
 	UsersRead      Permission = "users:read"
 	UsersWrite     Permission = "users:write"
@@ -40,17 +41,18 @@ const (
 	Security      = "security"
 	Developer     = "developer"
 	Auditor       = "auditor"
+	Worker        = "worker" // limpet worker, and nobody else
 )
 
 // roles says what each role may do.
 var roles = map[string][]Permission{
 	Administrator: {
 		DashboardRead, GroupsRead, GroupsWrite, JoinWrite, EnforcersRead, EnforcersWrite, PoliciesRead, PoliciesWrite,
-		EventsRead, EventsExport, FindingsRead, FindingsWrite, InventoryRead, ScansWrite, AuditRead, UsersRead, UsersWrite, TokensRead, TokensWrite, MetricsRead,
+		EventsRead, EventsExport, FindingsRead, FindingsWrite, InventoryRead, ScansWrite, ScansWork, AuditRead, UsersRead, UsersWrite, TokensRead, TokensWrite, MetricsRead,
 	},
 	Security: {
 		DashboardRead, GroupsRead, GroupsWrite, JoinWrite, EnforcersRead, EnforcersWrite, PoliciesRead, PoliciesWrite,
-		EventsRead, EventsExport, FindingsRead, FindingsWrite, InventoryRead, ScansWrite, AuditRead, TokensRead, TokensWrite, MetricsRead,
+		EventsRead, EventsExport, FindingsRead, FindingsWrite, InventoryRead, ScansWrite, ScansWork, AuditRead, TokensRead, TokensWrite, MetricsRead,
 	},
 	Developer: {
 		DashboardRead, GroupsRead, EnforcersRead, PoliciesRead, EventsRead, FindingsRead, InventoryRead, ScansWrite,
@@ -58,6 +60,7 @@ var roles = map[string][]Permission{
 	Auditor: {
 		DashboardRead, GroupsRead, EnforcersRead, PoliciesRead, EventsRead, EventsExport, FindingsRead, InventoryRead, AuditRead, UsersRead, TokensRead, MetricsRead,
 	},
+	Worker: {ScansWork},
 }
 
 // Roles lists the roles by name.

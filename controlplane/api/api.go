@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/limpet-security/limpet/controlplane/access"
+	"github.com/limpet-security/limpet/controlplane/scanning"
 	"github.com/limpet-security/limpet/controlplane/store"
 	"github.com/limpet-security/limpet/internal/tenant"
 )
@@ -40,6 +41,7 @@ type Config struct {
 	Store      *store.Store
 	Publisher  Publisher
 	Live       Live
+	Scans      *scanning.Queue
 	Log        *slog.Logger
 	Version    string        // of this server
 	Console    http.Handler  // serves the console; nil: none

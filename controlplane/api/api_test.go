@@ -16,6 +16,7 @@ import (
 	"github.com/limpet-security/limpet/controlplane/access"
 	"github.com/limpet-security/limpet/controlplane/events"
 	"github.com/limpet-security/limpet/controlplane/publish"
+	"github.com/limpet-security/limpet/controlplane/scanning"
 	"github.com/limpet-security/limpet/controlplane/store"
 	"github.com/limpet-security/limpet/controlplane/store/storetest"
 	"github.com/limpet-security/limpet/internal/tenant"
@@ -55,13 +56,17 @@ func newSite(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	queue, err := scanning.Open(t.Context(), scanning.Config{Store: st})
+	if err != nil {
+		t.Fatal(err)
+	}
 	pub, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &site{T: t, store: st, hub: &events.Hub{}, key: pub}
 	s.api = New(Config{
-		Store: st, Publisher: publish.New(st, oneKey{key}), Live: s.hub, Version: "test",
+		Store: st, Publisher: publish.New(st, oneKey{key}), Live: s.hub, Scans: queue, Version: "test",
 		GatewayURL: "https://gateway.test:8444", ServerURL: "https://limpet.test:8443", CAPEM: "pem",
 		Console: http.NotFoundHandler(), Metrics: http.NotFoundHandler(),
 	})

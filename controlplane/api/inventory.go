@@ -68,6 +68,7 @@ type scannedView struct {
 type postScanInput struct {
 	DryInput
 	Source    string          `query:"source" enum:"cli,ci,worker,host" default:"cli" doc:"Where the scan was made"`
+	Match     bool            `query:"match" doc:"Match the packages with the server's vulnerability database, whatever the report says of vulnerabilities"`
 	Reference string          `query:"reference" maxLength:"512" doc:"Keep and judge it as this image reference; the report's own name if left out"`
 	Body      json.RawMessage `doc:"A report: what limpet scan --format json writes"`
 }
@@ -84,6 +85,11 @@ func (a *API) postScan(ctx context.Context, in *postScanInput) (*bodyOutput[scan
 	}
 	if report.Artifact.Name == "" {
 		return nil, huma.NewError(http.StatusUnprocessableEntity, "the report names no artefact; say which it is with reference")
+	}
+	if in.Match {
+		if err := a.Scans.Match(ctx, report); err != nil {
+			return nil, err
+		}
 	}
 	verdict, err := inventory.Judge(ctx, a.Store.Reader, who.Tenant, report, report.Artifact.Name, store.Now(), nil)
 	if err != nil {

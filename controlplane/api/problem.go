@@ -12,8 +12,10 @@ import (
 
 	"github.com/limpet-security/limpet/controlplane/access"
 	"github.com/limpet-security/limpet/controlplane/publish"
+	"github.com/limpet-security/limpet/controlplane/scanning"
 	"github.com/limpet-security/limpet/controlplane/store"
 	"github.com/limpet-security/limpet/internal/policy"
+	"github.com/limpet-security/limpet/scanner/worker"
 )
 
 // statuses is the HTTP status of each error that a person may act upon.
@@ -27,6 +29,10 @@ var statuses = []struct {
 	{store.ErrFull, http.StatusUnprocessableEntity},
 	{store.ErrVersion, http.StatusPreconditionFailed},
 	{store.ErrCursor, http.StatusBadRequest},
+	{scanning.ErrRequest, http.StatusUnprocessableEntity},
+	{scanning.ErrEnded, http.StatusConflict},
+	{worker.ErrLost, http.StatusConflict},
+	{worker.ErrReport, http.StatusUnprocessableEntity},
 	{publish.ErrTooLarge, http.StatusUnprocessableEntity},
 	{errSignIn, http.StatusUnauthorized},
 	{access.ErrPassword, http.StatusUnauthorized},

@@ -20,7 +20,7 @@ import (
 )
 
 // maxAnswer bounds an answer, in bytes.
-const maxAnswer = 32 << 20
+const maxAnswer = 256 << 20 // a report is the largest
 
 // ErrNotFound reports that the server has no such object.
 var ErrNotFound = errors.New("not found")

@@ -33,8 +33,8 @@ const (
 )
 
 // ErrReport reports a report that does not arrive as it was sent, or cannot be
-// one of this job. The lease stands: it can be sent again, or the scan failed.
-var ErrReport = errors.New("not the report of this scan")
+// one of this job. The lease stands.
+var ErrReport = worker.ErrReport
 
 // Piece keeps a piece of a report under zstd. The same piece may come again.
 func (q *Queue) Piece(ctx context.Context, t tenant.ID, lease string, piece int, data []byte) error {
@@ -62,6 +62,9 @@ func (q *Queue) Finish(ctx context.Context, t tenant.ID, lease string, sent work
 	case <-ctx.Done():
 		return store.ScanJob{}, ctx.Err()
 	}
+	// A large report takes longer than some callers wait: it is kept nevertheless,
+	// and they hear of it when they ask again.
+	ctx = context.WithoutCancel(ctx)
 	j, err := q.mine(ctx, t, lease)
 	if err != nil || j.State == store.ScanDone {
 		return j, err

@@ -49,7 +49,18 @@ func openEngine(ctx context.Context, s *store.Store) (engine, error) {
 	if err != nil {
 		return e, fmt.Errorf("cannot prepare scan queue: %w", err)
 	}
-	if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+	if s.Dialect() == store.Postgres { // which refuses in the same transaction what an enum was just given
+		_, err = m.Migrate(ctx, rivermigrate.DirectionUp, nil)
+	} else {
+		err = s.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+			t, err := tx.SQLAnyTenant()
+			if err == nil {
+				_, err = m.MigrateTx(ctx, t, rivermigrate.DirectionUp, nil)
+			}
+			return err
+		})
+	}
+	if err != nil {
 		return e, fmt.Errorf("cannot migrate scan queue: %w", err)
 	}
 	if e.client, err = river.NewClient(e.driver, &river.Config{}); err != nil {

@@ -177,20 +177,30 @@ func (f *checkFlags) ask(ctx context.Context, s assurance.Subject) (assurance.Ve
 	path, query := "/assurance-check?", url.Values{"policy": f.policies, "reference": {s.Reference}}
 	if f.keep {
 		path = "/scans?"
-		query.Set("source", "cli")
-		if os.Getenv("CI") != "" {
-			query.Set("source", "ci")
-		}
+		query.Set("source", scanSource())
 	}
 	_, err = c.Do(ctx, http.MethodPost, path+query.Encode(), "", s.Report, &v)
+	if f.keep {
+		return v.Kept, unreachable(err)
+	}
+	return v.Verdict, unreachable(err)
+}
+
+// scanSource says whether a pipeline scans, or a person.
+func scanSource() string {
+	if os.Getenv("CI") != "" {
+		return "ci"
+	}
+	return "cli"
+}
+
+// unreachable gives an error its exit code where no server answered.
+func unreachable(err error) error {
 	var answered *client.Problem
 	if err != nil && !errors.As(err, &answered) {
-		return v.Verdict, &ExitError{ExitUnreachable, err}
+		return &ExitError{ExitUnreachable, err}
 	}
-	if f.keep {
-		return v.Kept, err
-	}
-	return v.Verdict, err
+	return err
 }
 
 func (f *checkFlags) time() (time.Time, error) {
@@ -226,7 +236,13 @@ func (f *checkFlags) print(out io.Writer, v assurance.Verdict, s assurance.Subje
 		enc.SetIndent("", "  ")
 		return enc.Encode(v)
 	}
-	fmt.Fprintf(out, "%s: %s\n", printable(s.Reference), strings.ToUpper(string(v.Result)))
+	printVerdict(out, v, s.Reference)
+	return nil
+}
+
+// printVerdict shows a verdict to people.
+func printVerdict(out io.Writer, v assurance.Verdict, reference string) {
+	fmt.Fprintf(out, "%s: %s\n", printable(reference), strings.ToUpper(string(v.Result)))
 	if len(v.Policies) == 0 {
 		fmt.Fprintln(out, "no policy is for it")
 	}
@@ -257,7 +273,6 @@ func (f *checkFlags) print(out io.Writer, v assurance.Verdict, s assurance.Subje
 			fmt.Fprintf(out, "  %s\n", printable(p.Message))
 		}
 	}
-	return nil
 }
 
 // maxPrintedRefs bounds the findings that are printed of one violation; JSON

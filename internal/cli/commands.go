@@ -11,6 +11,8 @@ func commands() []*cobra.Command {
 		GetCommand(),
 		PolicyCommand(),
 		ScanCommand(),
+		ScansCommand(),
+		WorkerCommand(),
 		CheckCommand(),
 		ListCommand(),
 		DBCommand(),

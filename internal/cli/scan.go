@@ -46,6 +46,8 @@ type scanFlags struct {
 	cacheDir   string
 	noCache    bool
 	quiet      bool
+	conn       connection
+	remote     bool // --server: its database and policies
 
 	age time.Duration // of maxAge; 0: not given
 }
@@ -67,11 +69,15 @@ Every flag has an environment variable (--ignore-unfixed: LIMPET_IGNORE_UNFIXED)
 and a key in ` + scanConfig + ` of the working directory or --config (ignoreUnfixed). Flags go
 before variables, variables before the file.
 
+With --server the artefact is read here, and the control plane matches it with
+its database, judges it by its policies and keeps the report in its inventory.
+
 Exit codes: 0 done (with findings too, unless --exit-code says otherwise), N of
 --exit-code where something was found, 1 the work failed, 2 usage, 3 the artefact
 could not be scanned, or not all of it, or is not what it claims to be, or its
 packages could not be matched, 5 the operating system gets no more security fixes
-(with --exit-on-eol). Whether something may run is what 'limpet check' says.`
+(with --exit-on-eol), and with --server 1 where its policies refuse, 4 where it
+cannot be reached. Whether something may run is what 'limpet check' says.`
 	cmd.Example = `  limpet scan registry.example.com/shop/web:1.4
   limpet scan web.tar --severity critical,high --ignore-unfixed --exit-code 1
   limpet scan oci:web --format sarif --output web.sarif
@@ -80,7 +86,8 @@ packages could not be matched, 5 the operating system gets no more security fixe
   limpet scan function web.zip --layer base.zip
   limpet scan sbom web.cdx.json --vex vendor.openvex.json
   limpet scan config . --severity critical,high --exit-code 1
-  limpet scan docker://web:1.4 --explain CVE-2024-3094`
+  limpet scan docker://web:1.4 --explain CVE-2024-3094
+  limpet scan web.tar --server https://limpet.example.com:8443`
 	cmd.Args = nil
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -166,6 +173,8 @@ func (f *scanFlags) add(cmd *cobra.Command, kind finding.Kind) {
 	fl.StringVar(&f.cacheDir, "cache-dir", "", "`FOLDER` for layers that were read (default: in the user's cache)")
 	fl.BoolVar(&f.noCache, "no-cache", false, "read every layer anew and keep nothing")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "no progress and no warnings")
+	f.conn.flags(cmd)
+	fl.Lookup("server").Usage = "let this control plane `URL` match, judge and keep: exit code 1 where its policies refuse"
 	hide := map[string]bool{"platform": kind != finding.KindImage, "insecure-registry": kind != finding.KindImage, "layer": kind != finding.KindFunction}
 	if kind == finding.KindConfig {
 		for _, name := range []string{"ignore-unfixed", "exit-on-eol", "vex", "scanners", "db", "max-db-age", "offline", "explain", "cache-dir", "no-cache"} {
@@ -182,6 +191,7 @@ func (f *scanFlags) add(cmd *cobra.Command, kind finding.Kind) {
 // settle takes settings from the environment and the file, and refuses what
 // cannot mean anything.
 func (f *scanFlags) settle(cmd *cobra.Command) error {
+	f.remote = cmd.Flags().Changed("server") // LIMPET_SERVER alone is for other commands
 	if f.config == "" && os.Getenv(envName("config")) == "" {
 		if _, err := os.Stat(scanConfig); err == nil {
 			f.config = scanConfig
@@ -189,6 +199,9 @@ func (f *scanFlags) settle(cmd *cobra.Command) error {
 	}
 	if err := fillFlags(cmd, f.config); err != nil {
 		return &UsageError{err}
+	}
+	if f.remote && (f.explain != "" || f.ignoreFile != "" || len(f.vex) > 0 || f.offline || f.maxAge != "") {
+		return &UsageError{errors.New("--server brings its own database, policies and exceptions: leave out --explain, --ignorefile, --vex, --max-db-age and --offline")}
 	}
 	usage := func(format string, a ...any) error { return &UsageError{fmt.Errorf(format, a...)} }
 	switch {

@@ -21,6 +21,7 @@ import (
 	"github.com/limpet-security/limpet/scanner"
 	"github.com/limpet-security/limpet/scanner/inspect"
 	"github.com/limpet-security/limpet/scanner/licences"
+	"github.com/limpet-security/limpet/scanner/malware"
 	"github.com/limpet-security/limpet/scanner/match"
 	"github.com/limpet-security/limpet/scanner/match/suppress"
 	"github.com/limpet-security/limpet/scanner/misconfig"
@@ -37,7 +38,7 @@ const vuln = "vuln"
 var inspectors = map[string]func(*vulndb.DB) ([]inspect.Inspector, error){
 	"secret":    func(*vulndb.DB) ([]inspect.Inspector, error) { return sensitive.All(sensitive.Options{}) },
 	"licence":   func(*vulndb.DB) ([]inspect.Inspector, error) { return licences.All(), nil },
-	"malware":   malwareInspectors,
+	"malware":   malware.OfDatabase,
 	"misconfig": func(*vulndb.DB) ([]inspect.Inspector, error) { return misconfig.All(), nil },
 }
 
@@ -63,6 +64,9 @@ func (f *scanFlags) run(cmd *cobra.Command, kind finding.Kind, source string) er
 		if p, err := image.ParsePlace(source, f.insecure); err == nil && p.Kind == image.Registry {
 			return &UsageError{fmt.Errorf("--offline: %s would come from a registry", source)}
 		}
+	}
+	if f.remote {
+		return f.runRemote(cmd, kind, source)
 	}
 	db, missing, err := f.database(cmd, kind)
 	if err != nil {

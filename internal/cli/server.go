@@ -73,6 +73,8 @@ A flag wins over the environment, the environment over the file.`,
 	fl.DurationVar(&f.StoppedTTL, "stopped-ttl", 10*time.Minute, "the same for those that said that their workload ended")
 	fl.DurationVar(&f.Heartbeat, "heartbeat", 30*time.Second, "time between heartbeats of an enforcer")
 	fl.StringVar(&f.VulnDB, "vuln-db", "", "vulnerability database `FILE` that kept reports are matched with, again whenever it changes (default: the one that 'limpet db pull' fetches)")
+	fl.IntVar(&f.ScanWorkers, "scan-workers", 0, "scans of queued images that this process makes side by side (default: half the processors); -1: none, where 'limpet worker' makes them")
+	fl.DurationVar(&f.ScanLease, "scan-lease", time.Minute, "a worker that is silent for so long loses what it scans")
 	fl.StringVar(&f.SetupCodeFile, "setup-code-file", "", "write the setup code to this file as well (mode 0600)")
 	fl.BoolVar(&f.JSON, "print-json", false, "print addresses and setup code as one line of JSON")
 	fl.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")

@@ -77,8 +77,8 @@ server: for whoever owns the machine and has no token yet.`,
 		},
 	}
 	conn.flags(cmd)
-	cmd.Flags().StringArrayVar(&roles, "role", []string{"auditor"}, "administrator, security, developer or auditor (repeatable)")
-	choices(cmd, "role", "administrator", "security", "developer", "auditor")
+	cmd.Flags().StringArrayVar(&roles, "role", []string{"auditor"}, "administrator, security, developer, auditor or worker (repeatable)")
+	choices(cmd, "role", "administrator", "security", "developer", "auditor", "worker")
 	cmd.Flags().StringVar(&life, "expires", "90d", `how long it is good, such as 90d or 12h; "none": until it is ended`)
 	cmd.Flags().StringVar(&data, "data", "", "data `FOLDER` of a server on this machine: write to its database")
 	cmd.Flags().StringVar(&database, "database", "", "with --data: the server's --database")

@@ -1,2 +1,2 @@
 // The roles, as controlplane/access has them.
-export const roles = ['administrator', 'security', 'developer', 'auditor'] as const
+export const roles = ['administrator', 'security', 'developer', 'auditor', 'worker'] as const
