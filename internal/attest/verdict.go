@@ -16,6 +16,13 @@ import (
 // an artefact.
 const VerdictType = "https://limpet.dev/attestation/assurance/v1"
 
+// How a verdict lies in a registry: a referrer of the image of this kind, with
+// one layer, the envelope.
+const (
+	ArtifactType = "application/vnd.limpet.verdict.v1+json"
+	EnvelopeType = "application/vnd.dsse.envelope.v1+json"
+)
+
 // Bounds of what is looked at to find a verdict.
 const (
 	MaxVerdicts = 64
@@ -158,4 +165,23 @@ func Split(data []byte) (out [][]byte) {
 		}
 	}
 	return out
+}
+
+// Concerns says that an envelope claims to hold a verdict about one of the
+// digests. Its signature is not looked at.
+func Concerns(data []byte, digests ...string) bool {
+	s := claimed(data)
+	return s != nil && slices.ContainsFunc(digests, s.About)
+}
+
+// IsVerdict says that an envelope claims to hold a verdict.
+func IsVerdict(data []byte) bool { return claimed(data) != nil }
+
+func claimed(data []byte) *Statement {
+	var e envelope
+	var s Statement
+	if len(data) > MaxBytes || json.Unmarshal(data, &e) != nil || json.Unmarshal(e.Payload, &s) != nil || s.PredicateType != VerdictType {
+		return nil
+	}
+	return &s
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/limpet-security/limpet/controlplane/client"
 	"github.com/limpet-security/limpet/internal/assurance"
 	"github.com/limpet-security/limpet/internal/finding"
+	"github.com/limpet-security/limpet/internal/image"
 	"github.com/limpet-security/limpet/internal/policy"
 	"github.com/limpet-security/limpet/layers/wrap"
 )
@@ -29,6 +30,8 @@ type checkFlags struct {
 	at        string
 	sign      string
 	out       string
+	attach    bool
+	insecure  bool
 	validDays int
 	keep      bool
 	conn      connection
@@ -54,7 +57,8 @@ or a policy that cannot be read, 3 the report cannot be read, 4 the control plan
   limpet check report.json --policy shop.yaml --format json
   limpet check report.json --server https://limpet.example.com:8443 --api-token-file token --keep
   # The verdict as a signed statement, to be attached to the image
-  limpet check report.json --policy shop.yaml --sign verdict.key --attestation verdict.json`,
+  limpet check report.json --policy shop.yaml --sign verdict.key --attestation verdict.json
+  limpet check report.json --policy shop.yaml --sign verdict.key --attach`,
 		Args: oneArg("report"),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
 	}
@@ -66,6 +70,8 @@ or a policy that cannot be read, 3 the report cannot be read, 4 the control plan
 	fl.StringVar(&f.at, "at", "", "judge as at this `TIME` (RFC 3339, or a date); now if left out")
 	fl.StringVar(&f.sign, "sign", "", "sign the verdict with the Ed25519 key in this `FILE` (PEM, PKCS #8)")
 	fl.StringVar(&f.out, "attestation", "", "write the signed verdict to this `FILE`")
+	fl.BoolVar(&f.attach, "attach", false, "attach the signed verdict to the image in its registry, as an OCI referrer")
+	fl.BoolVar(&f.insecure, "insecure-registry", false, "speak plain HTTP to registries; for tests")
 	fl.IntVar(&f.validDays, "valid-days", 30, "days after which the signed verdict expires")
 	fl.BoolVar(&f.keep, "keep", false, "with --server: keep the report in the control plane's inventory")
 	choices(cmd, "format", "table", "json")
@@ -101,8 +107,8 @@ func (f *checkFlags) run(cmd *cobra.Command, place string) error {
 	if err != nil {
 		return err
 	}
-	if (f.sign == "") != (f.out == "") {
-		return &UsageError{errors.New("--sign and --attestation go together")}
+	if (f.sign == "") != (f.out == "" && !f.attach) {
+		return &UsageError{errors.New("--sign goes with --attestation, --attach or both: where is the signed verdict to be put?")}
 	}
 	if f.format != "table" && f.format != "json" {
 		return &UsageError{fmt.Errorf("--format %q is not table or json", f.format)}
@@ -134,7 +140,7 @@ func (f *checkFlags) run(cmd *cobra.Command, place string) error {
 		v = assurance.Judge(policies, s)
 	}
 	if f.sign != "" {
-		if err := f.attest(v, policies, s); err != nil {
+		if err := f.attest(cmd, v, policies, s); err != nil {
 			return err
 		}
 	}
@@ -215,7 +221,7 @@ func (f *checkFlags) time() (time.Time, error) {
 	return time.Time{}, &UsageError{fmt.Errorf("--at %q is neither a time (2026-11-22T10:00:00Z) nor a date", f.at)}
 }
 
-func (f *checkFlags) attest(v assurance.Verdict, policies []*assurance.Compiled, s assurance.Subject) error {
+func (f *checkFlags) attest(cmd *cobra.Command, v assurance.Verdict, policies []*assurance.Compiled, s assurance.Subject) error {
 	key, err := wrap.ReadSigningKey(f.sign)
 	if err != nil {
 		return err
@@ -224,9 +230,23 @@ func (f *checkFlags) attest(v assurance.Verdict, policies []*assurance.Compiled,
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(f.out, data, 0o644); err != nil {
-		return fmt.Errorf("cannot write attestation: %w", err)
+	if f.out != "" {
+		if err := os.WriteFile(f.out, data, 0o644); err != nil {
+			return fmt.Errorf("cannot write attestation: %w", err)
+		}
 	}
+	if !f.attach {
+		return nil
+	}
+	place, err := image.ParsePlace(s.Reference, f.insecure)
+	if err != nil || place.Kind != image.Registry {
+		return &UsageError{fmt.Errorf("--attach: %q is not in a registry; say with --reference where the image is", s.Reference)}
+	}
+	digest, err := attachVerdict(cmd.Context(), place.Ref.Context(), s.Report.Artifact.Digest, data)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "verdict attached to %s@%s as %s\n", place.Ref.Context(), s.Report.Artifact.Digest, digest)
 	return nil
 }
 

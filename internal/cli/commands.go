@@ -14,6 +14,7 @@ func commands() []*cobra.Command {
 		ScansCommand(),
 		WorkerCommand(),
 		CheckCommand(),
+		VerifyCommand(),
 		ListCommand(),
 		DBCommand(),
 		EnforcerCommand(),

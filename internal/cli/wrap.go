@@ -41,6 +41,7 @@ type wrapFlags struct {
 	dockerfile bool
 	from       string
 	context    string
+	verdicts   []string
 }
 
 // WrapCommand is `limpet wrap`.
@@ -98,6 +99,7 @@ fetched from the control plane.`,
 	f.addIdentity(cmd)
 	fl := cmd.Flags()
 	fl.BoolVar(&f.dockerfile, "dockerfile", false, "print the lines for a Dockerfile instead; SOURCE, if given, tells ENTRYPOINT, CMD and HEALTHCHECK")
+	fl.StringArrayVar(&f.verdicts, "verdict", nil, "signed verdict `FILE` about SOURCE to carry along (repeatable; default: those attached to SOURCE in its registry)")
 	fl.StringVar(&f.from, "from", "", "with --dockerfile: the `IMAGE` to copy "+workload.Dir+" from")
 	fl.StringVar(&f.context, "context", "", "with --dockerfile: put the files that are copied into `DIR`/"+wrap.ContextDir)
 	cmd.AddCommand(wrapCarrierCommand(), wrapDefinitionCommand())
@@ -168,6 +170,9 @@ func (f *wrapFlags) run(cmd *cobra.Command, source string) error {
 	if o.Identity, err = f.identity(cmd); err != nil {
 		return err
 	}
+	if o.Verdicts, err = f.wrapVerdicts(cmd, o.Source); err != nil {
+		return err
+	}
 	if o.Enforcer, err = enforcerBinaries(f.enforcers); err != nil {
 		return err
 	}
@@ -194,6 +199,9 @@ func printWrapped(w io.Writer, r *wrap.Result) {
 		fmt.Fprintf(w, "  %s  image %s\n", p.Platform, p.ImageID)
 		fmt.Fprintf(w, "    drift manifest: %d programs, %d scripts, %d shared objects, %d other executable files\n",
 			p.Executables, p.Scripts, p.Libraries, p.Others)
+		if p.Verdicts > 0 {
+			fmt.Fprintf(w, "    signed verdicts about the source: %d\n", p.Verdicts)
+		}
 		fmt.Fprintf(w, "    added layer: %.1f MB\n", float64(p.LayerBytes)/1e6)
 	}
 }

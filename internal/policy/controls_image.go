@@ -39,6 +39,9 @@ func (k PublicKey) check() error { _, err := k.Bytes(); return err }
 // PolicyWord names an assurance policy: "name", or "name@number".
 type PolicyWord string
 
+// Check says what is wrong with the word.
+func (w PolicyWord) Check() error { return w.check() }
+
 func (w PolicyWord) check() error {
 	name, number, with := strings.Cut(string(w), "@")
 	if !ValidName(name) || with && (number == "" || len(number) > 9 || strings.Trim(number, "0123456789") != "") {

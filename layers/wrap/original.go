@@ -23,6 +23,7 @@ type original struct {
 	manifest []byte // the source's manifest even when not exact; nil if it had none
 	index    []byte // the index it stood in, if any
 	identity Identity
+	verdicts []byte // signed, about the source
 }
 
 // claims says that the configuration carries our label: the image, or one it
@@ -58,6 +59,7 @@ func restore(img *image.Image, files layerFiles) (*original, error) {
 		return nil, fmt.Errorf("its %s: %w: %w", workload.ConfigPath, ErrForged, err)
 	}
 	o.identity.Bundle = files[workload.BundlePath]
+	o.verdicts = files[workload.VerdictPath]
 	if o.manifest != nil {
 		exact, err := describes(o.manifest, o.img)
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/limpet-security/limpet/internal/attest"
 	"github.com/limpet-security/limpet/internal/drift"
 	"github.com/limpet-security/limpet/internal/image"
 	"github.com/limpet-security/limpet/internal/workload"
@@ -31,6 +32,11 @@ type Options struct {
 	Version             string                            // written into the image
 	Progress            func(total, read int64)           // bytes of layers to read and read so far; from several goroutines
 	TempDir             string                            // "": the system's
+
+	// Verdicts gives signed verdicts about the image with that manifest digest
+	// ("" where it has none) to carry along; nil: only those it carries already.
+	// What is about another image is left out.
+	Verdicts func(ctx context.Context, digest string) ([][]byte, error)
 }
 
 // Result says what was made.
@@ -56,7 +62,8 @@ type Platform struct {
 	Executables int                  `json:"executables"` // entries of the drift manifest, by kind
 	Scripts     int                  `json:"scripts"`
 	Libraries   int                  `json:"libraries"`
-	Others      int                  `json:"others"` // execute bit, but none of the above
+	Others      int                  `json:"others"`   // execute bit, but none of the above
+	Verdicts    int                  `json:"verdicts"` // signed, about the source
 	Privileged  []content.Privileged `json:"privileged"`
 }
 
@@ -210,6 +217,20 @@ func (j *job) one(img *image.Image, index []byte) (*wrapped, error) {
 	if err != nil {
 		return nil, err
 	}
+	var prior []byte
+	if orig != nil {
+		prior = orig.verdicts
+	}
+	verdicts, err := j.verdicts(facts, prior)
+	if err != nil {
+		return nil, err
+	}
+	if len(verdicts) > 0 {
+		files[workload.VerdictPath] = verdicts
+	}
+	if err := j.foresee(id, facts, verdicts); err != nil {
+		return nil, err
+	}
 	files[originalConfig] = base.Config
 	if manifest != nil {
 		files[originalManifest] = manifest
@@ -234,6 +255,7 @@ func (j *job) one(img *image.Image, index []byte) (*wrapped, error) {
 		report.Privileged = []content.Privileged{}
 	}
 	report.count(found.Entries)
+	report.Verdicts = len(attest.Split(verdicts))
 	return &wrapped{img: out, report: report}, nil
 }
 
