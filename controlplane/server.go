@@ -157,6 +157,7 @@ func (s *server) serve(ctx context.Context) error {
 	background.Go(func() { s.janitor(callsCtx) })
 	background.Go(func() { s.rematch(callsCtx) })
 	background.Go(func() { s.scan(callsCtx) })
+	background.Go(func() { s.countInventory(callsCtx) })
 	if gate != nil {
 		gw, err := gateway.New(gateway.Config{
 			Control: s.ingest, CA: s.authority.Certificate(), Logger: s.Log, Registerer: s.metrics,

@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/limpet-security/limpet/controlplane/access"
+	"github.com/limpet-security/limpet/controlplane/inventory"
 	"github.com/limpet-security/limpet/controlplane/scanning"
 	"github.com/limpet-security/limpet/controlplane/store"
 	"github.com/limpet-security/limpet/internal/tenant"
@@ -62,6 +63,7 @@ type API struct {
 	byUser   access.Limiter
 	byAddr   access.Limiter
 	origin   *http.CrossOriginProtection
+	reports  inventory.Reports
 	done     chan struct{} // closed when streams must end
 }
 

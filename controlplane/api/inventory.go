@@ -3,13 +3,10 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
 	"github.com/limpet-security/limpet/controlplane/access"
 	"github.com/limpet-security/limpet/controlplane/inventory"
@@ -49,6 +46,10 @@ type artifactView struct {
 	Secrets           int64             `json:"secrets"`
 	Malware           int64             `json:"malware"`
 	Misconfigurations int64             `json:"misconfigurations"`
+	Repository        string            `json:"repository,omitempty" doc:"Of an image: its name without tag and digest"`
+	Risk              int64             `json:"risk" doc:"0 to 100: docs/SCANNER.md says what it is made of"`
+	Exploited         int64             `json:"exploited" doc:"Vulnerabilities that are known to be exploited"`
+	Running           int64             `json:"running" doc:"Enforcers that run it, by their own word"`
 }
 
 func viewArtifact(a store.Artifact) artifactView {
@@ -57,6 +58,7 @@ func viewArtifact(a store.Artifact) artifactView {
 		FirstSeen: store.Time(a.FirstSeen), ScannedAt: store.Time(a.ScannedAt), ScanID: a.ScanID, Source: a.Source, Result: a.Result, Integrity: a.Integrity,
 		Packages: a.Packages, Secrets: a.Secrets, Malware: a.Malware, Misconfigurations: a.Misconfigurations,
 		Vulnerabilities: severityCounts{a.Critical, a.High, a.Medium, a.Low, a.Negligible, a.Unknown, a.Fixable},
+		Repository:      a.Repository, Risk: a.Risk, Exploited: a.Exploited,
 	}
 }
 
@@ -67,10 +69,11 @@ type scannedView struct {
 
 type postScanInput struct {
 	DryInput
-	Source    string          `query:"source" enum:"cli,ci,worker,host" default:"cli" doc:"Where the scan was made"`
-	Match     bool            `query:"match" doc:"Match the packages with the server's vulnerability database, whatever the report says of vulnerabilities"`
-	Reference string          `query:"reference" maxLength:"512" doc:"Keep and judge it as this image reference; the report's own name if left out"`
-	Body      json.RawMessage `doc:"A report: what limpet scan --format json writes"`
+	Source    string `query:"source" enum:"cli,ci,worker,host" default:"cli" doc:"Where the scan was made"`
+	Match     bool   `query:"match" doc:"Match the packages with the server's vulnerability database, whatever the report says of vulnerabilities"`
+	Reference string `query:"reference" maxLength:"512" doc:"Keep and judge it as this image reference; the report's own name if left out"`
+	PipelineQuery
+	Body json.RawMessage `doc:"A report: what limpet scan --format json writes"`
 }
 
 // postScan keeps a report and judges it.
@@ -99,6 +102,7 @@ func (a *API) postScan(ctx context.Context, in *postScanInput) (*bodyOutput[scan
 	if err != nil {
 		return nil, err
 	}
+	rows.Scan.Summary.Pipeline = in.pipeline()
 	var kept store.Artifact
 	err = a.change(ctx, in.DryRun, func(ctx context.Context, c *changes) (err error) {
 		if kept, err = c.PutScan(ctx, who.Tenant, rows); err != nil {
@@ -112,25 +116,6 @@ func (a *API) postScan(ctx context.Context, in *postScanInput) (*bodyOutput[scan
 	return &bodyOutput[scannedView]{Body: scannedView{viewArtifact(kept), verdict}}, nil
 }
 
-type artifactsInput struct {
-	PageInput
-	Kind          string `query:"kind" enum:"image,rootfs,host,function,vm,sbom"`
-	Result        string `query:"result" enum:"pass,warn,fail"`
-	Query         string `query:"query" maxLength:"256" doc:"Part of the name"`
-	Vulnerability string `query:"vulnerability" maxLength:"128" doc:"That it has"`
-	Package       string `query:"package" maxLength:"256" doc:"That it has, by name"`
-}
-
-func (a *API) listArtifacts(ctx context.Context, in *artifactsInput) (*listOutput[artifactView], error) {
-	rows, next, err := a.Store.Artifacts(ctx, access.From(ctx).Tenant, store.ArtifactFilter{
-		Kind: in.Kind, Result: in.Result, Query: in.Query, Vulnerability: in.Vulnerability, Package: in.Package,
-	}, in.page())
-	if err != nil {
-		return nil, err
-	}
-	return newList(rows, next, viewArtifact), nil
-}
-
 type scanView struct {
 	ID            string    `json:"id"`
 	ScannedAt     time.Time `json:"scannedAt"`
@@ -140,6 +125,19 @@ type scanView struct {
 	DatabaseBuilt time.Time `json:"databaseBuilt,omitzero"`
 	Result        string    `json:"result"`
 	ReportBytes   int64     `json:"reportBytes"`
+	ArtifactID    string    `json:"artifactId"`
+	store.ScanSummary
+}
+
+func viewScan(s store.Scan) scanView {
+	v := scanView{
+		ID: s.ID, ScannedAt: store.Time(s.ScannedAt), ScannedBy: s.ScannedBy, Source: s.Source, Scanner: s.Scanner, Result: s.Result,
+		ReportBytes: s.ReportBytes, ArtifactID: s.ArtifactID, ScanSummary: s.Summary,
+	}
+	if s.DatabaseBuilt != 0 {
+		v.DatabaseBuilt = store.Time(s.DatabaseBuilt)
+	}
+	return v
 }
 
 type artifactDetail struct {
@@ -164,12 +162,13 @@ func (a *API) getArtifact(ctx context.Context, in *IDInput) (*bodyOutput[artifac
 	}
 	out := artifactDetail{artifactView: viewArtifact(row), Verdict: json.RawMessage(newest.Verdict), Scans: []scanView{}}
 	for _, s := range scans {
-		v := scanView{ID: s.ID, ScannedAt: store.Time(s.ScannedAt), ScannedBy: s.ScannedBy, Source: s.Source, Scanner: s.Scanner, Result: s.Result, ReportBytes: s.ReportBytes}
-		if s.DatabaseBuilt != 0 {
-			v.DatabaseBuilt = store.Time(s.DatabaseBuilt)
-		}
-		out.Scans = append(out.Scans, v)
+		out.Scans = append(out.Scans, viewScan(s))
 	}
+	running, err := a.Store.Running(ctx, t, []string{row.Digest})
+	if err != nil {
+		return nil, err
+	}
+	out.Running = running[row.Digest]
 	return &bodyOutput[artifactDetail]{Body: out}, nil
 }
 
@@ -192,40 +191,9 @@ func (a *API) deleteArtifact(ctx context.Context, in *deleteArtifactInput) (*noO
 	})
 }
 
-type foundView struct {
-	ID             string    `json:"id"`
-	Severity       string    `json:"severity"`
-	Package        string    `json:"package"`
-	PackageVersion string    `json:"packageVersion"`
-	PackageType    string    `json:"packageType"`
-	FixedVersion   string    `json:"fixedVersion,omitempty"`
-	Score          float64   `json:"score"`
-	EPSS           float64   `json:"epss"`
-	KEV            bool      `json:"kev"`
-	Title          string    `json:"title,omitempty"`
-	FirstSeen      time.Time `json:"firstSeen" doc:"In this artefact"`
-}
-
 type idPageInput struct {
 	IDInput
 	PageInput
-}
-
-func (a *API) listArtifactVulnerabilities(ctx context.Context, in *idPageInput) (*listOutput[foundView], error) {
-	t := access.From(ctx).Tenant
-	if _, err := a.Store.Artifact(ctx, t, in.ID); err != nil {
-		return nil, err
-	}
-	rows, next, err := a.Store.ArtifactVulnerabilities(ctx, t, in.ID, in.page())
-	if err != nil {
-		return nil, err
-	}
-	return newList(rows, next, func(v store.ArtifactVulnerability) foundView {
-		return foundView{
-			ID: v.Vulnerability, Severity: severityWord(v.Severity), Package: v.Package, PackageVersion: v.PackageVersion, PackageType: v.PackageType,
-			FixedVersion: v.FixedVersion, Score: v.Score, EPSS: v.EPSS, KEV: v.KEV, Title: v.Title, FirstSeen: store.Time(v.FirstSeen),
-		}
-	}), nil
 }
 
 // severityWord gives the severity of a rank.
@@ -238,72 +206,6 @@ func severityWord(rank int64) string {
 	return string(finding.Unknown)
 }
 
-type packageView struct {
-	ID      string `json:"id"`
-	Name    string `json:"name"`
-	Version string `json:"version"`
-	Type    string `json:"type"`
-	PURL    string `json:"purl,omitempty"`
-}
-
-func (a *API) listArtifactPackages(ctx context.Context, in *idPageInput) (*listOutput[packageView], error) {
-	t := access.From(ctx).Tenant
-	if _, err := a.Store.Artifact(ctx, t, in.ID); err != nil {
-		return nil, err
-	}
-	rows, next, err := a.Store.ArtifactPackages(ctx, t, in.ID, in.page())
-	if err != nil {
-		return nil, err
-	}
-	return newList(rows, next, func(p store.ArtifactPackage) packageView {
-		return packageView{ID: p.PackageID, Name: p.Package, Version: p.PackageVersion, Type: p.PackageType, PURL: p.PURL}
-	}), nil
-}
-
-type reportInput struct {
-	IDInput
-	Scan string `query:"scan" maxLength:"64" doc:"An older scan; the newest if left out"`
-}
-
-// getReport sends a report as it was sent.
-func (a *API) getReport(ctx context.Context, in *reportInput) (*huma.StreamResponse, error) {
-	t := access.From(ctx).Tenant
-	row, err := a.Store.Artifact(ctx, t, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	scan := row.ScanID
-	if in.Scan != "" {
-		s, err := a.Store.Scan(ctx, t, in.Scan)
-		if err == nil && s.ArtifactID != row.ID {
-			err = fmt.Errorf("scan %q: %w", in.Scan, store.ErrNotFound)
-		}
-		if err != nil {
-			return nil, err
-		}
-		scan = s.ID
-	}
-	return &huma.StreamResponse{Body: func(hc huma.Context) {
-		hc.SetHeader("Content-Type", "application/json")
-		hc.SetHeader("Content-Disposition", `attachment; filename="report.json"`)
-		rc := http.NewResponseController(humagin.Unwrap(hc).Writer)
-		piece := int64(0)
-		err := inventory.Join(hc.BodyWriter(), func() ([]byte, error) {
-			_ = rc.SetWriteDeadline(time.Now().Add(streamWrite))
-			data, err := a.Store.ScanPieceData(ctx, t, scan, piece)
-			piece++
-			if errors.Is(err, store.ErrNotFound) {
-				return nil, nil
-			}
-			return data, err
-		})
-		if err != nil {
-			a.Log.WarnContext(ctx, "cannot send report", "artifact", row.ID, "error", err)
-			panic(http.ErrAbortHandler) // the answer has begun: it must not look whole
-		}
-	}}, nil
-}
-
 type vulnerabilityView struct {
 	ID        string    `json:"id"`
 	Severity  string    `json:"severity" doc:"The worst that any artefact's publisher gives it"`
@@ -314,41 +216,14 @@ type vulnerabilityView struct {
 	Title     string    `json:"title,omitempty"`
 	Artifacts int64     `json:"artifacts" doc:"How many have it"`
 	FirstSeen time.Time `json:"firstSeen" doc:"In any artefact"`
+	Running   int64     `json:"running" doc:"Enforcers that run an image which has it, counted each minute"`
 }
 
 func viewVulnerability(v store.Vulnerability) vulnerabilityView {
 	return vulnerabilityView{
 		ID: v.Vulnerability, Severity: severityWord(v.Severity), Score: v.Score, EPSS: v.EPSS, KEV: v.KEV, Fixable: v.Fixable, Title: v.Title,
-		Artifacts: v.Artifacts, FirstSeen: store.Time(v.FirstSeen),
+		Artifacts: v.Artifacts, FirstSeen: store.Time(v.FirstSeen), Running: v.Running,
 	}
-}
-
-type vulnerabilitiesInput struct {
-	PageInput
-	Severity string `query:"severity" enum:"critical,high,medium,low,negligible,unknown"`
-	KEV      bool   `query:"kev" doc:"Only those known to be exploited"`
-	Fixable  bool   `query:"fixable" doc:"Only those that are fixed in some package"`
-	Query    string `query:"query" maxLength:"128" doc:"Beginning of the identifier"`
-}
-
-func (a *API) listVulnerabilities(ctx context.Context, in *vulnerabilitiesInput) (*listOutput[vulnerabilityView], error) {
-	f := store.VulnerabilityFilter{Severity: -1, KEV: in.KEV, Fixable: in.Fixable, Query: in.Query}
-	if in.Severity != "" {
-		f.Severity = int64(finding.Severity(in.Severity).Rank())
-	}
-	rows, next, err := a.Store.Vulnerabilities(ctx, access.From(ctx).Tenant, f, in.page())
-	if err != nil {
-		return nil, err
-	}
-	return newList(rows, next, viewVulnerability), nil
-}
-
-func (a *API) getVulnerability(ctx context.Context, in *IDInput) (*bodyOutput[vulnerabilityView], error) {
-	v, err := a.Store.Vulnerability(ctx, access.From(ctx).Tenant, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	return &bodyOutput[vulnerabilityView]{Body: viewVulnerability(v)}, nil
 }
 
 type workloadView struct {
@@ -370,7 +245,9 @@ func (a *API) listVulnerableWorkloads(ctx context.Context, in *idPageInput) (*li
 	if err != nil {
 		return nil, err
 	}
-	return newList(rows, next, func(e store.Enforcer) workloadView {
-		return workloadView{EnforcerID: e.ID, Group: e.GroupName, Hostname: e.Hostname, Image: e.Image, ImageDigest: e.ImageDigest, LastSeen: store.Time(e.LastSeen)}
-	}), nil
+	return newList(rows, next, viewWorkload), nil
+}
+
+func viewWorkload(e store.Enforcer) workloadView {
+	return workloadView{EnforcerID: e.ID, Group: e.GroupName, Hostname: e.Hostname, Image: e.Image, ImageDigest: e.ImageDigest, LastSeen: store.Time(e.LastSeen)}
 }

@@ -11,6 +11,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/klauspost/compress/zstd"
@@ -50,7 +52,12 @@ func Rows(r *finding.Report, v assurance.Verdict, source, by string) (store.Scan
 	if r.Database != nil {
 		s.Scan.DatabaseDigest, s.Scan.DatabaseBuilt = clip(r.Database.Digest), r.Database.Built.UnixNano()
 	}
+	s.Scan.Summary = summary(s.Artifact, v)
 	seen := map[string]bool{}
+	layer, owner := layers(r), map[string]string{}
+	for _, p := range r.Packages {
+		owner[p.ID] = p.Name
+	}
 	for _, p := range r.Packages {
 		if len(s.Packages) == MaxPackages {
 			break
@@ -59,15 +66,22 @@ func Rows(r *finding.Report, v assurance.Verdict, source, by string) (store.Scan
 			continue
 		}
 		seen[p.ID] = true
-		s.Packages = append(s.Packages, store.ArtifactPackage{
+		row := store.ArtifactPackage{
 			PackageID: clip(p.ID), Package: clip(p.Name), PackageVersion: clip(p.Version), PackageType: clip(string(p.Type)), PURL: clip(p.PURL),
-		})
+			Licences: clip(strings.Join(p.Licences, ", ")), Owner: clip(owner[p.OwnedBy]), Layer: -1,
+		}
+		if len(p.Places) > 0 {
+			row.Path, row.Layer = clip(p.Places[0].Path), layer(p.Places[0])
+		}
+		s.Packages = append(s.Packages, row)
 	}
 	for _, v := range r.Vulnerabilities {
 		if len(s.Vulnerabilities) == MaxVulnerabilities {
 			break
 		}
-		s.Vulnerabilities = append(s.Vulnerabilities, vulnerability(v))
+		row := vulnerability(v)
+		row.Layer = layer(v.Place)
+		s.Vulnerabilities = append(s.Vulnerabilities, row)
 	}
 	return s, nil
 }
@@ -100,11 +114,45 @@ func artifact(r *finding.Report) store.Artifact {
 		if v.FixedVersion != "" {
 			a.Fixable++
 		}
+		if v.KEV != nil {
+			a.Exploited++
+		}
 	}
+	a.Risk, _ = RiskOf(r)
 	return a
 }
 
 const maxLabels = 100
+
+// layers gives the number of the layer that brought something, -1 where it is
+// not known.
+func layers(r *finding.Report) func(finding.Place) int64 {
+	at := map[string]int64{}
+	for i, l := range r.Artifact.Layers {
+		at[l.DiffID] = int64(i)
+	}
+	return func(p finding.Place) int64 {
+		if i, ok := at[p.Layer]; ok && p.Layer != "" {
+			return i
+		}
+		return -1
+	}
+}
+
+func summary(a store.Artifact, v assurance.Verdict) store.ScanSummary {
+	s := store.ScanSummary{
+		Name: a.Name, Digest: a.Digest, Integrity: a.Integrity, Risk: a.Risk, Critical: a.Critical, High: a.High, Medium: a.Medium, Low: a.Low, Fixable: a.Fixable,
+	}
+	for _, p := range v.Policies {
+		for _, w := range p.Violations {
+			if c := string(w.Control); !slices.Contains(s.Failed, c) {
+				s.Failed = append(s.Failed, c)
+			}
+		}
+	}
+	slices.Sort(s.Failed)
+	return s
+}
 
 func vulnerability(v finding.Vulnerability) store.ArtifactVulnerability {
 	row := store.ArtifactVulnerability{

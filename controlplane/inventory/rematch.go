@@ -1,11 +1,8 @@
 package inventory
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"runtime"
@@ -36,7 +33,10 @@ func Rematch(ctx context.Context, s *store.Store, src match.Source, log *slog.Lo
 			return done, err
 		}
 		if len(artifacts) == 0 {
-			return done, recount(ctx, s, touched)
+			if len(touched) == 0 {
+				return done, nil
+			}
+			return done, errors.Join(recount(ctx, s, touched), CountRunning(ctx, s))
 		}
 		n, err := rematchSome(ctx, s, src, artifacts, touched, log)
 		if err != nil {
@@ -110,38 +110,25 @@ func rematch(ctx context.Context, s *store.Store, src match.Source, a store.Arti
 	if err != nil {
 		return store.Scanned{}, err
 	}
-	var text bytes.Buffer
-	piece := int64(0)
-	err = Join(&text, func() ([]byte, error) {
-		data, err := s.ScanPieceData(ctx, a.Tenant, scan.ID, piece)
-		piece++
-		if errors.Is(err, store.ErrNotFound) {
-			return nil, nil
-		}
-		return data, err
-	})
+	r, err := Read(ctx, s.Reader, a.Tenant, scan.ID)
 	if err != nil {
 		return store.Scanned{}, err
 	}
-	var r finding.Report
-	if err := json.Unmarshal(text.Bytes(), &r); err != nil {
-		return store.Scanned{}, fmt.Errorf("cannot read report: %w", err)
-	}
-	if err := match.Match(ctx, &r, src); err != nil {
+	if err := match.Match(ctx, r, src); err != nil {
 		return store.Scanned{}, err
 	}
-	setAside(&r)
+	setAside(r)
 	r.Sort()
-	v, err := Judge(ctx, s.Reader, a.Tenant, &r, a.Name, store.Time(a.ScannedAt), nil)
+	v, err := Judge(ctx, s.Reader, a.Tenant, r, a.Name, store.Time(a.ScannedAt), nil)
 	if err != nil {
 		return store.Scanned{}, err
 	}
-	rows, err := Rows(&r, v, scan.Source, scan.ScannedBy)
+	rows, err := Rows(r, v, scan.Source, scan.ScannedBy)
 	if err != nil {
 		return store.Scanned{}, err
 	}
 	rows.Again, rows.Packages = true, nil // the packages are the same
-	rows.Scan.ID, rows.Scan.ScannedAt = scan.ID, scan.ScannedAt
+	rows.Scan.ID, rows.Scan.ScannedAt, rows.Scan.Summary.Pipeline = scan.ID, scan.ScannedAt, scan.Summary.Pipeline
 	return rows, nil
 }
 

@@ -21,7 +21,7 @@ import (
 var archived = []string{
 	"tenants", "install", "keys", "users", "api_tokens", "audit", "reputation_lists", "policies", "policy_revisions", "assurance_policies", "enforcer_groups", "group_policies",
 	"join_tokens", "bundles", "enforcers", "revoked_enforcers", "revoked_images", "profiles", "profile_items", "profile_boots", "findings", "finding_places",
-	"scan_jobs", "scan_workers", "artifacts", "scans", "scan_pieces", "artifact_vulnerabilities", "vulnerabilities", "artifact_packages", "events", "event_counts",
+	"scan_jobs", "scan_workers", "artifacts", "scans", "scan_pieces", "artifact_vulnerabilities", "vulnerabilities", "artifact_packages", "inventory_days", "events", "event_counts",
 }
 
 // Errors of an archive.

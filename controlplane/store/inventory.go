@@ -44,6 +44,9 @@ type Artifact struct {
 	Secrets           int64
 	Malware           int64
 	Misconfigurations int64
+	Repository        string // of an image: its name without tag and digest
+	Risk              int64  // 0 to 100 (inventory.RiskOf)
+	Exploited         int64  // vulnerabilities that are known to be exploited
 }
 
 // Scan is one report of an artefact and what the policies said of it.
@@ -59,8 +62,9 @@ type Scan struct {
 	DatabaseDigest string
 	DatabaseBuilt  int64
 	Result         string
-	Verdict        string // JSON
-	ReportBytes    int64  // of the report's JSON form
+	Verdict        string      // JSON
+	ReportBytes    int64       // of the report's JSON form
+	Summary        ScanSummary `bun:"type:text"`
 }
 
 // ScanPiece is a piece of a report.
@@ -89,6 +93,7 @@ type ArtifactVulnerability struct {
 	FixedVersion   string
 	Title          string
 	FirstSeen      int64 // in this artefact
+	Layer          int64 // from 0, the lowest; -1: not known
 }
 
 // ArtifactPackage is a package of an artefact.
@@ -101,6 +106,10 @@ type ArtifactPackage struct {
 	PackageVersion string
 	PackageType    string
 	PURL           string `bun:"purl"`
+	Licences       string // joined by ", "
+	Owner          string // name of the distribution's package that installed it
+	Path           string // where it was found, the first of its places
+	Layer          int64  // from 0, the lowest; -1: not known
 }
 
 // Vulnerability is what all artefacts together have of one vulnerability.
@@ -116,53 +125,13 @@ type Vulnerability struct {
 	Title         string
 	Artifacts     int64 // how many have it
 	FirstSeen     int64
+	Running       int64 // enforcers that run an image which has it, as of the last count
 }
 
 // ArtifactID names an artefact by kind, name and digest.
 func ArtifactID(kind, name, digest string) string {
 	sum := sha256.Sum256([]byte(kind + "\x00" + name + "\x00" + digest))
 	return hex.EncodeToString(sum[:16])
-}
-
-// ArtifactFilter narrows a list of artefacts; zero fields match all.
-type ArtifactFilter struct {
-	Kind          string
-	Result        string
-	Query         string // part of the name
-	Vulnerability string // that it has
-	Package       string // that it has, by name
-}
-
-// Artifacts lists artefacts, the last scanned first.
-func (r Reader) Artifacts(ctx context.Context, t tenant.ID, f ArtifactFilter, p Page) ([]Artifact, string, error) {
-	var rows []Artifact
-	q := r.db.NewSelect().Model(&rows).Where("tenant = ?", t).Order("scanned_at DESC", "id DESC").Limit(int64(p.limit()) + 1)
-	for _, eq := range []struct{ column, value string }{{"kind", f.Kind}, {"result", f.Result}} {
-		if eq.value != "" {
-			q = q.Where("? = ?", bunIdent(eq.column), eq.value)
-		}
-	}
-	if f.Query != "" {
-		q = q.Where("LOWER(name) LIKE LOWER(?) ESCAPE '!'", "%"+escapeLike(f.Query)+"%")
-	}
-	if f.Vulnerability != "" {
-		q = q.Where("id IN (SELECT artifact_id FROM artifact_vulnerabilities WHERE tenant = ? AND vulnerability = ?)", t, f.Vulnerability)
-	}
-	if f.Package != "" {
-		q = q.Where("id IN (SELECT artifact_id FROM artifact_packages WHERE tenant = ? AND package = ?)", t, f.Package)
-	}
-	if p.Cursor != "" {
-		at, id, err := cursorNamed(p.Cursor)
-		if err != nil {
-			return nil, "", err
-		}
-		q = q.Where("(scanned_at, id) < (?, ?)", at, id)
-	}
-	if err := q.Scan(ctx); err != nil {
-		return nil, "", fmt.Errorf("cannot list artefacts: %w", err)
-	}
-	rows, next := cut(rows, p, func(a Artifact) string { return cursorName(a.ScannedAt, a.ID) })
-	return rows, next, nil
 }
 
 // Artifact gives one artefact.
@@ -196,77 +165,6 @@ func (r Reader) ScanPieceData(ctx context.Context, t tenant.ID, scan string, pie
 	return p.Data, lookup(err, "piece of report", scan)
 }
 
-// ArtifactVulnerabilities lists an artefact's vulnerabilities, the worst first.
-func (r Reader) ArtifactVulnerabilities(ctx context.Context, t tenant.ID, artifact string, p Page) ([]ArtifactVulnerability, string, error) {
-	var rows []ArtifactVulnerability
-	q := r.db.NewSelect().Model(&rows).Where("tenant = ? AND artifact_id = ?", t, artifact).
-		Order("severity DESC", "vulnerability DESC", "package_id DESC").Limit(int64(p.limit()) + 1)
-	if p.Cursor != "" {
-		severity, id, pkg, err := cursorPair(p.Cursor)
-		if err != nil {
-			return nil, "", err
-		}
-		q = q.Where("(severity, vulnerability, package_id) < (?, ?, ?)", severity, id, pkg)
-	}
-	if err := q.Scan(ctx); err != nil {
-		return nil, "", fmt.Errorf("cannot list vulnerabilities: %w", err)
-	}
-	rows, next := cut(rows, p, func(v ArtifactVulnerability) string { return cursorName(v.Severity, v.Vulnerability, v.PackageID) })
-	return rows, next, nil
-}
-
-// ArtifactPackages lists an artefact's packages.
-func (r Reader) ArtifactPackages(ctx context.Context, t tenant.ID, artifact string, p Page) ([]ArtifactPackage, string, error) {
-	var rows []ArtifactPackage
-	q := r.db.NewSelect().Model(&rows).Where("tenant = ? AND artifact_id = ?", t, artifact).Order("package_id").Limit(int64(p.limit()) + 1)
-	if p.Cursor != "" {
-		q = q.Where("package_id > ?", p.Cursor)
-	}
-	if err := q.Scan(ctx); err != nil {
-		return nil, "", fmt.Errorf("cannot list packages: %w", err)
-	}
-	rows, next := cut(rows, p, func(a ArtifactPackage) string { return a.PackageID })
-	return rows, next, nil
-}
-
-// VulnerabilityFilter narrows a list of vulnerabilities; zero fields match all.
-type VulnerabilityFilter struct {
-	Severity int64 // this rank; below 0: any
-	KEV      bool
-	Fixable  bool
-	Query    string // beginning of the identifier
-}
-
-// Vulnerabilities lists what artefacts have, the worst first.
-func (r Reader) Vulnerabilities(ctx context.Context, t tenant.ID, f VulnerabilityFilter, p Page) ([]Vulnerability, string, error) {
-	var rows []Vulnerability
-	q := r.db.NewSelect().Model(&rows).Where("tenant = ?", t).Order("severity DESC", "vulnerability DESC").Limit(int64(p.limit()) + 1)
-	if f.Severity >= 0 {
-		q = q.Where("severity = ?", f.Severity)
-	}
-	if f.KEV {
-		q = q.Where("kev = ?", true)
-	}
-	if f.Fixable {
-		q = q.Where("fixable = ?", true)
-	}
-	if f.Query != "" {
-		q = q.Where("vulnerability LIKE ? ESCAPE '!'", escapeLike(f.Query)+"%")
-	}
-	if p.Cursor != "" {
-		severity, id, err := cursorNamed(p.Cursor)
-		if err != nil {
-			return nil, "", err
-		}
-		q = q.Where("(severity, vulnerability) < (?, ?)", severity, id)
-	}
-	if err := q.Scan(ctx); err != nil {
-		return nil, "", fmt.Errorf("cannot list vulnerabilities: %w", err)
-	}
-	rows, next := cut(rows, p, func(v Vulnerability) string { return cursorName(v.Severity, v.Vulnerability) })
-	return rows, next, nil
-}
-
 // Vulnerability gives one vulnerability.
 func (r Reader) Vulnerability(ctx context.Context, t tenant.ID, id string) (Vulnerability, error) {
 	var v Vulnerability
@@ -286,6 +184,21 @@ func (r Reader) EnforcersOf(ctx context.Context, t tenant.ID, vulnerability stri
 		q = q.Where("id > ?", p.Cursor)
 	}
 	if err := q.Scan(ctx); err != nil {
+		return nil, "", fmt.Errorf("cannot list workloads: %w", err)
+	}
+	rows, next := cut(rows, p, func(e Enforcer) string { return e.ID })
+	return rows, next, nil
+}
+
+// EnforcersOfDigest lists the enforcers whose image, by its own word, has a digest.
+func (r Reader) EnforcersOfDigest(ctx context.Context, t tenant.ID, digest string, p Page) ([]Enforcer, string, error) {
+	var rows []Enforcer
+	if digest == "" {
+		return nil, "", nil
+	}
+	err := r.db.NewSelect().Model(&rows).Where("tenant = ? AND image_digest = ? AND id > ? AND NOT stopping", t, digest, p.Cursor).
+		Order("id").Limit(int64(p.limit()) + 1).Scan(ctx)
+	if err != nil {
 		return nil, "", fmt.Errorf("cannot list workloads: %w", err)
 	}
 	rows, next := cut(rows, p, func(e Enforcer) string { return e.ID })

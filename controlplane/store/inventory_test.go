@@ -111,7 +111,7 @@ func testInventory(t *testing.T, s *store.Store) {
 	}
 	var pages []string
 	for cursor := ""; ; {
-		rows, next, err := s.ArtifactVulnerabilities(ctx, ta, web.ID, store.Page{Limit: 1, Cursor: cursor})
+		rows, next, err := s.ArtifactVulnerabilities(ctx, ta, web.ID, store.FoundFilter{Severity: -1, Layer: -1}, store.Page{Limit: 1, Cursor: cursor})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -154,7 +154,7 @@ func testInventory(t *testing.T, s *store.Store) {
 	if rest, err := s.StaleScansAnyTenant(ctx, "new", 5, store.Artifact{}, 9); err != nil || len(rest) != 2 {
 		t.Errorf("%+v, %v", rest, err)
 	}
-	if rows, _, err := s.ArtifactPackages(ctx, ta, web.ID, store.Page{}); err != nil || len(rows) != 1 {
+	if rows, _, err := s.ArtifactPackages(ctx, ta, web.ID, store.PackageFilter{}, store.Page{}); err != nil || len(rows) != 1 {
 		t.Errorf("packages %+v, %v", rows, err)
 	}
 	matched.Scan.ID = "s-gone"
@@ -197,4 +197,174 @@ func testInventory(t *testing.T, s *store.Store) {
 	}
 	_, err = s.Scan(ctx, ta, "s-002")
 	want(t, err, store.ErrNotFound)
+}
+
+// testInventoryPages is what the console's pages ask for.
+func testInventoryPages(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	put := func(tn tenant.ID, sc store.Scanned) (a store.Artifact) {
+		update(t, s, func(ctx context.Context, tx *store.Tx) (err error) {
+			a, err = tx.PutScan(ctx, tn, sc)
+			return err
+		})
+		return a
+	}
+	image := func(id, name string, risk int64, vulnerabilities ...string) store.Scanned {
+		sc := scanned(id, name, vulnerabilities...)
+		sc.Artifact.Risk = risk
+		sc.Scan.Summary = store.ScanSummary{Name: name, Risk: risk, Failed: []string{"secrets"}, Pipeline: store.Pipeline{System: "gitlab", Branch: "Main"}}
+		return sc
+	}
+	old := put(ta, image("s-001", "r.example:5000/shop/web:1", 90, "CVE-1", "CVE-2"))
+	put(ta, image("s-002", "r.example:5000/shop/web@sha256:ab", 20, "CVE-2"))
+	cli := image("s-003", "db", 50)
+	cli.Scan.Source, cli.Scan.Result = "cli", "pass"
+	put(ta, cli)
+	host := image("s-004", "host-7", 70, "CVE-3")
+	host.Artifact.Kind = "host"
+	put(ta, host)
+	put(tb, image("s-001", "r.example:5000/shop/web:1", 99, "CVE-1"))
+	update(t, s, func(ctx context.Context, tx *store.Tx) error {
+		for i, e := range []store.Enforcer{{ImageDigest: old.Digest}, {ImageDigest: old.Digest}, {ImageDigest: old.Digest, Stopping: true}, {ImageDigest: "sha256:never", Image: "mail"}} {
+			e.ID, e.GroupName = fmt.Sprint("e", i), "g"
+			if err := tx.PutEnforcer(ctx, ta, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	names := func(f store.ArtifactFilter) (out []string) {
+		t.Helper()
+		for cursor := ""; ; {
+			rows, next, err := s.Artifacts(ctx, ta, f, store.Page{Limit: 1, Cursor: cursor})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range rows {
+				out = append(out, fmt.Sprint(r.Name, " ", r.Risk))
+			}
+			if cursor = next; cursor == "" {
+				return out
+			}
+		}
+	}
+	const one, two, three, four = "r.example:5000/shop/web:1 90", "r.example:5000/shop/web@sha256:ab 20", "db 50", "host-7 70"
+	for _, c := range []struct {
+		f    store.ArtifactFilter
+		want []string
+	}{
+		{store.ArtifactFilter{}, []string{four, three, two, one}}, {store.ArtifactFilter{ByRisk: true}, []string{one, four, three, two}},
+		{store.ArtifactFilter{Repository: "r.example:5000/shop/web", ByRisk: true}, []string{one, two}}, {store.ArtifactFilter{Running: true}, []string{one}},
+		{store.ArtifactFilter{Severity: "critical", Kind: "image", ByRisk: true}, []string{one, two}}, {store.ArtifactFilter{Digest: old.Digest, Result: "pass"}, nil},
+		{store.ArtifactFilter{Vulnerability: "CVE-2", Query: "@SHA"}, []string{two}}, {store.ArtifactFilter{Result: "pass", Kind: "image", Query: "d"}, []string{three}},
+	} {
+		if d := cmp.Diff(c.want, names(c.f)); d != "" {
+			t.Errorf("%+v: %s", c.f, d)
+		}
+	}
+	var repositories []string
+	for cursor := ""; ; {
+		rows, next, err := s.Repositories(ctx, ta, "", store.Page{Limit: 1, Cursor: cursor})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rows {
+			repositories = append(repositories, fmt.Sprintln(r.Repository, r.Artifacts, r.Failing, r.Newest.Name))
+		}
+		if cursor = next; cursor == "" {
+			break
+		}
+	}
+	if d := cmp.Diff([]string{"db 1 0 db\n", "r.example:5000/shop/web 2 2 r.example:5000/shop/web@sha256:ab\n"}, repositories); d != "" {
+		t.Error(d)
+	}
+	if rows, _, err := s.Repositories(ctx, ta, "WEB", store.Page{}); err != nil || len(rows) != 1 {
+		t.Errorf("%+v, %v", rows, err)
+	}
+	if n, err := s.Running(ctx, ta, []string{old.Digest, "sha256:no"}); err != nil || !cmp.Equal(n, map[string]int64{old.Digest: 2}) {
+		t.Errorf("%v, %v", n, err)
+	}
+	if rows, _, err := s.EnforcersOfDigest(ctx, ta, old.Digest, store.Page{}); err != nil || len(rows) != 2 {
+		t.Errorf("%+v, %v", rows, err)
+	}
+
+	for f, want := range map[store.ScanFilter]string{
+		{Source: "ci"}: "[s-004 s-002 s-001]", {Source: "ci", Result: "fail", Query: "main"}: "[s-004 s-002 s-001]", {Source: "ci", Query: "host-7"}: "[s-004]", {Source: "cli"}: "[s-003]", {Source: "ci", Result: "pass"}: "[]",
+	} {
+		ids := []string{}
+		for cursor := ""; ; {
+			rows, next, err := s.ScansBySource(ctx, ta, f, store.Page{Limit: 1, Cursor: cursor})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range rows {
+				ids = append(ids, r.ID)
+				if r.Summary.Failed[0] != "secrets" || r.Summary.Pipeline.System != "gitlab" {
+					t.Errorf("%+v", r.Summary)
+				}
+			}
+			if cursor = next; cursor == "" {
+				break
+			}
+		}
+		if got := fmt.Sprint(ids); got != want {
+			t.Errorf("%+v: %s, want %s", f, got, want)
+		}
+	}
+
+	count := func() map[string]int64 {
+		t.Helper()
+		changes, err := s.RunningChanges(ctx, ta)
+		if err != nil {
+			t.Fatal(err)
+		}
+		update(t, s, func(ctx context.Context, tx *store.Tx) error { return tx.SetRunning(ctx, ta, changes) })
+		rows, _, err := s.Vulnerabilities(ctx, ta, store.VulnerabilityFilter{Severity: -1, Running: true}, store.Page{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]int64{}
+		for _, r := range rows {
+			out[r.Vulnerability] = r.Running
+		}
+		if again, err := s.RunningChanges(ctx, ta); err != nil || len(again) != 0 {
+			t.Errorf("after counting %v changed, %v", again, err)
+		}
+		return out
+	}
+	if d := cmp.Diff(map[string]int64{"CVE-1": 2, "CVE-2": 2}, count()); d != "" {
+		t.Error(d)
+	}
+	carriers, next, err := s.Carriers(ctx, ta, "CVE-2", store.Page{Limit: 1})
+	if err != nil || len(carriers) != 1 || next == "" || carriers[0].Package != "openssl" || carriers[0].Name == "" || carriers[0].Result != "fail" {
+		t.Errorf("%+v, %v", carriers, err)
+	}
+	if more, next, err := s.Carriers(ctx, ta, "CVE-2", store.Page{Limit: 1, Cursor: next}); err != nil || len(more) != 1 || next != "" || more[0].ArtifactID == carriers[0].ArtifactID {
+		t.Errorf("%+v, %v", more, err)
+	}
+	now, err := s.InventoryNow(ctx, ta)
+	if err != nil || now.Artifacts != 4 || now.Failing != 3 || now.Risk != 230 || now.Running != 2 || now.Unscanned != 1 || now.Critical != 4 {
+		t.Errorf("%+v, %v", now, err)
+	}
+	earlier := now
+	earlier.Day = "2020-01-01"
+	for _, d := range []store.InventoryDay{earlier, now, now} {
+		update(t, s, func(ctx context.Context, tx *store.Tx) error { return tx.PutInventoryDay(ctx, ta, d, "2019-12-31") })
+	}
+	if days, err := s.InventoryDays(ctx, ta, "2020-01-01"); err != nil || len(days) != 2 || days[0].Day != "2020-01-01" || days[1].Risk != 230 {
+		t.Errorf("%+v, %v", days, err)
+	}
+	update(t, s, func(ctx context.Context, tx *store.Tx) error { return tx.PutInventoryDay(ctx, ta, now, "2020-01-02") })
+	if days, err := s.InventoryDays(ctx, ta, ""); err != nil || len(days) != 1 {
+		t.Errorf("%+v, %v", days, err)
+	}
+	update(t, s, func(ctx context.Context, tx *store.Tx) error { return tx.DeleteArtifact(ctx, ta, old.ID) })
+	if d := cmp.Diff(map[string]int64{}, count()); d != "" {
+		t.Error(d)
+	}
+	for name, want := range map[string]string{"a": "a", "a:1": "a", "h:5000/a": "h:5000/a", "h:5000/a/b:1@sha256:x": "h:5000/a/b", "a@sha256:x": "a"} {
+		if got := store.Repository("image", name); got != want {
+			t.Errorf("%s is in %q, want %q", name, got, want)
+		}
+	}
 }

@@ -35,7 +35,7 @@ type Scanned struct {
 func (x *Tx) PutScan(ctx context.Context, t tenant.ID, s Scanned) (Artifact, error) {
 	now := ns(Now())
 	a := s.Artifact
-	a.Tenant, a.ID = t, ArtifactID(a.Kind, a.Name, a.Digest)
+	a.Tenant, a.ID, a.Repository = t, ArtifactID(a.Kind, a.Name, a.Digest), Repository(a.Kind, a.Name)
 	a.FirstSeen, a.ScannedAt, a.ScanID, a.Source, a.Result = now, now, s.Scan.ID, s.Scan.Source, s.Scan.Result
 	was, err := x.Artifact(ctx, t, a.ID)
 	switch {

@@ -49,7 +49,24 @@ func plans(t *testing.T, address string) {
 	} {
 		ask(index, index, f.scan(ta).candidates(s.Reader, nil).Limit(50))
 	}
-	if len(queries) < 40 {
+	for what, f := range map[string]ArtifactFilter{
+		"artifacts_scanned": {}, "artifacts_kind": {Kind: "image"}, "artifacts_result": {Result: "fail"}, "artifacts_repository": {Repository: "r"},
+	} {
+		ask("first "+what, what, f.scan(ta).candidates(s.Reader, nil).Limit(50))
+		ask("later "+what, what, f.scan(ta).candidates(s.Reader, &artifactKey{7, 7, "a"}).Limit(50))
+	}
+	ask("riskiest", "artifacts_risk", ArtifactFilter{ByRisk: true}.scan(ta).candidates(s.Reader, &artifactKey{7, 7, "a"}).Limit(50))
+	for what, f := range map[string]ScanFilter{"scans_source": {Source: "ci"}, "scans_result": {Source: "ci", Result: "fail"}} {
+		ask(what, what, f.scan(ta).candidates(s.Reader, &scanKey{"s"}).Limit(50))
+	}
+	for what, f := range map[string]VulnerabilityFilter{
+		"vulnerabilities_list": {Severity: -1}, "vulnerabilities_list ": {Severity: 5}, "vulnerabilities_kev": {Severity: -1, KEV: true}, "vulnerabilities_running": {Severity: -1, Running: true},
+	} {
+		ask(what, what, f.apply(s.db.NewSelect().Model((*Vulnerability)(nil)), ta).Order("severity DESC", "vulnerability DESC").Limit(50))
+	}
+	ask("artefact's packages", "artifact_packages_list", s.db.NewSelect().Model((*ArtifactPackage)(nil)).Where("tenant = ? AND artifact_id = ? AND (package, package_id) > (?, ?)", ta, "a", "p", "i").
+		Order("package", "package_id").Limit(50))
+	if len(queries) < 55 {
 		t.Fatalf("%d queries", len(queries))
 	}
 	for what, q := range queries {

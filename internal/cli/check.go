@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -73,7 +74,7 @@ or a policy that cannot be read, 3 the report cannot be read, 4 the control plan
 	fl.BoolVar(&f.attach, "attach", false, "attach the signed verdict to the image in its registry, as an OCI referrer")
 	fl.BoolVar(&f.insecure, "insecure-registry", false, "speak plain HTTP to registries; for tests")
 	fl.IntVar(&f.validDays, "valid-days", 30, "days after which the signed verdict expires")
-	fl.BoolVar(&f.keep, "keep", false, "with --server: keep the report in the control plane's inventory")
+	fl.BoolVar(&f.keep, "keep", false, "with --server: keep the report in the control plane's inventory, in a pipeline with build, branch and commit")
 	choices(cmd, "format", "table", "json")
 	return cmd
 }
@@ -183,21 +184,13 @@ func (f *checkFlags) ask(ctx context.Context, s assurance.Subject) (assurance.Ve
 	path, query := "/assurance-check?", url.Values{"policy": f.policies, "reference": {s.Reference}}
 	if f.keep {
 		path = "/scans?"
-		query.Set("source", scanSource())
+		maps.Copy(query, scanOrigin())
 	}
 	_, err = c.Do(ctx, http.MethodPost, path+query.Encode(), "", s.Report, &v)
 	if f.keep {
 		return v.Kept, unreachable(err)
 	}
 	return v.Verdict, unreachable(err)
-}
-
-// scanSource says whether a pipeline scans, or a person.
-func scanSource() string {
-	if os.Getenv("CI") != "" {
-		return "ci"
-	}
-	return "cli"
 }
 
 // unreachable gives an error its exit code where no server answered.

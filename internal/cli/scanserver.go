@@ -43,7 +43,8 @@ func (f *scanFlags) runRemote(cmd *cobra.Command, kind finding.Kind, source stri
 		} `json:"artifact"`
 		Verdict assurance.Verdict `json:"verdict"`
 	}
-	query := url.Values{"source": {scanSource()}, "match": {"true"}}
+	query := scanOrigin()
+	query.Set("match", "true")
 	if _, err := c.Do(cmd.Context(), http.MethodPost, "/scans?"+query.Encode(), "", r, &kept); err != nil {
 		return unreachable(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 // step is one thing to do, and what is gone afterwards.
 type step struct {
+	Type           finding.Type
 	Name, From, To string
 	Path           string
 	By             summary
@@ -31,6 +32,13 @@ func (s step) String() string {
 	return text
 }
 
+// key names what is upgraded: a package in a version.
+func (s step) key() string { return string(s.Type) + "\x00" + s.Name + "\x00" + s.From }
+
+func (s step) closes(v finding.Vulnerability) bool {
+	return v.FixedVersion != "" && v.Type == s.Type && v.Name == s.Name && v.Version == s.From
+}
+
 // fixFirst lists upgrades, the most useful first: what is exploited, then the
 // most severe, then the most likely, then the most at once.
 func fixFirst(vs []finding.Vulnerability, most int) []step {
@@ -40,11 +48,11 @@ func fixFirst(vs []finding.Vulnerability, most int) []step {
 		if v.FixedVersion == "" {
 			continue
 		}
-		key := string(v.Type) + "\x00" + v.Name + "\x00" + v.Version
-		s := by[key]
+		new := &step{Type: v.Type, Name: v.Name, From: v.Version, To: v.FixedVersion, Path: v.Place.Path, By: summary{}}
+		s := by[new.key()]
 		if s == nil {
-			s = &step{Name: v.Name, From: v.Version, To: v.FixedVersion, Path: v.Place.Path, By: summary{}}
-			by[key], all = s, append(all, s)
+			s = new
+			by[s.key()], all = s, append(all, s)
 		}
 		if o, err := match.NewOrder(v.Type, s.To); err == nil {
 			if c, err := o.Compare(v.FixedVersion); err == nil && c < 0 {
