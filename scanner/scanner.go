@@ -22,8 +22,8 @@ import (
 type Options struct {
 	Kind finding.Kind // "": an image
 	// Source is what to scan: of an image a place (image.Syntax), of a root file
-	// system its folder, of a function its zip, of configuration files their
-	// folder; not used for the host.
+	// system its folder, of a function its zip, of a virtual machine its
+	// disk, of configuration files their folder; not used for the host.
 	Source string
 	// Layers are the zips of a function's layers, in the order they are laid
 	// over one another.
@@ -72,6 +72,8 @@ func Scan(ctx context.Context, o Options) (*finding.Report, error) {
 		err = scanFolder(ctx, o, reader, r)
 	case finding.KindFunction:
 		err = scanFunction(ctx, o, reader, r)
+	case finding.KindVM:
+		err = scanDisk(ctx, o, reader, r)
 	case finding.KindConfig:
 		r.Artifact = finding.Artifact{Kind: o.Kind, Name: o.Source}
 		if err = misconfig.Scan(ctx, o.Source, r); err != nil {

@@ -54,6 +54,12 @@ if [ "$level" = test ]; then
   need curl curl
   need yara yara
   need rpm rpm
+  # Disks of virtual machines and registry hives, made on the spot.
+  need mke2fs e2fsprogs
+  need mkfs.xfs xfsprogs
+  need qemu-img qemu-utils
+  need sfdisk fdisk
+  need hivexsh libhivex-bin
   need "/usr/lib/python3*/test/test_os.py" "libpython$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || echo 3.11)-testsuite"
   # Other kernels: what boots them, and what builds for them.
   need qemu-system-x86_64 qemu-system-x86

@@ -55,8 +55,8 @@ type scanFlags struct {
 // ScanCommand is `limpet scan`.
 func ScanCommand() *cobra.Command {
 	cmd := scanOf(finding.KindImage, "scan IMAGE", "Find vulnerabilities, secrets, malware and faults of configuration in what you run")
-	cmd.Long = `Scan an image, a root file system, this host, a function, a bill of materials or the
-files that build and run images.
+	cmd.Long = `Scan an image, a root file system, this host, a function, the disk of a virtual
+machine, a bill of materials, or the files that build and run images.
 'limpet scan IMAGE' is 'limpet scan image IMAGE'.
 
 The packages are matched with the vulnerability database that 'limpet db pull'
@@ -84,6 +84,7 @@ cannot be reached. Whether something may run is what 'limpet check' says.`
   limpet scan rootfs /mnt/image --scanners vuln,secret
   limpet scan host --scanners vuln --severity critical
   limpet scan function web.zip --layer base.zip
+  limpet scan vm disk.qcow2 --format json
   limpet scan sbom web.cdx.json --vex vendor.openvex.json
   limpet scan config . --severity critical,high --exit-code 1
   limpet scan docker://web:1.4 --explain CVE-2024-3094
@@ -104,6 +105,7 @@ cannot be reached. Whether something may run is what 'limpet check' says.`
 		scanOf(finding.KindRootfs, "rootfs FOLDER", "Scan a folder that holds a root file system"),
 		scanOf(finding.KindHost, "host", "Scan this machine"),
 		scanOf(finding.KindFunction, "function ZIP", "Scan the zip of a Lambda function, with its layers"),
+		scanOf(finding.KindVM, "vm DISK", "Scan the disk of a virtual machine: raw, QCOW2 or VMDK"),
 		scanOf(finding.KindSBOM, "sbom FILE", "Match the packages of a bill of materials (CycloneDX or SPDX, JSON)"),
 		scanOf(finding.KindConfig, "config PATH", "Check Dockerfiles, Compose files and Kubernetes manifests"),
 	)
@@ -115,7 +117,7 @@ func scanOf(kind finding.Kind, use, short string) *cobra.Command {
 	f := &scanFlags{}
 	cmd := &cobra.Command{
 		Use: use, Short: short,
-		Example: "  limpet scan " + strings.NewReplacer("IMAGE", "registry.example.com/shop/web:1.4", "FOLDER", "/mnt/image", "ZIP", "function.zip --layer base.zip", "FILE", "web.cdx.json", "PATH", "deploy/").Replace(use) + " --format json --output report.json",
+		Example: "  limpet scan " + strings.NewReplacer("IMAGE", "registry.example.com/shop/web:1.4", "FOLDER", "/mnt/image", "ZIP", "function.zip --layer base.zip", "FILE", "web.cdx.json", "PATH", "deploy/", "DISK", "disk.qcow2").Replace(use) + " --format json --output report.json",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if kind == finding.KindHost {
 				if len(args) > 0 {
@@ -134,6 +136,15 @@ func scanOf(kind finding.Kind, use, short string) *cobra.Command {
 	}
 	if kind == finding.KindImage {
 		cmd.Long = short + ".\n\nIMAGE is one of\n" + image.Syntax
+	}
+	if kind == finding.KindVM {
+		cmd.Long = short + `.
+
+The disk is read as it lies in the file, without mounting it: partitions (GPT, MBR),
+on them ext2, ext3, ext4 and XFS. The other partitions are put where /etc/fstab of
+the root mounts them. What cannot be read makes the report partial: LVM, encrypted
+and other file systems, a journal that waits to be replayed (shut the machine down
+before), QCOW2 and VMDK that stand upon another image.`
 	}
 	if kind == finding.KindConfig {
 		cmd.Long = short + ` below a folder, or one such file.
