@@ -36,6 +36,7 @@ type Config struct {
 	VulnDB         string        // vulnerability database that kept reports are matched with, again whenever it changes [none]
 	ScanWorkers    int           // scans that this process makes side by side [half the processors]; negative: none
 	ScanLease      time.Duration // a scan's lease that is not renewed for so long is lost [1 min]
+	ExceptionAge   time.Duration // an exception holds for at most so long [a year]
 	SetupCodeFile  string        // the setup code is written there as well, mode 0600
 	Log            *slog.Logger  // [slog.Default]
 	Out            io.Writer     // where addresses and setup code are shown [os.Stdout]

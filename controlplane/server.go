@@ -143,7 +143,7 @@ func (s *server) serve(ctx context.Context) error {
 	s.api = api.New(api.Config{
 		Store: s.store, Publisher: s.publisher, Live: &s.hub, Scans: s.scans, Log: s.Log, Version: s.Version, Console: ui.Handler(),
 		Metrics:    promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{}),
-		GatewayURL: s.GatewayURL, ServerURL: s.ServerURL, CAPEM: string(s.authority.CAPEM()), StaleAfter: 3 * s.Heartbeat,
+		GatewayURL: s.GatewayURL, ServerURL: s.ServerURL, CAPEM: string(s.authority.CAPEM()), StaleAfter: 3 * s.Heartbeat, ExceptionAge: s.ExceptionAge,
 	})
 
 	// Ingest outlives the calls: it is told to stop after they have ended.
@@ -158,6 +158,7 @@ func (s *server) serve(ctx context.Context) error {
 	background.Go(func() { s.rematch(callsCtx) })
 	background.Go(func() { s.scan(callsCtx) })
 	background.Go(func() { s.countInventory(callsCtx) })
+	background.Go(func() { s.rejudge(callsCtx) })
 	if gate != nil {
 		gw, err := gateway.New(gateway.Config{
 			Control: s.ingest, CA: s.authority.Certificate(), Logger: s.Log, Registerer: s.metrics,

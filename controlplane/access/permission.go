@@ -35,6 +35,12 @@ const (
 	MetricsRead    Permission = "metrics:read"
 )
 
+// Who asks for an exception, and who approves what others asked for.
+const (
+	ExceptionsRequest Permission = "exceptions:request"
+	ExceptionsApprove Permission = "exceptions:approve"
+)
+
 // Roles.
 const (
 	Administrator = "administrator"
@@ -49,13 +55,16 @@ var roles = map[string][]Permission{
 	Administrator: {
 		DashboardRead, GroupsRead, GroupsWrite, JoinWrite, EnforcersRead, EnforcersWrite, PoliciesRead, PoliciesWrite,
 		EventsRead, EventsExport, FindingsRead, FindingsWrite, InventoryRead, ScansWrite, ScansWork, AuditRead, UsersRead, UsersWrite, TokensRead, TokensWrite, MetricsRead,
+		ExceptionsRequest, ExceptionsApprove,
 	},
 	Security: {
 		DashboardRead, GroupsRead, GroupsWrite, JoinWrite, EnforcersRead, EnforcersWrite, PoliciesRead, PoliciesWrite,
 		EventsRead, EventsExport, FindingsRead, FindingsWrite, InventoryRead, ScansWrite, ScansWork, AuditRead, TokensRead, TokensWrite, MetricsRead,
+		ExceptionsRequest, ExceptionsApprove,
 	},
 	Developer: {
 		DashboardRead, GroupsRead, EnforcersRead, PoliciesRead, EventsRead, FindingsRead, InventoryRead, ScansWrite,
+		ExceptionsRequest,
 	},
 	Auditor: {
 		DashboardRead, GroupsRead, EnforcersRead, PoliciesRead, EventsRead, EventsExport, FindingsRead, InventoryRead, AuditRead, UsersRead, TokensRead, MetricsRead,

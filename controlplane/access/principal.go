@@ -11,6 +11,7 @@ import (
 type Principal struct {
 	Tenant      tenant.ID
 	Name        string // user name, or "token:" and the token's name
+	Person      string // who answers for it: the user, of a token who made it
 	Roles       []string
 	Permissions []Permission
 	Session     bool   // signed in by cookie: changes need the CSRF token
@@ -19,7 +20,7 @@ type Principal struct {
 
 // NewPrincipal gives a principal the permissions of its roles.
 func NewPrincipal(t tenant.ID, name string, roles []string) Principal {
-	return Principal{Tenant: t, Name: name, Roles: roles, Permissions: Permissions(roles)}
+	return Principal{Tenant: t, Name: name, Person: name, Roles: roles, Permissions: Permissions(roles)}
 }
 
 // May says whether p has a permission.

@@ -36,5 +36,9 @@ func FindToken(ctx context.Context, st *store.Store, secret string, now time.Tim
 			slog.WarnContext(ctx, "cannot note use of token", "error", err)
 		}
 	}
-	return NewPrincipal(row.Tenant, "token:"+row.Name, row.Roles), nil
+	p := NewPrincipal(row.Tenant, "token:"+row.Name, row.Roles)
+	if row.CreatedBy != "" {
+		p.Person = row.CreatedBy
+	}
+	return p, nil
 }

@@ -51,7 +51,9 @@ type Config struct {
 	CAPEM      string        // the CA of the gateway's certificate
 	ServerURL  string        // this API, https://host:port, for install commands
 	StaleAfter time.Duration // an enforcer silent for longer is stale; 0: 90 s
-	Ready      func(context.Context) error
+	// ExceptionAge is how long an exception may hold at most; 0: a year.
+	ExceptionAge time.Duration
+	Ready        func(context.Context) error
 }
 
 // API answers HTTP requests.

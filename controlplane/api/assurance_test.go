@@ -22,7 +22,7 @@ func TestAssurancePolicies(t *testing.T) {
 	s := newSite(t)
 	c := s.admin()
 	all := prefix + "/assurance-policies"
-	var v assuranceView
+	var v policyView
 	c.ok(200, "GET", all+"/default", nil).into(t, &v)
 	if v.YAML != string(assurance.DefaultYAML()) || v.UpdatedBy != "limpet" {
 		t.Errorf("the first policy is %+v", v)

@@ -94,7 +94,7 @@ func (a *API) postScan(ctx context.Context, in *postScanInput) (*bodyOutput[scan
 			return nil, err
 		}
 	}
-	verdict, err := inventory.Judge(ctx, a.Store.Reader, who.Tenant, report, report.Artifact.Name, store.Now(), nil)
+	verdict, err := inventory.Judge(ctx, a.Store.Reader, who.Tenant, report, report.Artifact.Name, store.Now(), inventory.StageOf(in.Source), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -62,6 +63,17 @@ func (s *site) finding(t tenant.ID, item int64) {
 		Verdict: "deny", Control: "zebra", Image: "zebra", Payload: []byte{}, Count: 3, Item: item,
 		Cause: &store.Finding{Control: "zebra", Executable: "/bin/zebra", Image: "zebra"},
 	}})
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// enforcer keeps an enforcer that runs an image.
+func (s *site) enforcer(id, digest string) {
+	s.Helper()
+	err := s.store.Update(s.Context(), func(ctx context.Context, tx *store.Tx) error {
+		return tx.PutEnforcer(ctx, "default", store.Enforcer{ID: id, GroupName: "web", Hostname: id, Image: "web:1", ImageDigest: digest})
+	})
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -107,15 +107,15 @@ func addDefaultPolicy(ctx context.Context, tx *store.Tx, t tenant.ID, remote str
 // addDefaultAssurance adds the assurance policy that artefacts are judged by
 // until somebody changes it.
 func addDefaultAssurance(ctx context.Context, tx *store.Tx, t tenant.ID, remote string) error {
-	if _, err := tx.AssurancePolicy(ctx, t, DefaultPolicy); !errors.Is(err, store.ErrNotFound) {
+	if _, err := tx.PolicyOf(ctx, t, store.AssurancePolicies, DefaultPolicy); !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	row, _, err := assuranceRow(policyBody{YAML: string(assurance.DefaultYAML())})
+	row, _, err := assurancePolicies.row(policyBody{YAML: string(assurance.DefaultYAML())})
 	if err != nil {
 		return err
 	}
 	row.UpdatedBy = "limpet"
-	if row, err = tx.AddAssurancePolicy(ctx, t, row); err != nil {
+	if row, err = tx.AddPolicyOf(ctx, t, store.AssurancePolicies, row); err != nil {
 		return err
 	}
 	return audit.Write(ctx, tx, t, audit.Change{

@@ -43,13 +43,14 @@ func (s *site) plant() {
 		_, err10 := tx.AddReputationList(ctx, secretTenant, store.ReputationList{Name: marker, Content: marker + ".test\n", Packed: []byte(marker)})
 		err11 := tx.RevokeEnforcer(ctx, secretTenant, store.Revocation{ID: marker + "-gone", Hostname: marker, Reason: marker})
 		_, err12 := tx.AddRevokedImage(ctx, secretTenant, store.RevokedImage{Digest: marker, Image: marker, Reason: marker})
-		_, err13 := tx.AddAssurancePolicy(ctx, secretTenant, store.AssurancePolicy{Name: marker, YAML: marker, Document: `{"metadata":{"name":"` + marker + `"}}`})
+		_, err13 := tx.AddPolicyOf(ctx, secretTenant, store.AssurancePolicies, store.Policy{Name: marker, YAML: marker, Document: `{"metadata":{"name":"` + marker + `"}}`})
+		_, err15 := tx.AddException(ctx, secretTenant, store.Exception{Name: marker, YAML: marker, Document: `{"metadata":{"name":"` + marker + `"}}`, State: "requested", RequestedBy: marker, ExpiresAt: 1 << 62})
 		_, err14 := tx.PutScan(ctx, secretTenant, store.Scanned{
 			Artifact: store.Artifact{Kind: "image", Name: marker, Digest: marker}, Scan: store.Scan{ID: marker, Verdict: `{"` + marker + `":1}`}, Pieces: [][]byte{[]byte(marker)},
 			Packages:        []store.ArtifactPackage{{PackageID: marker, Package: marker}},
 			Vulnerabilities: []store.ArtifactVulnerability{{Vulnerability: marker, PackageID: marker, Package: marker}},
 		})
-		return errors.Join(err9, err10, err11, err12, err13, err14, tx.AddInstallTenant(ctx, secretTenant), err1, err2, err3, err4, err5, err6, err7, err8)
+		return errors.Join(err9, err10, err11, err12, err13, err14, err15, tx.AddInstallTenant(ctx, secretTenant), err1, err2, err3, err4, err5, err6, err7, err8)
 	})
 	if err != nil {
 		s.Fatal(err)

@@ -71,7 +71,7 @@ func (a *API) postToken(ctx context.Context, in *postTokenInput) (*bodyOutput[to
 	var row store.APIToken
 	err = a.change(ctx, false, func(ctx context.Context, c *changes) (err error) {
 		row, err = c.AddAPIToken(ctx, p.Tenant, store.APIToken{
-			ID: id.String(), Name: in.Body.Name, Prefix: shown, Hash: hash, Roles: in.Body.Roles, CreatedBy: p.Name, ExpiresAt: expires,
+			ID: id.String(), Name: in.Body.Name, Prefix: shown, Hash: hash, Roles: in.Body.Roles, CreatedBy: p.Person, ExpiresAt: expires,
 		})
 		if err != nil {
 			return err

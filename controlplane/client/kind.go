@@ -41,6 +41,7 @@ var kindList = []*kind{
 	{KindList, "/reputation-lists", []string{"reputationlist", "reputationlists", "list", "lists"}, parseList, textOfList, false},
 	{policy.KindRuntime, "/policies", []string{"runtimepolicy", "runtimepolicies", "policy", "policies"}, parsePolicy, textOfPolicy, true},
 	{assurance.Kind, "/assurance-policies", []string{"assurancepolicy", "assurancepolicies", "assurance"}, parseAssurance, textOfPolicy, true},
+	{assurance.KindException, "/exceptions", []string{"exception", "exceptions"}, parseException, textOfPolicy, true},
 	{KindGroup, "/groups", []string{"enforcergroup", "enforcergroups", "group", "groups"}, parseGroup, textOfGroup, true},
 }
 
@@ -63,7 +64,7 @@ func Kind(name string) (string, error) {
 			}
 		}
 	}
-	return "", fmt.Errorf("kind %q is not known; want policy, assurance, group or list", name)
+	return "", fmt.Errorf("kind %q is not known; want policy, assurance, exception, group or list", name)
 }
 
 // Get gives one object as its document, or every object of the kind if name
@@ -115,6 +116,11 @@ func parsePolicy(text string) (string, any, error) {
 
 func parseAssurance(text string) (string, any, error) {
 	_, err := assurance.Parse([]byte(text))
+	return text, map[string]string{"yaml": text}, err
+}
+
+func parseException(text string) (string, any, error) {
+	_, err := assurance.ParseException([]byte(text))
 	return text, map[string]string{"yaml": text}, err
 }
 

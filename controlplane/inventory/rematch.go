@@ -65,12 +65,21 @@ func recount(ctx context.Context, s *store.Store, touched map[tenant.ID]map[stri
 }
 
 func rematchSome(ctx context.Context, s *store.Store, src match.Source, artifacts []store.Artifact, touched map[tenant.ID]map[string]bool, log *slog.Logger) (done int, err error) {
+	// Policies are read once for a batch: reading them costs more than a report.
+	rules := map[tenant.ID]*Rules{}
+	for _, a := range artifacts {
+		if rules[a.Tenant] == nil {
+			if rules[a.Tenant], err = LoadRules(ctx, s.Reader, a.Tenant, nil); err != nil {
+				return 0, err
+			}
+		}
+	}
 	rows, errs := make([]store.Scanned, len(artifacts)), make([]error, len(artifacts))
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range artifacts {
 		g.Go(func() error {
-			rows[i], errs[i] = rematch(ctx, s, src, artifacts[i])
+			rows[i], errs[i] = rematch(ctx, s, src, rules[artifacts[i].Tenant], artifacts[i])
 			return nil
 		})
 	}
@@ -105,7 +114,7 @@ func rematchSome(ctx context.Context, s *store.Store, src match.Source, artifact
 }
 
 // rematch gives an artefact's newest scan as it is with a database.
-func rematch(ctx context.Context, s *store.Store, src match.Source, a store.Artifact) (store.Scanned, error) {
+func rematch(ctx context.Context, s *store.Store, src match.Source, rules *Rules, a store.Artifact) (store.Scanned, error) {
 	scan, err := s.Scan(ctx, a.Tenant, a.ScanID)
 	if err != nil {
 		return store.Scanned{}, err
@@ -119,7 +128,7 @@ func rematch(ctx context.Context, s *store.Store, src match.Source, a store.Arti
 	}
 	setAside(r)
 	r.Sort()
-	v, err := Judge(ctx, s.Reader, a.Tenant, r, a.Name, store.Time(a.ScannedAt), nil)
+	v, err := rules.Judge(ctx, r, a.Name, store.Time(a.ScannedAt), StageOf(scan.Source))
 	if err != nil {
 		return store.Scanned{}, err
 	}

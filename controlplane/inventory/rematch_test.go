@@ -56,13 +56,18 @@ func open(t testing.TB) *store.Store {
 	return s
 }
 
-func keep(t testing.TB, s *store.Store, r *finding.Report) (a store.Artifact) {
+func keep(t testing.TB, s *store.Store, r *finding.Report) store.Artifact {
 	t.Helper()
-	v, err := inventory.Judge(t.Context(), s.Reader, tn, r, "", store.Now(), nil)
+	return keepFrom(t, s, r, "ci")
+}
+
+func keepFrom(t testing.TB, s *store.Store, r *finding.Report, source string) (a store.Artifact) {
+	t.Helper()
+	v, err := inventory.Judge(t.Context(), s.Reader, tn, r, "", store.Now(), inventory.StageOf(source), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := inventory.Rows(r, v, "ci", "me")
+	rows, err := inventory.Rows(r, v, source, "me")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +95,7 @@ func TestRematch(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = s.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if _, err := tx.AddAssurancePolicy(ctx, tn, store.AssurancePolicy{Name: "p", YAML: string(text), Document: string(text)}); err != nil {
+		if _, err := tx.AddPolicyOf(ctx, tn, store.AssurancePolicies, store.Policy{Name: "p", YAML: string(text), Document: string(text)}); err != nil {
 			return err
 		}
 		return tx.PutEnforcer(ctx, tn, store.Enforcer{ID: "e", GroupName: "g", ImageDigest: "sha256:web"})

@@ -140,7 +140,7 @@ func (q *Queue) keep(ctx context.Context, j store.ScanJob, r *finding.Report, by
 	if err := q.Match(ctx, r); err != nil {
 		return j, err
 	}
-	v, err := inventory.Judge(ctx, q.Store.Reader, j.Tenant, r, r.Artifact.Name, store.Now(), nil)
+	v, err := inventory.Judge(ctx, q.Store.Reader, j.Tenant, r, r.Artifact.Name, store.Now(), assurance.StageRegistry, nil)
 	if err != nil {
 		return j, err
 	}

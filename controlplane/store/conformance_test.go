@@ -34,7 +34,7 @@ func conformance(t *testing.T, address func(*testing.T) string) {
 		run  func(*testing.T, *store.Store)
 	}{
 		{"install", testInstall}, {"keys", testKeys}, {"users", testUsers}, {"sessions", testSessions}, {"tokens", testTokens},
-		{"policies", testPolicies}, {"reputation lists", testReputationLists}, {"assurance policies", testAssurancePolicies}, {"inventory", testInventory}, {"inventory pages", testInventoryPages}, {"groups", testGroups}, {"join tokens", testJoinTokens}, {"bundles", testBundles},
+		{"policies", testPolicies}, {"reputation lists", testReputationLists}, {"assurance policies", testAssurancePolicies}, {"inventory", testInventory}, {"inventory pages", testInventoryPages}, {"exceptions", testExceptions}, {"groups", testGroups}, {"join tokens", testJoinTokens}, {"bundles", testBundles},
 		{"enforcers", testEnforcers}, {"audit", testAudit}, {"events", testEvents}, {"event pages", testEventPages},
 		{"event filters", testEventFilters}, {"event counts", testEventCounts}, {"retention", testRetention}, {"dry run", testDryRun},
 		{"archive", testArchive}, {"profiles", testProfiles}, {"findings", testFindings},
@@ -241,22 +241,30 @@ func testPolicies(t *testing.T, s *store.Store) {
 	update(t, s, func(ctx context.Context, tx *store.Tx) (err error) { p, err = tx.AddPolicy(ctx, ta, p); return err })
 	stale := p
 	p.YAML = "a: 2"
-	update(t, s, func(ctx context.Context, tx *store.Tx) (err error) { p, err = tx.SetPolicy(ctx, ta, p); return err })
+	update(t, s, func(ctx context.Context, tx *store.Tx) (err error) {
+		p, err = tx.SetPolicyOf(ctx, ta, store.RuntimePolicies, p)
+		return err
+	})
 	if p.Revision != 2 {
 		t.Errorf("revision %d", p.Revision)
 	}
-	want(t, s.Update(ctx, func(ctx context.Context, tx *store.Tx) error { _, err := tx.SetPolicy(ctx, ta, stale); return err }), store.ErrVersion)
-	revs, _, err := s.PolicyRevisions(ctx, ta, "p", store.Page{})
+	want(t, s.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.SetPolicyOf(ctx, ta, store.RuntimePolicies, stale)
+		return err
+	}), store.ErrVersion)
+	revs, _, err := s.RevisionsOf(ctx, ta, store.RuntimePolicies, "p", store.Page{})
 	if err != nil || len(revs) != 2 || revs[0].YAML != "a: 2" || revs[1].YAML != "a: 1" {
 		t.Errorf("%+v, %v", revs, err)
 	}
-	update(t, s, func(ctx context.Context, tx *store.Tx) error { return tx.DeletePolicy(ctx, ta, "p", 2) })
+	update(t, s, func(ctx context.Context, tx *store.Tx) error {
+		return tx.DeletePolicyOf(ctx, ta, store.RuntimePolicies, "p", 2)
+	})
 	p.Revision = 0
 	update(t, s, func(ctx context.Context, tx *store.Tx) (err error) { p, err = tx.AddPolicy(ctx, ta, p); return err })
 	if p.Revision != 3 {
 		t.Errorf("a revision number was used twice: %d", p.Revision)
 	}
-	_, _, err = s.PolicyRevisions(ctx, ta, "p", store.Page{Cursor: "garbage!"})
+	_, _, err = s.RevisionsOf(ctx, ta, store.RuntimePolicies, "p", store.Page{Cursor: "garbage!"})
 	want(t, err, store.ErrCursor)
 }
 
@@ -289,7 +297,9 @@ func testGroups(t *testing.T, s *store.Store) {
 	if groups, err := s.GroupsOfPolicy(ctx, ta, "p"); err != nil || !cmp.Equal(groups, []string{"web"}) {
 		t.Errorf("%v, %v", groups, err)
 	}
-	want(t, s.Update(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.DeletePolicy(ctx, ta, "p", 1) }), store.ErrInUse)
+	want(t, s.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		return tx.DeletePolicyOf(ctx, ta, store.RuntimePolicies, "p", 1)
+	}), store.ErrInUse)
 	want(t, s.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
 		_, err := tx.AddGroup(ctx, tb, store.Group{Name: "x", Policies: []string{"p"}})
 		return err

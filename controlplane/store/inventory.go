@@ -47,6 +47,7 @@ type Artifact struct {
 	Repository        string // of an image: its name without tag and digest
 	Risk              int64  // 0 to 100 (inventory.RiskOf)
 	Exploited         int64  // vulnerabilities that are known to be exploited
+	JudgedAt          int64
 }
 
 // Scan is one report of an artefact and what the policies said of it.

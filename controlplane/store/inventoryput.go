@@ -36,6 +36,7 @@ func (x *Tx) PutScan(ctx context.Context, t tenant.ID, s Scanned) (Artifact, err
 	now := ns(Now())
 	a := s.Artifact
 	a.Tenant, a.ID, a.Repository = t, ArtifactID(a.Kind, a.Name, a.Digest), Repository(a.Kind, a.Name)
+	a.JudgedAt = now
 	a.FirstSeen, a.ScannedAt, a.ScanID, a.Source, a.Result = now, now, s.Scan.ID, s.Scan.Source, s.Scan.Result
 	was, err := x.Artifact(ctx, t, a.ID)
 	switch {

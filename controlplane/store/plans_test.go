@@ -66,6 +66,19 @@ func plans(t *testing.T, address string) {
 	}
 	ask("artefact's packages", "artifact_packages_list", s.db.NewSelect().Model((*ArtifactPackage)(nil)).Where("tenant = ? AND artifact_id = ? AND (package, package_id) > (?, ?)", ta, "a", "p", "i").
 		Order("package", "package_id").Limit(50))
+	for index, f := range map[string]ExceptionFilter{
+		"exceptions_": {}, "exceptions_ ": {State: ExceptionRequested}, "exceptions_  ": {State: ExceptionApproved, Now: now},
+		"exceptions_   ": {State: ExceptionExpiring, Now: now, Soon: time.Hour}, "exceptions_    ": {State: ExceptionExpired, Now: now},
+	} {
+		for what, cursor := range map[string]string{"first ": "", "later ": cursorName(7, "x")} {
+			q, err := f.list(s.Reader, &[]Exception{}, ta, Page{Cursor: cursor})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ask(what+index, index, q)
+		}
+	}
+	ask("stale verdicts", "artifacts_judged", s.db.NewSelect().Model(&[]Artifact{}).Where("tenant = ? AND judged_at < ?", ta, 7).Order("judged_at", "id").Limit(32))
 	if len(queries) < 55 {
 		t.Fatalf("%d queries", len(queries))
 	}

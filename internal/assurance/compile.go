@@ -1,6 +1,7 @@
 package assurance
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/limpet-security/limpet/internal/finding"
@@ -12,12 +13,14 @@ type digest = policy.Digest
 // Compiled is a policy that is ready to judge. It never changes and may be used
 // by several goroutines.
 type Compiled struct {
-	policy     *Policy
-	scope      patterns
-	ignore     patterns
-	severities map[string]finding.Severity
-	exceptions []exception
-	controls   []control
+	policy      *Policy
+	scope       patterns
+	exceptScope patterns
+	tags        map[string]tag
+	ignore      patterns
+	severities  map[string]finding.Severity
+	exceptions  []exception
+	controls    []control
 }
 
 // control is one control that is on.
@@ -40,11 +43,17 @@ func Compile(p *Policy) (*Compiled, error) {
 	if c.ignore, err = compile(p.Spec.Ignore.Paths); err != nil {
 		return nil, fmt.Errorf("cannot compile policy %q: %w", p.Metadata.Name, err)
 	}
+	if c.exceptScope, err = compile(p.Spec.Scope.ExceptImages); err != nil {
+		return nil, fmt.Errorf("cannot compile policy %q: %w", p.Metadata.Name, err)
+	}
+	if c.tags, err = compileTags(p.Spec.Tags); err != nil {
+		return nil, fmt.Errorf("cannot compile policy %q: %w", p.Metadata.Name, err)
+	}
 	for _, s := range p.Spec.Severities {
 		c.severities[s.ID] = finding.Severity(s.Severity)
 	}
 	for i, x := range p.Spec.Exceptions {
-		e, err := compileException(i, x)
+		e, err := compileException(cmp.Or(x.Name, fmt.Sprintf("exceptions[%d]", i)), x.Accept)
 		if err != nil {
 			return nil, fmt.Errorf("cannot compile policy %q: exception %d: %w", p.Metadata.Name, i, err)
 		}

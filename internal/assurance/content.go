@@ -8,10 +8,14 @@ import (
 
 func (k *Malware) compile() (func(*run, ControlID, Mode), error) {
 	except, err := compile(k.Except)
+	if err != nil {
+		return nil, err
+	}
+	paths, err := compile(k.Paths)
 	return func(r *run, id ControlID, mode Mode) {
 		var found []candidate
 		for _, m := range r.report.Malware {
-			if !except.match(m.Place.Path) {
+			if !except.match(m.Place.Path) && (len(paths) == 0 || paths.match(m.Place.Path)) {
 				found = append(found, candidate{Ref: Ref{ID: m.Rule, Path: m.Place.Path, Detail: m.SHA256}, paths: placePaths(m.Place)})
 			}
 		}

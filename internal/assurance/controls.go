@@ -35,6 +35,10 @@ type VulnerabilityRule struct {
 	SeenDays       int          `json:"seenDays,omitempty" min:"0" max:"36500" doc:"First seen in this artefact at least so many days ago; where nobody knows, it counts."`
 	PublishedFrom  *time.Time   `json:"publishedFrom,omitempty" doc:"Published on or after this date."`
 	PublishedUntil *time.Time   `json:"publishedUntil,omitempty" doc:"Published before this date."`
+	Grace          *Grace       `json:"grace,omitempty" doc:"Days of grace by severity, from the day of the fix, of publication where the fix has no date. Without a date it counts as old."`
+	SeenAnyDays    int          `json:"seenAnyDays,omitempty" min:"0" max:"36500" doc:"First seen in any artefact at least so many days ago; where nobody knows, it counts."`
+	Tags           []string     `json:"tags,omitempty" max:"100" doc:"Carrying one of these tags of the policy."`
+	ExceptTags     []string     `json:"exceptTags,omitempty" max:"100" doc:"Carrying none of these."`
 	IDs            []string     `json:"ids,omitempty" max:"10000" doc:"These vulnerabilities; * matches any run of characters."`
 	ExceptIDs      []string     `json:"exceptIds,omitempty" max:"10000" doc:"Not these."`
 	Packages       []string     `json:"packages,omitempty" max:"1000" doc:"In packages of these names; * matches any run of characters but /."`
@@ -44,6 +48,18 @@ type VulnerabilityRule struct {
 	InUse          *bool        `json:"inUse,omitempty" doc:"true: only in packages that a running workload has loaded; where nobody knows, it counts."`
 	Count          int          `json:"count,omitempty" min:"0" max:"1000000" doc:"So many must be selected before the rule fails; 0 and 1 mean any."`
 	When           string       `json:"when,omitempty" doc:"A CEL expression over v, the vulnerability, and artifact, that must be true."`
+	Mode           Mode         `json:"mode,omitempty" doc:"Another mode for this rule than the control's, such as warn beside a control that blocks."`
+	Until          *time.Time   `json:"until,omitempty" doc:"RFC 3339 time or date after which the rule no longer holds."`
+}
+
+// Grace is days of grace by severity. What is not set has none.
+type Grace struct {
+	Critical   int `json:"critical,omitempty" min:"0" max:"36500" doc:"Days for critical ones."`
+	High       int `json:"high,omitempty" min:"0" max:"36500" doc:"Days for high ones."`
+	Medium     int `json:"medium,omitempty" min:"0" max:"36500" doc:"Days for medium ones."`
+	Low        int `json:"low,omitempty" min:"0" max:"36500" doc:"Days for low ones."`
+	Negligible int `json:"negligible,omitempty" min:"0" max:"36500" doc:"Days for negligible ones."`
+	Unknown    int `json:"unknown,omitempty" min:"0" max:"36500" doc:"Days for those of unknown severity."`
 }
 
 // Packages forbids packages, or allows some alone.
@@ -75,6 +91,7 @@ type Licences struct {
 // Malware fails for every match outside Except.
 type Malware struct {
 	Setting
+	Paths  []policy.Glob `json:"paths,omitempty" max:"1000" doc:"If set, only what lies below these paths is looked at."`
 	Except []policy.Glob `json:"except,omitempty" max:"1000" doc:"Paths that are not looked at."`
 }
 

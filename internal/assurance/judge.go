@@ -30,6 +30,12 @@ type Subject struct {
 	InUse func(packageID string) (used, known bool)
 	// Signatures are those that were verified; nil: nobody looked.
 	Signatures []Signature
+	// FirstSeenAnywhere says when a vulnerability was first seen in any artefact.
+	FirstSeenAnywhere func(id string) (time.Time, bool)
+	// Stage is where it is judged; empty: nobody says.
+	Stage Stage
+	// Exceptions stand beside the policies: each heeds them.
+	Exceptions *Exceptions
 	// Wrapped says that the image was seen to hold a MicroEnforcer; the label
 	// that wrapping sets says so otherwise.
 	Wrapped bool
@@ -52,11 +58,15 @@ func Judge(policies []*Compiled, s Subject) Verdict {
 		s.Now = s.Report.Database.Built
 	}
 	v := Verdict{Result: Pass, Policies: []PolicyVerdict{}}
+	var standing standing
+	if s.Exceptions != nil {
+		standing = s.Exceptions.concerning(&s)
+	}
 	for _, c := range policies {
 		if !c.covers(&s) {
 			continue
 		}
-		pv := c.judge(&s)
+		pv := c.judge(&s, &standing)
 		if pv.Result.worse(v.Result) {
 			v.Result = pv.Result
 		}
@@ -75,13 +85,34 @@ func (c *Compiled) covers(s *Subject) bool {
 	if len(c.scope) > 0 && !c.scope.image(s.Reference) {
 		return false
 	}
+	if len(scope.Stages) > 0 && s.Stage != "" && !slices.Contains(scope.Stages, s.Stage) {
+		return false
+	}
 	labels := labelsOf(s.Report)
 	for k, want := range scope.Labels {
-		if got, ok := labels[k]; !ok || want != "*" && got != want {
+		if !carries(labels, k, want) {
 			return false
 		}
 	}
-	return true
+	for k, want := range scope.ExceptLabels {
+		if carries(labels, k, want) {
+			return false
+		}
+	}
+	return !c.exceptScope.image(s.Reference)
+}
+
+// carries says that labels have a key with a value; * stands for any.
+func carries(labels map[string]string, key, want string) bool {
+	got, ok := labels[key]
+	return ok && (want == "*" || got == want)
+}
+
+// Covers says, by what is known of an artefact without its report, whether it
+// may be in the policy's scope.
+func (c *Compiled) Covers(kind finding.Kind, reference string, labels map[string]string, stage Stage) bool {
+	r := finding.Report{Artifact: finding.Artifact{Kind: kind, Name: reference, Image: &finding.Config{Labels: labels}}}
+	return c.covers(&Subject{Report: &r, Reference: reference, Stage: stage})
 }
 
 func labelsOf(r *finding.Report) map[string]string {
@@ -95,6 +126,7 @@ func labelsOf(r *finding.Report) map[string]string {
 type run struct {
 	*Compiled
 	subject  *Subject
+	standing *standing
 	report   *finding.Report
 	packages map[string]*finding.Package // by ID
 	grace    bool                        // enforceAfterDays still runs
@@ -103,9 +135,9 @@ type run struct {
 	unknown  map[string]bool
 }
 
-func (c *Compiled) judge(s *Subject) PolicyVerdict {
+func (c *Compiled) judge(s *Subject, standing *standing) PolicyVerdict {
 	r := &run{
-		Compiled: c, subject: s, report: s.Report, packages: make(map[string]*finding.Package, len(s.Report.Packages)),
+		Compiled: c, subject: s, standing: standing, report: s.Report, packages: make(map[string]*finding.Package, len(s.Report.Packages)),
 		out: PolicyVerdict{Policy: c.policy.Metadata.Name, Result: Pass}, used: make([]bool, len(c.exceptions)), unknown: map[string]bool{},
 	}
 	for i := range s.Report.Packages {
@@ -148,7 +180,8 @@ func (r *run) notKnown(format string, args ...any) { r.unknown[fmt.Sprintf(forma
 // candidate is a finding that would violate a control.
 type candidate struct {
 	Ref
-	paths []string
+	paths   []string
+	aliases []string // other names of it
 }
 
 // violated records a violation by the candidates that no exception accepts, if
@@ -160,7 +193,9 @@ func (r *run) violated(id ControlID, mode Mode, rule string, least int, found []
 			continue
 		}
 		if x := r.exceptionFor(id, f); x != nil {
-			r.out.Excepted = append(r.out.Excepted, Excepted{Exception: x.name, Control: id, Ref: f.Ref, Reason: x.Reason, Owner: x.Owner, Expires: x.until()})
+			r.out.Excepted = append(r.out.Excepted, Excepted{
+				Exception: x.name, Standing: x.standing, Control: id, Ref: f.Ref, Reason: x.Reason, ReasonClass: x.ReasonClass, Owner: x.Owner, Expires: x.until(),
+			})
 			continue
 		}
 		left = append(left, f.Ref)

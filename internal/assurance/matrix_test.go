@@ -41,6 +41,15 @@ var cases = []struct {
 		}},
 	{control: ControlVulnerabilities, field: "publishedFrom", fail: "{publishedFrom: 2026-10-23}", pass: "{publishedFrom: 2026-10-24}"},
 	{control: ControlVulnerabilities, field: "publishedUntil", fail: "{publishedUntil: 2026-10-24}", pass: "{publishedUntil: 2026-10-23}"},
+	{control: ControlVulnerabilities, field: "seenAnyDays", fail: "{seenAnyDays: 5}", pass: "{seenAnyDays: 6}",
+		change: func(s *Subject) {
+			s.FirstSeenAnywhere = func(string) (time.Time, bool) { return now.AddDate(0, 0, -5), true }
+		}},
+	{control: ControlVulnerabilities, field: "grace", fail: "{atLeast: low, grace: {high: 20, critical: 60}}", pass: "{atLeast: low, grace: {high: 21}}"},
+	{control: ControlVulnerabilities, field: "tags", fail: "{tags: [known]}", pass: "{tags: [past]}"},
+	{control: ControlVulnerabilities, field: "exceptTags", fail: "{atLeast: low, exceptTags: [past]}", pass: "{atLeast: low, exceptTags: [known]}"},
+	{control: ControlVulnerabilities, field: "mode", fail: "{atLeast: high}", pass: "{atLeast: high, mode: 'off'}"},
+	{control: ControlVulnerabilities, field: "until", fail: "{atLeast: high, until: 2026-11-23}", pass: "{atLeast: high, until: 2026-11-22}"},
 	{control: ControlVulnerabilities, field: "ids", fail: "{ids: [GHSA-35jh-*]}", pass: "{ids: [CVE-2020-*]}"},
 	{control: ControlVulnerabilities, field: "exceptIds", fail: "{atLeast: low, exceptIds: [CVE-2020-1]}", pass: "{atLeast: low, exceptIds: [CVE-2021-23337]}"},
 	{control: ControlVulnerabilities, field: "packages", fail: "{packages: [lo*]}", pass: "{packages: [openssl]}"},
@@ -73,6 +82,7 @@ var cases = []struct {
 	{control: ControlOperatingSystems, fail: "{mode: block, deny: ['debian:12']}", pass: "{mode: block, deny: ['debian:11'], endOfLife: true}"},
 	{control: ControlOperatingSystems, fail: "{mode: block, allow: [alpine]}", pass: "{mode: block, allow: [debian]}"},
 	{control: ControlRegistries, fail: "{mode: block, allow: ['docker.io/**']}", pass: "{mode: block, allow: ['registry.example.com/**']}"},
+	{control: ControlMalware, fail: "{mode: block, paths: [/tmp/**]}", pass: "{mode: block, paths: [/app/**]}"},
 	{control: ControlMicroEnforcer, fail: "{mode: block}", pass: ""},
 	{control: ControlSignatures, fail: "{mode: block, anyOf: [{key: k2}]}", pass: "{mode: block, anyOf: [{key: k2}, {identity: 'build@*', issuer: https://id.example.com}]}",
 		change: func(s *Subject) {
@@ -110,7 +120,7 @@ func TestEveryControl(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			spec := func(s string) string {
 				if c.field != "" {
-					return "controls: {vulnerabilities: {mode: block, rules: [" + s + "]}}"
+					return "tags: [{name: known, ids: [GHSA-*]}, {name: past, packages: [lodash], until: 2026-11-22}]\ncontrols: {vulnerabilities: {mode: block, rules: [" + s + "]}}"
 				}
 				if s == "" {
 					s = "{mode: block}"

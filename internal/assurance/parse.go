@@ -40,17 +40,23 @@ func check(p *Policy, fail policy.Place) {
 	}
 	checkLists(c, fail)
 	checkExpressions(c, fail)
+	checkTags(p, fail)
 	for i, x := range p.Spec.Exceptions {
 		at := fmt.Sprintf("spec.exceptions[%d]", i)
 		if len(x.Controls)+len(x.IDs)+len(x.Packages)+len(x.Paths)+len(x.Images)+len(x.Digests) == 0 {
 			fail(at, "selects nothing, so it would accept everything; add ids, packages, paths, images, digests or controls")
 		}
-		if strings.TrimSpace(x.Reason) == "" {
-			fail(at+".reason", "is empty; say why")
-		}
-		if strings.TrimSpace(x.Owner) == "" {
-			fail(at+".owner", "is empty; say who answers for it")
-		}
+		checkAccept(x.Accept, at, fail)
+	}
+}
+
+// checkAccept asks for a reason and an owner.
+func checkAccept(x Accept, at string, fail policy.Place) {
+	if strings.TrimSpace(x.Reason) == "" {
+		fail(at+".reason", "is empty; say why")
+	}
+	if strings.TrimSpace(x.Owner) == "" {
+		fail(at+".owner", "is empty; say who answers for it")
 	}
 }
 
@@ -123,7 +129,7 @@ func checkLists(c *Controls, fail policy.Place) {
 
 // selects says that a rule has a selector.
 func selects(r VulnerabilityRule) bool {
-	r.Name, r.Count, r.ExceptIDs, r.ScoreSource = "", 0, nil, ""
+	r.Name, r.Count, r.ExceptIDs, r.ScoreSource, r.ExceptTags, r.Mode, r.Until = "", 0, nil, "", nil, "", nil
 	return !reflect.ValueOf(r).IsZero()
 }
 

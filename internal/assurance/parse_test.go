@@ -65,7 +65,7 @@ func TestRoundTrip(t *testing.T) {
 		if c.field == "" {
 			continue
 		}
-		p := parse(t, "controls: {vulnerabilities: {mode: block, rules: ["+c.fail+"]}}\n").policy
+		p := parse(t, "tags: [{name: known, ids: [CVE-1]}, {name: past, packages: [x]}]\ncontrols: {vulnerabilities: {mode: block, rules: ["+c.fail+"]}}\n").policy
 		text, err := p.YAML()
 		if err != nil {
 			t.Fatal(err)

@@ -24,6 +24,7 @@ type Spec struct {
 	EnforceAfterDays int                `json:"enforceAfterDays,omitempty" min:"0" max:"3650" doc:"Days after assignment during which every control of this policy only audits."`
 	RescanHours      int                `json:"rescanHours,omitempty" min:"0" max:"8760" doc:"Hours after which the server scans artefacts in scope again; 0 leaves it to the registry's schedule."`
 	Severities       []SeverityOverride `json:"severities,omitempty" max:"10000" doc:"Severities of your own for single vulnerabilities; every control of this policy uses them."`
+	Tags             []Tag              `json:"tags,omitempty" max:"1000" doc:"Names for sets of vulnerabilities, for rules to speak of."`
 	Ignore           Ignore             `json:"ignore,omitzero" doc:"What no control of this policy looks at."`
 	Controls         Controls           `json:"controls" req:"true" doc:"The controls, each off, audit, warn or block on its own."`
 	Exceptions       []Exception        `json:"exceptions,omitempty" max:"10000" doc:"Findings that are accepted, by whom, why and until when."`
@@ -34,6 +35,19 @@ type Scope struct {
 	Kinds  []ArtifactKind     `json:"kinds,omitempty" max:"10" doc:"Kinds of artefacts; empty means all."`
 	Images []policy.ImageGlob `json:"images,omitempty" max:"1000" doc:"Image references, * within a path part and ** across; without a tag or digest any tag or digest matches."`
 	Labels map[string]string  `json:"labels,omitempty" doc:"Labels that the image must all carry."`
+	Stages []Stage            `json:"stages,omitempty" max:"10" doc:"Where the policy is asked; empty means everywhere. Where nobody says which stage it is, it is asked."`
+
+	ExceptImages []policy.ImageGlob `json:"exceptImages,omitempty" max:"1000" doc:"Not these image references."`
+	ExceptLabels map[string]string  `json:"exceptLabels,omitempty" doc:"Not images that carry one of these labels."`
+}
+
+// Tag names a set of vulnerabilities. Every selector that is set must match.
+type Tag struct {
+	Name     string     `json:"name" req:"true" doc:"What rules call it."`
+	IDs      []string   `json:"ids,omitempty" max:"10000" doc:"These vulnerabilities; * matches any run of characters."`
+	Packages []string   `json:"packages,omitempty" max:"1000" doc:"In packages of these names; * matches any run of characters but /."`
+	Until    *time.Time `json:"until,omitempty" doc:"RFC 3339 time or date after which nothing carries the tag."`
+	Reason   string     `json:"reason,omitempty" doc:"Why."`
 }
 
 // SeverityOverride gives a vulnerability another severity.
@@ -81,16 +95,22 @@ type Setting struct {
 // Plain is a control without anything to set.
 type Plain struct{ Setting }
 
-// Exception accepts findings. Every selector that is set must match, and at
-// least one must be set.
+// Exception accepts findings, in the policy in which it stands.
 type Exception struct {
-	Name        string             `json:"name,omitempty" doc:"Name shown in verdicts."`
+	Name string `json:"name,omitempty" doc:"Name shown in verdicts."`
+	Accept
+}
+
+// Accept says which findings are accepted, by whom, why and until when. Every
+// selector that is set must match, and at least one must be set.
+type Accept struct {
 	Controls    []ControlID        `json:"controls,omitempty" max:"100" doc:"Controls the exception is for; empty means every control."`
 	IDs         []string           `json:"ids,omitempty" max:"1000" doc:"Vulnerabilities, rules or checks: CVE-2024-3094, LMP-IMAGE-0001; * matches any run of characters."`
 	Packages    []string           `json:"packages,omitempty" max:"1000" doc:"Package names; * matches any run of characters but /."`
 	Paths       []policy.Glob      `json:"paths,omitempty" max:"1000" doc:"Where it was found."`
 	Images      []policy.ImageGlob `json:"images,omitempty" max:"1000" doc:"Image references."`
 	Digests     []policy.Digest    `json:"digests,omitempty" max:"1000" doc:"Image digests."`
+	Stages      []Stage            `json:"stages,omitempty" max:"10" doc:"Where it is accepted; empty means everywhere. Where nobody says which stage it is, it is not."`
 	Reason      string             `json:"reason" req:"true" doc:"Why it is accepted."`
 	ReasonClass ReasonClass        `json:"reasonClass,omitempty" doc:"What kind of reason it is."`
 	Owner       string             `json:"owner" req:"true" doc:"Who answers for it."`

@@ -58,9 +58,20 @@ type Excepted struct {
 	Exception string    `json:"exception"`
 	Control   ControlID `json:"control"`
 	Ref       Ref       `json:"ref"`
-	Reason    string    `json:"reason"`
-	Owner     string    `json:"owner"`
-	Expires   string    `json:"expires,omitempty"`
+	// Standing says that it is an object of its own (kind Exception), not part of the policy.
+	Standing    bool        `json:"standing,omitempty"`
+	Reason      string      `json:"reason"`
+	ReasonClass ReasonClass `json:"reasonClass,omitempty"`
+	Owner       string      `json:"owner"`
+	Expires     string      `json:"expires,omitempty"`
+}
+
+// Worst gives the worse of two results.
+func (r Result) Worst(o Result) Result {
+	if o.worse(r) {
+		return o
+	}
+	return r
 }
 
 func (r Result) worse(than Result) bool {

@@ -18,6 +18,7 @@ type (
 	ReasonClass     string
 	ArtifactKind    string
 	ControlID       string
+	Stage           string
 	Pattern         string // a regular expression (RE2)
 )
 
@@ -41,6 +42,14 @@ const (
 const (
 	ExploitPoC    Exploit = "poc"
 	ExploitActive Exploit = "active"
+)
+
+// Stages: where a policy is asked.
+const (
+	StagePipeline  Stage = "pipeline"  // a build, a command line
+	StageRegistry  Stage = "registry"  // what is kept in the inventory
+	StageAdmission Stage = "admission" // before it is deployed
+	StageRuntime   Stage = "runtime"   // when it starts, and while it runs
 )
 
 // The controls.
@@ -110,6 +119,11 @@ func (ReasonClass) Values() []string {
 // Values lists the kinds of artefacts.
 func (ArtifactKind) Values() []string {
 	return words(finding.KindImage, finding.KindRootfs, finding.KindHost, finding.KindFunction, finding.KindVM, finding.KindSBOM, finding.KindConfig)
+}
+
+// Values lists the stages.
+func (Stage) Values() []string {
+	return words(StagePipeline, StageRegistry, StageAdmission, StageRuntime)
 }
 
 // Values lists the controls.

@@ -17,8 +17,10 @@ func ApplyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "apply -f FILE|FOLDER|-",
 		Short: "Make policies, enforcer groups and reputation lists what files say",
-		Long: `Make policies (kind RuntimePolicy), enforcer groups (kind EnforcerGroup) and
-reputation lists (kind ReputationList) what files say. What stands already as
+		Long: `Make policies (kind RuntimePolicy), enforcer groups (kind EnforcerGroup),
+reputation lists (kind ReputationList), assurance policies (kind AssurancePolicy)
+and exceptions (kind Exception) what files say. An exception that was applied is
+a request: it holds when somebody else approves it. What stands already as
 written is left alone: applying twice changes nothing. Objects that no file names
 are left alone as well.`,
 		Example: `  limpet apply -f policies/

@@ -17,9 +17,10 @@ func GetCommand() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "get KIND [NAME]",
-		Short: "Write policies, enforcer groups or reputation lists as documents that apply takes",
-		Long: `Write policies (KIND policy or policies), enforcer groups (group or groups) or
-reputation lists (list or lists): one as the document that apply takes, or the
+		Short: "Write policies, groups, lists, assurance policies or exceptions as documents that apply takes",
+		Long: `Write policies (KIND policy or policies), enforcer groups (group or groups),
+reputation lists (list or lists), assurance policies (assurance) or exceptions
+(exception or exceptions): one as the document that apply takes, or the
 names of all.`,
 		Example: `  limpet get policies
   limpet get policy default -o yaml > default.yaml
@@ -27,7 +28,7 @@ names of all.`,
   limpet get list bad-hosts`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 1 || len(args) > 2 {
-				return &UsageError{errors.New("want a kind (policy, group or list) and perhaps a name")}
+				return &UsageError{errors.New("want a kind (policy, assurance, exception, group or list) and perhaps a name")}
 			}
 			return nil
 		},
@@ -63,7 +64,7 @@ names of all.`,
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		switch kind, err := client.Kind(strings.ToLower(strings.Join(args, " "))); {
 		case len(args) == 0:
-			return []string{"policies", "groups", "lists", "assurance", "policy", "group", "list"}, cobra.ShellCompDirectiveNoFileComp
+			return []string{"policies", "groups", "lists", "assurance", "exceptions", "policy", "group", "list", "exception"}, cobra.ShellCompDirectiveNoFileComp
 		case err == nil:
 			return conn.names(cmd.Context(), kind)
 		}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -18,6 +19,7 @@ type serverFlags struct {
 	controlplane.Config
 	retentionAge  string
 	retentionSize string
+	exceptionAge  string
 	logLevel      string
 	logJSON       bool
 	config        string
@@ -75,6 +77,7 @@ A flag wins over the environment, the environment over the file.`,
 	fl.StringVar(&f.VulnDB, "vuln-db", "", "vulnerability database `FILE` that kept reports are matched with, again whenever it changes (default: the one that 'limpet db pull' fetches)")
 	fl.IntVar(&f.ScanWorkers, "scan-workers", 0, "scans of queued images that this process makes side by side (default: half the processors); -1: none, where 'limpet worker' makes them")
 	fl.DurationVar(&f.ScanLease, "scan-lease", time.Minute, "a worker that is silent for so long loses what it scans")
+	fl.StringVar(&f.exceptionAge, "max-exception-age", "365d", "how long an exception may hold at most, before it is to be approved again")
 	fl.StringVar(&f.SetupCodeFile, "setup-code-file", "", "write the setup code to this file as well (mode 0600)")
 	fl.BoolVar(&f.JSON, "print-json", false, "print addresses and setup code as one line of JSON")
 	fl.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -95,6 +98,12 @@ func (f *serverFlags) understand() (controlplane.Config, error) {
 	}
 	if c.RetentionAge, err = parseAge(f.retentionAge); err != nil {
 		return c, fmt.Errorf("--retention-age: %w", err)
+	}
+	if c.ExceptionAge, err = parseAge(f.exceptionAge); err == nil && c.ExceptionAge <= 0 {
+		err = errors.New("an exception ends some day")
+	}
+	if err != nil {
+		return c, fmt.Errorf("--max-exception-age: %w", err)
 	}
 	if c.RetentionSize, err = parseSize(f.retentionSize); err != nil {
 		return c, fmt.Errorf("--retention-size: %w", err)

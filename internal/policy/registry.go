@@ -16,13 +16,14 @@ type ControlInfo struct {
 	Available   bool        `json:"available"`           // judged and enforced by the MicroEnforcer today
 	Fixed       bool        `json:"fixed,omitempty"`     // always enforced, no policy sets it
 	Needs       []Need      `json:"needs,omitempty"`
-	Fields      []FieldInfo `json:"fields"` // mode and response included
+	Example     string      `json:"example,omitempty"` // YAML of the control's settings
+	Fields      []FieldInfo `json:"fields"`            // mode and response included
 }
 
 // FieldInfo describes one key of a control or of a rule.
 type FieldInfo struct {
 	Name        string      `json:"name"`
-	Type        string      `json:"type"`             // string, boolean, integer, list, object
+	Type        string      `json:"type"`             // string, boolean, integer, number, list, object
 	Items       string      `json:"items,omitempty"`  // type of a list's entries: string or object
 	Format      string      `json:"format,omitempty"` // of the string or of a list's strings
 	Enum        []string    `json:"enum,omitempty"`   // of the string or of a list's strings
@@ -52,6 +53,12 @@ func Registry() []ControlInfo {
 // ExceptionFields describes the keys of an exception.
 func ExceptionFields() []FieldInfo { return describe(reflect.TypeFor[Exception](), true) }
 
+// FieldsOf describes the keys of a document that Decode reads, or of a part of it.
+func FieldsOf[T any]() []FieldInfo { return FieldsOfType(reflect.TypeFor[T]()) }
+
+// FieldsOfType is FieldsOf for a type that is known at run time only.
+func FieldsOfType(t reflect.Type) []FieldInfo { return describe(t, true) }
+
 func describe(t reflect.Type, available bool) []FieldInfo {
 	var out []FieldInfo
 	for _, f := range fieldsOf(t).list {
@@ -77,6 +84,8 @@ func describe(t reflect.Type, available bool) []FieldInfo {
 			info.Type = "boolean"
 		case ft.Kind() == reflect.Int:
 			info.Type = "integer"
+		case ft.Kind() == reflect.Float64:
+			info.Type = "number"
 		case ft.Kind() == reflect.Struct && !isText(ft):
 			info.Type, info.Fields = "object", describe(ft, info.Available)
 		default:
