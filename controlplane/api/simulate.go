@@ -9,7 +9,6 @@ import (
 
 	"github.com/limpet-security/limpet/controlplane/access"
 	"github.com/limpet-security/limpet/controlplane/inventory"
-	"github.com/limpet-security/limpet/controlplane/store"
 	"github.com/limpet-security/limpet/internal/assurance"
 )
 
