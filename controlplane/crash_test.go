@@ -26,7 +26,7 @@ type process struct {
 func spawn(t *testing.T, c Config) *process {
 	t.Helper()
 	spec, err := json.Marshal(map[string]any{
-		"Data": c.Data, "Listen": c.Listen, "GatewayListen": c.GatewayListen, "Names": []string{"127.0.0.1"}, "Version": "test", "Database": c.Database,
+		"Data": c.Data, "Listen": c.Listen, "GatewayListen": c.GatewayListen, "Names": []string{"127.0.0.1"}, "Version": "test", "Database": c.Database, "ScanWorkers": c.ScanWorkers, "ScanLease": c.ScanLease,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 func TestPostgres(t *testing.T) {
 	db := storetest.StartPostgres(t)
 	t.Run("kill", func(t *testing.T) { killTest(t, db.Database(t)) })
+	t.Run("killed scans", func(t *testing.T) { killedScans(t, db.Database(t)) })
 	t.Run("restore", func(t *testing.T) {
 		lite := run(t, Config{})
 		e := enroll(t, lite.Gateway, ca(t, lite.data), joinToken(t, administrator(t, lite.data, "", lite.Console), "web"))

@@ -44,14 +44,12 @@ func (a *API) renewScanLease(ctx context.Context, in *renewInput) (*noOutput, er
 
 type pieceInput struct {
 	IDInput
-	Piece int `path:"piece" minimum:"0" maximum:"127"`
-	Body  struct {
-		Data []byte `json:"data" doc:"Of the report as JSON under zstd, in base64; at most 1 MiB before that"`
-	}
+	Piece   int    `path:"piece" minimum:"0" maximum:"127"`
+	RawBody []byte `contentType:"application/octet-stream" doc:"Of the report as JSON under zstd; at most 1 MiB"`
 }
 
 func (a *API) putReportPiece(ctx context.Context, in *pieceInput) (*noOutput, error) {
-	return nil, a.Scans.Piece(ctx, access.From(ctx).Tenant, in.ID, in.Piece, in.Body.Data)
+	return nil, a.Scans.Piece(ctx, access.From(ctx).Tenant, in.ID, in.Piece, in.RawBody)
 }
 
 type finishInput struct {

@@ -107,11 +107,17 @@ func (p *Problem) Unwrap() error {
 	return nil
 }
 
+// Raw is a body of Do that is sent as it is.
+type Raw []byte
+
 // Do calls the API. path begins below /api/v1; in and out may be nil. match
 // is the ETag that is changed, "" for none. It gives the ETag of the answer.
 func (c *Client) Do(ctx context.Context, method, path, match string, in, out any) (etag string, err error) {
 	var body io.Reader
-	if in != nil {
+	kind := "application/json"
+	if raw, ok := in.(Raw); ok {
+		body, kind = bytes.NewReader(raw), "application/octet-stream"
+	} else if in != nil {
 		b, err := json.Marshal(in)
 		if err != nil {
 			return "", fmt.Errorf("cannot write request: %w", err)
@@ -126,7 +132,7 @@ func (c *Client) Do(ctx context.Context, method, path, match string, in, out any
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "limpet/"+version.Version)
 	if in != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", kind)
 	}
 	if match != "" {
 		req.Header.Set("If-Match", match)

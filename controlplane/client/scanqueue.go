@@ -57,10 +57,8 @@ func (q *ScanQueue) Deliver(ctx context.Context, lease string, r *finding.Report
 		return fmt.Errorf("%w: %w", worker.ErrReport, err)
 	}
 	for ; p.next < len(p.pieces); p.next++ {
-		body := struct {
-			Data []byte `json:"data"`
-		}{p.pieces[p.next]}
-		if _, err := q.Client.Do(ctx, http.MethodPut, fmt.Sprintf("%s/%d", leasePath(lease, "report"), p.next), "", body, nil); err != nil {
+		path := fmt.Sprintf("%s/%d", leasePath(lease, "report"), p.next)
+		if _, err := q.Client.Do(ctx, http.MethodPut, path, "", Raw(p.pieces[p.next]), nil); err != nil {
 			return q.heard(lease, err)
 		}
 	}

@@ -43,7 +43,7 @@ const (
 	giveBack   = 10 * time.Second // to give jobs back when told to stop
 	renewEvery = 2 * time.Second  // or a third of the lease's time, whichever is less
 	firstPause = 250 * time.Millisecond
-	mostPause  = 15 * time.Second
+	mostPause  = 4 * time.Second
 )
 
 // Run works until ctx ends; then it gives back what it has begun. It ends
