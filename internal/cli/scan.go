@@ -30,6 +30,7 @@ type scanFlags struct {
 	template   string
 	severities []string
 	unfixed    bool
+	guesses    bool
 	exitCode   int
 	exitOnEOL  bool
 	ignoreFile string
@@ -168,6 +169,7 @@ func (f *scanFlags) add(cmd *cobra.Command, kind finding.Kind) {
 	fl.StringVar(&f.template, "template", "", "with --format template: the Go template, or @`FILE`")
 	fl.StringSliceVar(&f.severities, "severity", nil, "only findings of these `SEVERITIES` (critical,high,medium,low,negligible,unknown)")
 	fl.BoolVar(&f.unfixed, "ignore-unfixed", false, "only vulnerabilities that have a fix")
+	fl.BoolVar(&f.guesses, "match-guesses", false, "match also Java archives that are told by their file name or manifest only")
 	fl.IntVar(&f.exitCode, "exit-code", 0, "exit with this `CODE` if anything was found")
 	fl.BoolVar(&f.exitOnEOL, "exit-on-eol", false, "exit with 5 if the operating system gets no more security fixes")
 	fl.StringVar(&f.ignoreFile, "ignorefile", "", "`FILE` of findings to set aside (default: "+strings.Join(ignoreFiles, " or ")+", where there is one)")
@@ -188,7 +190,7 @@ func (f *scanFlags) add(cmd *cobra.Command, kind finding.Kind) {
 	fl.Lookup("server").Usage = "let this control plane `URL` match, judge and keep: exit code 1 where its policies refuse"
 	hide := map[string]bool{"platform": kind != finding.KindImage, "insecure-registry": kind != finding.KindImage, "layer": kind != finding.KindFunction}
 	if kind == finding.KindConfig {
-		for _, name := range []string{"ignore-unfixed", "exit-on-eol", "vex", "scanners", "db", "max-db-age", "offline", "explain", "cache-dir", "no-cache"} {
+		for _, name := range []string{"match-guesses", "ignore-unfixed", "exit-on-eol", "vex", "scanners", "db", "max-db-age", "offline", "explain", "cache-dir", "no-cache"} {
 			hide[name] = true
 		}
 	}

@@ -81,6 +81,9 @@ func (f *scanFlags) run(cmd *cobra.Command, kind finding.Kind, source string) er
 	}
 	matched := slices.Contains(f.scanners, vuln) && db != nil
 	if matched {
+		if f.guesses {
+			certain(r)
+		}
 		if err := match.Match(cmd.Context(), r, db); err != nil {
 			return &ExitError{ExitIncomplete, err}
 		}
@@ -103,6 +106,15 @@ func (f *scanFlags) run(cmd *cobra.Command, kind finding.Kind, source string) er
 		return err
 	}
 	return f.verdict(r, missing)
+}
+
+// certain takes guessed names for names.
+func certain(r *finding.Report) {
+	for i := range r.Packages {
+		if p := &r.Packages[i]; p.Confidence == finding.Guess {
+			p.Confidence = ""
+		}
+	}
 }
 
 // words reads what people said about findings.

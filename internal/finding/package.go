@@ -21,7 +21,9 @@ type Package struct {
 	OwnedBy    string `json:"ownedBy,omitempty"`
 	Direct     *bool  `json:"direct,omitempty"` // nil: not known
 	Dev        bool   `json:"dev,omitempty"`    // a lock file's development dependency
-	Confidence string `json:"confidence,omitempty"`
+	Confidence string `json:"confidence,omitempty"` // "": certain; Guess
+	// SHA1 is the digest of an archive whose name is a guess: a database may know it.
+	SHA1 string `json:"sha1,omitempty"`
 	// Evidence says how it was recognised: "dpkg status", "go build info", ...
 	Evidence string `json:"evidence,omitempty"`
 }
@@ -47,6 +49,10 @@ const (
 
 // OS says that a distribution's package manager installs packages of this type.
 func (t Type) OS() bool { return t == Deb || t == RPM || t == APK }
+
+// Guess is the confidence of a package that is told by a file's name or a
+// description that binds nobody. It is listed, and not matched by itself.
+const Guess = "guess"
 
 // Place is where something was found.
 type Place struct {

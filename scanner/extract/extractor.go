@@ -9,7 +9,7 @@ import (
 
 // Version changes whenever the same layer may give another Layer: it is part
 // of the key under which layers are kept.
-const Version = "1"
+const Version = "2"
 
 // extractor reads one kind of file.
 type extractor struct {

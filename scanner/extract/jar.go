@@ -4,6 +4,8 @@ import (
 	"archive/zip"
 	"bufio"
 	"bytes"
+	"crypto/sha1"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -53,7 +55,10 @@ func readJar(in *input, out *File) error {
 var errJarLimit = errors.New("not all of the archive was read")
 
 // artifact is a library as Maven names it.
-type artifact struct{ group, name, version string }
+type artifact struct {
+	group, name, version string
+	by                   string // what a guess rests on
+}
 
 func (j *jar) read(r io.ReaderAt, size int64, file, inside string, depth int) error {
 	if err := checkZipTable(r, size); err != nil {
@@ -77,7 +82,7 @@ func (j *jar) read(r io.ReaderAt, size int64, file, inside string, depth int) er
 		case strings.HasPrefix(name, "META-INF/maven/") && strings.HasSuffix(name, "/pom.properties"):
 			var p map[string]string
 			if p, err = j.text(f, "="); p["artifactId"] != "" && p["version"] != "" {
-				found = append(found, artifact{p["groupId"], p["artifactId"], p["version"]})
+				found = append(found, artifact{group: p["groupId"], name: p["artifactId"], version: p["version"]})
 			}
 		case jarKinds[path.Ext(name)]:
 			err = j.nested(f, file, path.Join(inside, name), depth)
@@ -89,8 +94,15 @@ func (j *jar) read(r io.ReaderAt, size int64, file, inside string, depth int) er
 	own := artifactOf(path.Base(path.Join(file, inside)), manifest)
 	// Where Maven's own properties are there they say it all: the archive's
 	// own, and those of what was shaded into it.
-	if len(found) == 0 && own.name != "" && own.version != "" {
+	guess := len(found) == 0 && own.name != "" && own.version != ""
+	sum := ""
+	if guess {
 		found = []artifact{own}
+		h := sha1.New()
+		if _, err := io.Copy(h, io.NewSectionReader(r, 0, size)); err != nil {
+			return err
+		}
+		sum = hex.EncodeToString(h.Sum(nil))
 	}
 	for _, a := range found {
 		name := a.name
@@ -98,6 +110,9 @@ func (j *jar) read(r io.ReaderAt, size int64, file, inside string, depth int) er
 			name = a.group + ":" + a.name
 		}
 		p := finding.Package{Type: finding.Maven, Name: name, Version: a.version, Evidence: "java archive"}
+		if guess {
+			p.Evidence, p.Confidence, p.SHA1 = own.by, finding.Guess, sum
+		}
 		if inside != "" {
 			p.Places = []finding.Place{{Inside: inside}}
 		}
@@ -177,8 +192,8 @@ func (j *jar) text(f *zip.File, separator string) (map[string]string, error) {
 
 var jarName = regexp.MustCompile(`^(.+?)-(\d[A-Za-z0-9._+-]*)$`)
 
-// artifactOf tells an archive without Maven's properties by its name, and its
-// version by that or the manifest.
+// artifactOf guesses what an archive without Maven's properties is: by its
+// manifest, and where that is silent by its name.
 func artifactOf(base string, manifest map[string]string) artifact {
 	stem := strings.TrimSuffix(base, path.Ext(base))
 	a := artifact{name: stem}
@@ -193,15 +208,20 @@ func artifactOf(base string, manifest map[string]string) artifact {
 		}
 		return ""
 	}
+	a.by = "java archive's name"
 	if a.version == "" {
+		a.by = "java manifest"
 		a.version = first("Implementation-Version", "Bundle-Version", "Specification-Version")
 	}
 	a.group = first("Implementation-Vendor-Id")
 	if a.group == "" {
 		// An OSGi name is group and artefact, often: org.apache.commons.lang3.
 		symbolic, _, _ := strings.Cut(manifest["Bundle-SymbolicName"], ";")
+		symbolic = strings.TrimSpace(symbolic)
 		if g, ok := strings.CutSuffix(symbolic, "."+a.name); ok {
 			a.group = g
+		} else if i := strings.LastIndexByte(symbolic, '.'); i > 0 && strings.HasSuffix(strings.ReplaceAll(a.name, "-", ""), symbolic[i+1:]) {
+			a.group = symbolic[:i] // org.apache.commons.lang3 is commons-lang3 of org.apache.commons
 		}
 	}
 	return a

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	packageurl "github.com/package-url/packageurl-go"
+
 	"github.com/limpet-security/limpet/internal/finding"
 	"github.com/limpet-security/limpet/scanner/vulndb"
 )
@@ -64,6 +66,13 @@ type skipped struct {
 
 // one matches one package.
 func (m *matcher) one(p *finding.Package) error {
+	if err := m.name(p); err != nil {
+		return err
+	}
+	if p.Confidence == finding.Guess {
+		m.covered(string(languages[p.Type])+guesses, false)
+		return nil
+	}
 	looks := lookups(p, m.distro)
 	if len(looks) == 0 {
 		m.covered("no ecosystem ("+string(p.Type)+")", false)
@@ -80,6 +89,24 @@ func (m *matcher) one(p *finding.Package) error {
 	for _, g := range groups {
 		m.settle(p, g)
 	}
+	return nil
+}
+
+// guesses marks the coverage of packages that may have another name.
+const guesses = " (names that are guesses)"
+
+// name tells a Java archive whose name was guessed by its digest.
+func (m *matcher) name(p *finding.Package) error {
+	if p.Type != finding.Maven || p.SHA1 == "" {
+		return nil
+	}
+	coordinates, err := m.src.Jar(p.SHA1)
+	i, k := strings.IndexByte(coordinates, ':'), strings.LastIndexByte(coordinates, ':')
+	if err != nil || i < 1 || k <= i {
+		return err
+	}
+	p.Name, p.Version, p.Evidence, p.Confidence = coordinates[:k], coordinates[k+1:], "SHA-1 of the archive", ""
+	p.PURL = packageurl.NewPackageURL("maven", coordinates[:i], coordinates[i+1:k], p.Version, nil, "").ToString()
 	return nil
 }
 
@@ -359,6 +386,8 @@ func (m *matcher) skip(p *finding.Package, err error) {
 func (m *matcher) finish() {
 	for eco, c := range m.coverage {
 		switch s := m.skipped[eco]; {
+		case !c.Data && strings.HasSuffix(eco, guesses):
+			c.Detail = "told by a file name or a manifest, and by no digest that the database knows: nothing was matched (--match-guesses does)"
 		case !c.Data && strings.HasPrefix(eco, "no ecosystem"):
 			c.Detail = "the distribution or registry that these come from is not known: nothing was matched"
 		case !c.Data:

@@ -19,6 +19,8 @@ type Source interface {
 	Detail(id string) (vulndb.Detail, bool, error)
 	// HasEcosystem says whether there is any data for it.
 	HasEcosystem(eco vulndb.Ecosystem) bool
+	// Jar tells a Java archive by its SHA-1: group:artifact:version, "": not known.
+	Jar(sha1 string) (string, error)
 	// Release gives the life of a distribution's release; false: not known.
 	Release(id, version string) (vulndb.Release, bool, error)
 }
@@ -31,6 +33,7 @@ type Memory struct {
 	Rows     map[vulndb.Ecosystem]map[string][]vulndb.Advisory
 	Details  map[string]vulndb.Detail
 	Releases map[string]vulndb.Release // by ID:VERSION
+	Jars     map[string]string         // by SHA-1
 }
 
 // Add adds rows for a package.
@@ -60,6 +63,9 @@ func (m *Memory) Detail(id string) (vulndb.Detail, bool, error) {
 
 // HasEcosystem implements Source.
 func (m *Memory) HasEcosystem(eco vulndb.Ecosystem) bool { return len(m.Rows[eco]) > 0 }
+
+// Jar implements Source.
+func (m *Memory) Jar(sha1 string) (string, error) { return m.Jars[sha1], nil }
 
 // Release implements Source.
 func (m *Memory) Release(id, version string) (vulndb.Release, bool, error) {

@@ -26,8 +26,11 @@ const (
 	detailBucket  = "details"
 	aliasBucket   = "aliases"
 	blobBucket    = "blobs"
+	jarBucket     = "jars"
 	releaseBucket = "releases"
 	ecoPrefix     = "eco/"
+
+	mavenEcosystem = "Maven"
 	metaKey       = "meta"
 )
 
@@ -42,6 +45,7 @@ type Meta struct {
 	Feeds      []Feed          `json:"feeds"`
 	Ecosystems []EcosystemInfo `json:"ecosystems"`
 	Details    int             `json:"details"`
+	Jars       int             `json:"jars,omitempty"` // Java archives known by their SHA-1
 }
 
 // Feed is one source of a database.
@@ -226,6 +230,13 @@ func (db *DB) Release(id, version string) (Release, bool, error) {
 
 // Blob gives a file that the database carries (rules, hash lists); nil: it has none.
 func (db *DB) Blob(name string) ([]byte, error) { return db.get(blobBucket, name) }
+
+// Jar tells a Java archive by its SHA-1 (hexadecimal): group:artifact:version,
+// "" if it is not known. Only archives with advisories are.
+func (db *DB) Jar(sha1 string) (string, error) {
+	v, err := db.get(jarBucket, sha1)
+	return string(v), err
+}
 
 // BlobNames lists the carried files whose names begin with prefix, in order.
 func (db *DB) BlobNames(prefix string) ([]string, error) { return db.keys(blobBucket, prefix) }

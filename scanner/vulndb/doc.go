@@ -8,7 +8,8 @@
 //
 // The file is a bbolt database. A bucket "eco/NAME" per ecosystem holds, per
 // package, all its rows in one value (codec.go); "details" and "aliases" go by
-// id, "blobs" by file, "releases" by distribution and version, and "meta" says
+// id, "blobs" by file, "jars" by SHA-1,
+// "releases" by distribution and version, and "meta" says
 // what there is.
 //
 // It trusts a database whose signature was verified when it came. Values are

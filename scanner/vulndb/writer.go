@@ -25,12 +25,13 @@ type Writer struct {
 	aliases map[string][]string
 	blobs   map[string][]byte
 	release map[string]Release
+	jars    map[string]string // SHA-1 -> group:artifact:version
 	folder  string
 }
 
 // NewWriter makes a writer that keeps what is not finished in folder.
 func NewWriter(folder string) (*Writer, error) {
-	w := &Writer{aliases: map[string][]string{}, blobs: map[string][]byte{}, release: map[string]Release{}, folder: folder}
+	w := &Writer{aliases: map[string][]string{}, blobs: map[string][]byte{}, release: map[string]Release{}, jars: map[string]string{}, folder: folder}
 	var err error
 	if w.rows, err = newSpool(folder); err != nil {
 		return nil, fmt.Errorf("cannot begin a vulnerability database: %w", err)
@@ -100,6 +101,18 @@ func (w *Writer) Blob(name string, data []byte) error {
 	return nil
 }
 
+// Jar adds the digest of a Java archive as Maven publishes it. Only those with
+// advisories are kept.
+func (w *Writer) Jar(sha1, coordinates string) error {
+	if len(sha1) != 40 || strings.Trim(sha1, "0123456789abcdef") != "" || strings.Count(coordinates, ":") != 2 || len(coordinates) > MaxKey {
+		return fmt.Errorf("jar %.40q %.80q: a SHA-1 and group:artifact:version are wanted", sha1, coordinates)
+	}
+	if old := w.jars[sha1]; old == "" || coordinates < old { // whatever order they come in
+		w.jars[sha1] = coordinates
+	}
+	return nil
+}
+
 // Release adds the life of a distribution's release.
 func (w *Writer) Release(r Release) { w.release[r.ID+":"+r.Version] = r }
 
@@ -133,7 +146,7 @@ func (w *Writer) Finish(path string, m Meta) (Meta, error) {
 
 // write puts everything in the order of buckets and keys: see file.
 func (w *Writer) write(f *file, m Meta) (Meta, error) {
-	m.Ecosystems, m.Details = nil, 0
+	m.Ecosystems, m.Details, m.Jars = nil, 0, 0
 	for _, id := range slices.Sorted(maps.Keys(w.aliases)) {
 		var e encoder
 		l := sorted(w.aliases[id])
@@ -164,12 +177,16 @@ func (w *Writer) write(f *file, m Meta) (Meta, error) {
 			return m, err
 		}
 	}
+	maven := map[string]bool{}
 	for _, eco := range w.rows.names() {
 		info := EcosystemInfo{Name: Ecosystem(eco)}
 		if err := w.rows.read(eco, func(name string, parts [][]byte) error {
 			v, n, err := mergeRows(parts)
 			if err != nil {
 				return fmt.Errorf("%s in %s: %w", name, eco, err)
+			}
+			if eco == mavenEcosystem && len(w.jars) > 0 {
+				maven[name] = true
 			}
 			info.Packages++
 			info.Rows += n
@@ -178,6 +195,16 @@ func (w *Writer) write(f *file, m Meta) (Meta, error) {
 			return m, err
 		}
 		m.Ecosystems = append(m.Ecosystems, info)
+	}
+	for _, sum := range slices.Sorted(maps.Keys(w.jars)) {
+		coordinates := w.jars[sum]
+		if !maven[NormalName(mavenEcosystem, coordinates[:strings.LastIndexByte(coordinates, ':')])] {
+			continue
+		}
+		if err := f.put(jarBucket, sum, []byte(coordinates)); err != nil {
+			return m, err
+		}
+		m.Jars++
 	}
 	for _, id := range slices.Sorted(maps.Keys(w.release)) {
 		v, err := json.Marshal(w.release[id])

@@ -30,6 +30,27 @@ func readYARA(name string, r io.Reader, o *Out) error {
 
 var yaraRule = regexp.MustCompile(`(?m)^\s*(?:(?:private|global)\s+)*rule\s+\w+`)
 
+// readJars reads a list of Java archives: a SHA-1 and group:artifact:version a
+// line, as Maven Central's index gives them.
+func readJars(name string, r io.Reader, o *Out) error {
+	sc := bufio.NewScanner(r)
+	sc.Buffer(nil, 1<<16)
+	any := false
+	for sc.Scan() {
+		line := strings.TrimSpace(sc.Text())
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		sum, coordinates, _ := strings.Cut(strings.NewReplacer(",", " ", "\t", " ", ";", " ").Replace(line), " ")
+		any = true
+		o.record(name+" "+clip(line, 60), "", o.W.Jar(strings.ToLower(sum), strings.TrimSpace(coordinates)))
+	}
+	if !any {
+		o.Fault(name, errors.New("it names no archive"))
+	}
+	return sc.Err()
+}
+
 // readHashes carries a list of hashes as "hashes/FEED/NAME": a digest a line,
 // with anything behind ; , or a space.
 func readHashes(name string, r io.Reader, o *Out) error {

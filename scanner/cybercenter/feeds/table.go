@@ -93,6 +93,7 @@ var Table = []Feed{
 	{Name: "retirejs", Licence: "Apache-2.0", Files: regexp.MustCompile(`jsrepository[\w-]*\.json$`), Read: readRetireJS, Remotes: []Remote{{URL: "https://raw.githubusercontent.com/RetireJS/retire.js/master/repository/jsrepository-v4.json", File: "jsrepository-v4.json"}}},
 	{Name: "reversinglabs-yara", Licence: "MIT", Files: regexp.MustCompile(`\.yara?$`), Read: readYARA, Remotes: []Remote{{URL: "https://github.com/reversinglabs/reversinglabs-yara-rules/archive/refs/heads/develop.tar.gz", File: "develop.tar.gz"}}},
 	{Name: "signature-base", Licence: "DRL-1.1", Files: regexp.MustCompile(`\.yara?$`), Read: readYARA, Remotes: []Remote{{URL: "https://github.com/Neo23x0/signature-base/archive/refs/heads/master.tar.gz", File: "master.tar.gz"}}},
+	{Name: "jar-sha1", Licence: "facts: names and digests of published archives", Files: regexp.MustCompile(`\.(?:txt|csv|tsv)$`), Read: readJars, Repository: "made from Maven Central's index"},
 	{Name: "signature-base-hashes", Licence: "DRL-1.1", Files: regexp.MustCompile(`hash-iocs\.txt$`), Read: readHashes, Remotes: []Remote{{URL: "https://raw.githubusercontent.com/Neo23x0/signature-base/master/iocs/hash-iocs.txt", File: "hash-iocs.txt"}}},
 	{Name: "spdx-licences", Licence: "CC0-1.0", Files: regexp.MustCompile(`licenses\.json$`), Read: readLicences, Remotes: []Remote{{URL: "https://raw.githubusercontent.com/spdx/license-list-data/main/json/licenses.json", File: "licenses.json"}}},
 	{Name: "local-osv", Licence: "the operator's own", Files: regexp.MustCompile(`\.(?:json|ya?ml)$`), Read: readLocal},
