@@ -182,12 +182,10 @@ func split(r *finding.Report) (pieces [][]byte, size int64, err error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("cannot keep report: %w", err)
 	}
-	w, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	packed, err := pack(data)
 	if err != nil {
-		return nil, 0, fmt.Errorf("cannot keep report: %w", err)
+		return nil, 0, err
 	}
-	defer func() { _ = w.Close() }()
-	packed := w.EncodeAll(data, nil)
 	for len(packed) > 0 {
 		n := min(len(packed), PieceBytes)
 		pieces, packed = append(pieces, packed[:n:n]), packed[n:]
@@ -198,7 +196,7 @@ func split(r *finding.Report) (pieces [][]byte, size int64, err error) {
 // Join copies the report of a scan to w. next gives the pieces in order, nil
 // after the last.
 func Join(w io.Writer, next func() ([]byte, error)) error {
-	d, err := zstd.NewReader(&pieceReader{next: next}, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(256<<20))
+	d, err := zstd.NewReader(&pieceReader{next: next}, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxReport))
 	if err != nil {
 		return fmt.Errorf("cannot read report: %w", err)
 	}

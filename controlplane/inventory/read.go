@@ -1,7 +1,6 @@
 package inventory
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,12 +28,16 @@ func Pieces(ctx context.Context, r store.Reader, t tenant.ID, scan string) func(
 
 // Read gives a scan's report.
 func Read(ctx context.Context, r store.Reader, t tenant.ID, scan string) (*finding.Report, error) {
-	var text bytes.Buffer
-	if err := Join(&text, Pieces(ctx, r, t, scan)); err != nil {
+	packed, err := r.ScanPieces(ctx, t, scan)
+	if err != nil {
+		return nil, err
+	}
+	text, err := unpack(packed)
+	if err != nil {
 		return nil, err
 	}
 	var report finding.Report
-	if err := json.Unmarshal(text.Bytes(), &report); err != nil {
+	if err := json.Unmarshal(text, &report); err != nil {
 		return nil, fmt.Errorf("cannot read report: %w", err)
 	}
 	return &report, nil

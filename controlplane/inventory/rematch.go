@@ -2,9 +2,11 @@ package inventory
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"maps"
+	"reflect"
 	"runtime"
 	"slices"
 
@@ -22,10 +24,12 @@ const rematchBatch = 32
 
 // Rematch matches every artefact's newest report with a database, where it was
 // not matched with that one or a newer one, judges it again and keeps what came of it: nothing is
-// pulled. It says how many changed; an artefact that cannot be read is logged
+// pulled. Where findings and verdict are what they were, the report stays as it is written, and its scan
+// alone says which database it holds for. It says how many were matched; an artefact that cannot be read is logged
 // and left as it is.
 func Rematch(ctx context.Context, s *store.Store, src match.Source, log *slog.Logger) (done int, err error) {
 	db := src.Database()
+	src = remember(src)
 	touched := map[tenant.ID]map[string]bool{}
 	for after := (store.Artifact{}); ; {
 		artifacts, err := s.StaleScansAnyTenant(ctx, db.Digest, db.Built.UnixNano(), after, rematchBatch)
@@ -74,7 +78,7 @@ func rematchSome(ctx context.Context, s *store.Store, src match.Source, artifact
 			}
 		}
 	}
-	rows, errs := make([]store.Scanned, len(artifacts)), make([]error, len(artifacts))
+	rows, errs := make([]*store.Scanned, len(artifacts)), make([]error, len(artifacts))
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range artifacts {
@@ -89,12 +93,17 @@ func rematchSome(ctx context.Context, s *store.Store, src match.Source, artifact
 	}
 	err = s.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
 		done = 0
+		same := map[tenant.ID][]string{}
 		for i, a := range artifacts {
 			if errs[i] != nil {
 				log.WarnContext(ctx, "cannot match again", "artifact", a.ID, "error", errs[i])
 				continue
 			}
-			switch _, err := tx.PutScan(ctx, a.Tenant, rows[i]); {
+			if rows[i] == nil {
+				same[a.Tenant] = append(same[a.Tenant], a.ScanID)
+				continue
+			}
+			switch changed, err := tx.PutScanAgain(ctx, a.Tenant, *rows[i]); {
 			case errors.Is(err, store.ErrVersion): // scanned anew, or forgotten, meanwhile
 			case err != nil:
 				return err
@@ -103,42 +112,77 @@ func rematchSome(ctx context.Context, s *store.Store, src match.Source, artifact
 				if touched[a.Tenant] == nil {
 					touched[a.Tenant] = map[string]bool{}
 				}
-				for _, v := range rows[i].Vulnerabilities {
-					touched[a.Tenant][v.Vulnerability] = true
+				for _, id := range changed {
+					touched[a.Tenant][id] = true
 				}
 			}
+		}
+		db := src.Database()
+		for t, scans := range same {
+			n, err := tx.HoldScans(ctx, t, scans, db.Digest, db.Built.UnixNano())
+			if err != nil {
+				return err
+			}
+			done += n
 		}
 		return nil
 	})
 	return done, err
 }
 
-// rematch gives an artefact's newest scan as it is with a database.
-func rematch(ctx context.Context, s *store.Store, src match.Source, rules *Rules, a store.Artifact) (store.Scanned, error) {
+// rematch gives an artefact's newest scan as it is with a database, nil where
+// that says the same.
+func rematch(ctx context.Context, s *store.Store, src match.Source, rules *Rules, a store.Artifact) (*store.Scanned, error) {
 	scan, err := s.Scan(ctx, a.Tenant, a.ScanID)
 	if err != nil {
-		return store.Scanned{}, err
+		return nil, err
 	}
 	r, err := Read(ctx, s.Reader, a.Tenant, scan.ID)
 	if err != nil {
-		return store.Scanned{}, err
+		return nil, err
 	}
+	before := said(r)
 	if err := match.Match(ctx, r, src); err != nil {
-		return store.Scanned{}, err
+		return nil, err
 	}
 	setAside(r)
 	r.Sort()
 	v, err := rules.Judge(ctx, r, a.Name, store.Time(a.ScannedAt), StageOf(scan.Source))
 	if err != nil {
-		return store.Scanned{}, err
+		return nil, err
+	}
+	if verdict, err := json.Marshal(v); err == nil && string(verdict) == scan.Verdict && before.equal(said(r)) {
+		return nil, nil
 	}
 	rows, err := Rows(r, v, scan.Source, scan.ScannedBy)
 	if err != nil {
-		return store.Scanned{}, err
+		return nil, err
 	}
 	rows.Again, rows.Packages = true, nil // the packages are the same
 	rows.Scan.ID, rows.Scan.ScannedAt, rows.Scan.Summary.Pipeline = scan.ID, scan.ScannedAt, scan.Summary.Pipeline
-	return rows, nil
+	return &rows, nil
+}
+
+// words are what a report has from a database.
+type words struct {
+	matched         bool
+	os              finding.OS
+	vulnerabilities []finding.Vulnerability
+	suppressed      []finding.Suppressed
+	coverage        []finding.Coverage
+}
+
+func said(r *finding.Report) words {
+	w := words{matched: r.Database != nil, vulnerabilities: r.Vulnerabilities, suppressed: slices.Clone(r.Suppressed), coverage: r.Coverage}
+	if r.OS != nil {
+		w.os = *r.OS
+	}
+	return w
+}
+
+func (w words) equal(o words) bool {
+	return w.matched == o.matched && w.os == o.os && slices.Equal(w.suppressed, o.suppressed) && slices.Equal(w.coverage, o.coverage) &&
+		slices.EqualFunc(w.vulnerabilities, o.vulnerabilities, func(a, b finding.Vulnerability) bool { return reflect.DeepEqual(a, b) })
 }
 
 // setAside takes out what the scan's own words (VEX, ignore file) had set aside.

@@ -1,6 +1,7 @@
 package inventory_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -45,7 +46,12 @@ func bill(name, digest string, n int) *finding.Report {
 
 func open(t testing.TB) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), storetest.SQLite(t))
+	return openAt(t, storetest.SQLite(t))
+}
+
+func openAt(t testing.TB, address string) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +67,35 @@ func keep(t testing.TB, s *store.Store, r *finding.Report) store.Artifact {
 	return keepFrom(t, s, r, "ci")
 }
 
-func keepFrom(t testing.TB, s *store.Store, r *finding.Report, source string) (a store.Artifact) {
+func keepFrom(t testing.TB, s *store.Store, r *finding.Report, source string) store.Artifact {
+	t.Helper()
+	return keepAll(t, s, source, r)[0]
+}
+
+func keepAll(t testing.TB, s *store.Store, source string, reports ...*finding.Report) (all []store.Artifact) {
+	t.Helper()
+	var rows []store.Scanned
+	for _, r := range reports {
+		rows = append(rows, rowsOf(t, s, r, source))
+	}
+	err := s.Update(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		all = nil
+		for _, r := range rows {
+			a, err := tx.PutScan(ctx, tn, r)
+			if err != nil {
+				return err
+			}
+			all = append(all, a)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func rowsOf(t testing.TB, s *store.Store, r *finding.Report, source string) store.Scanned {
 	t.Helper()
 	v, err := inventory.Judge(t.Context(), s.Reader, tn, r, "", store.Now(), inventory.StageOf(source), nil)
 	if err != nil {
@@ -71,14 +105,7 @@ func keepFrom(t testing.TB, s *store.Store, r *finding.Report, source string) (a
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = s.Update(t.Context(), func(ctx context.Context, tx *store.Tx) (err error) {
-		a, err = tx.PutScan(ctx, tn, rows)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
+	return rows
 }
 
 // TestRematch: a new advisory finds the artefacts that it is about, and the
@@ -151,6 +178,18 @@ func TestRematch(t *testing.T) {
 	}
 	if a, err = s.Artifact(ctx, tn, first.ID); err != nil || a.Result != "pass" || a.Critical != 0 {
 		t.Errorf("%+v, %v", a, err)
+	}
+	// Data that says the same is noted, and nothing else is written.
+	before, err := s.ScanPieces(ctx, tn, first.ScanID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := again(database("d3", map[string]string{"lib2": "0.9", "other": "1"})); n != 2 {
+		t.Errorf("%d artefacts, want 2", n)
+	}
+	after, err := s.ScanPieces(ctx, tn, first.ScanID)
+	if scan, err2 := s.Scan(ctx, tn, first.ScanID); err != nil || err2 != nil || scan.DatabaseDigest != "d3" || !bytes.Equal(before, after) {
+		t.Errorf("%s, %v, %v; written anew: %v", scan.DatabaseDigest, err, err2, !bytes.Equal(before, after))
 	}
 }
 

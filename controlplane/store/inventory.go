@@ -166,6 +166,22 @@ func (r Reader) ScanPieceData(ctx context.Context, t tenant.ID, scan string, pie
 	return p.Data, lookup(err, "piece of report", scan)
 }
 
+// ScanPieces gives a report's pieces in one.
+func (r Reader) ScanPieces(ctx context.Context, t tenant.ID, scan string) ([]byte, error) {
+	var pieces []ScanPiece
+	if err := r.db.NewSelect().Model(&pieces).Where("tenant = ? AND scan_id = ?", t, scan).Order("piece").Scan(ctx); err != nil {
+		return nil, fmt.Errorf("cannot read report of scan %q: %w", scan, err)
+	}
+	if len(pieces) == 1 {
+		return pieces[0].Data, nil
+	}
+	var all []byte
+	for _, p := range pieces {
+		all = append(all, p.Data...)
+	}
+	return all, nil
+}
+
 // Vulnerability gives one vulnerability.
 func (r Reader) Vulnerability(ctx context.Context, t tenant.ID, id string) (Vulnerability, error) {
 	var v Vulnerability

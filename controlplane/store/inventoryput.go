@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/uptrace/bun"
 
@@ -33,6 +34,19 @@ type Scanned struct {
 // PutScan keeps a scan: it becomes the newest of its artefact. When a
 // vulnerability was first seen in the artefact is remembered across scans.
 func (x *Tx) PutScan(ctx context.Context, t tenant.ID, s Scanned) (Artifact, error) {
+	a, _, err := x.putScan(ctx, t, s)
+	return a, err
+}
+
+// PutScanAgain is PutScan where s.Again is set. It gives the vulnerabilities of
+// which something is other than it was: their rows of all artefacts together are
+// exact after RecountVulnerabilities.
+func (x *Tx) PutScanAgain(ctx context.Context, t tenant.ID, s Scanned) ([]string, error) {
+	_, changed, err := x.putScan(ctx, t, s)
+	return changed, err
+}
+
+func (x *Tx) putScan(ctx context.Context, t tenant.ID, s Scanned) (Artifact, []string, error) {
 	now := ns(Now())
 	a := s.Artifact
 	a.Tenant, a.ID, a.Repository = t, ArtifactID(a.Kind, a.Name, a.Digest), Repository(a.Kind, a.Name)
@@ -41,9 +55,9 @@ func (x *Tx) PutScan(ctx context.Context, t tenant.ID, s Scanned) (Artifact, err
 	was, err := x.Artifact(ctx, t, a.ID)
 	switch {
 	case errors.Is(err, ErrNotFound) && s.Again:
-		return a, fmt.Errorf("artefact %s: %w", a.ID, ErrVersion)
+		return a, nil, fmt.Errorf("artefact %s: %w", a.ID, ErrVersion)
 	case err == nil && s.Again && was.ScanID != s.Scan.ID:
-		return a, fmt.Errorf("scan %s of artefact %s: %w", s.Scan.ID, a.ID, ErrVersion)
+		return a, nil, fmt.Errorf("scan %s of artefact %s: %w", s.Scan.ID, a.ID, ErrVersion)
 	case err == nil:
 		a.FirstSeen = was.FirstSeen
 		if s.Again {
@@ -54,33 +68,34 @@ func (x *Tx) PutScan(ctx context.Context, t tenant.ID, s Scanned) (Artifact, err
 		_, err = x.db.NewInsert().Model(&a).Exec(ctx)
 	}
 	if err != nil {
-		return a, fmt.Errorf("cannot keep artefact: %w", err)
+		return a, nil, fmt.Errorf("cannot keep artefact: %w", err)
 	}
 	if s.Again {
 		if err := x.dropScans(ctx, t, []string{s.Scan.ID}); err != nil {
-			return a, err
+			return a, nil, err
 		}
 	} else {
 		s.Scan.ScannedAt = now
 	}
 	s.Scan.Tenant, s.Scan.ArtifactID = t, a.ID
 	if _, err := x.db.NewInsert().Model(&s.Scan).Exec(ctx); err != nil {
-		return a, inserted(err, "scan", s.Scan.ID)
+		return a, nil, inserted(err, "scan", s.Scan.ID)
 	}
 	for i, data := range s.Pieces {
 		if _, err := x.db.NewInsert().Model(&ScanPiece{Tenant: t, ScanID: s.Scan.ID, Piece: int64(i), Data: data}).Exec(ctx); err != nil {
-			return a, fmt.Errorf("cannot keep report: %w", err)
+			return a, nil, fmt.Errorf("cannot keep report: %w", err)
 		}
 	}
 	if !s.Again {
 		if err := x.putPackages(ctx, t, a.ID, s.Packages); err != nil {
-			return a, err
+			return a, nil, err
 		}
 	}
-	if err := x.putVulnerabilities(ctx, t, a.ID, now, s.Vulnerabilities); err != nil {
-		return a, err
+	changed, err := x.putVulnerabilities(ctx, t, a.ID, now, s.Vulnerabilities)
+	if err != nil {
+		return a, nil, err
 	}
-	return a, x.dropOldScans(ctx, t, a.ID)
+	return a, changed, x.dropOldScans(ctx, t, a.ID)
 }
 
 func (x *Tx) putPackages(ctx context.Context, t tenant.ID, artifact string, rows []ArtifactPackage) error {
@@ -93,52 +108,77 @@ func (x *Tx) putPackages(ctx context.Context, t tenant.ID, artifact string, rows
 	return insertRows(ctx, x, rows)
 }
 
-func (x *Tx) putVulnerabilities(ctx context.Context, t tenant.ID, artifact string, now int64, rows []ArtifactVulnerability) error {
+// putVulnerabilities writes what is other than it was, and gives whose rows that are.
+func (x *Tx) putVulnerabilities(ctx context.Context, t tenant.ID, artifact string, now int64, rows []ArtifactVulnerability) ([]string, error) {
 	var before []ArtifactVulnerability
-	err := x.db.NewSelect().Model(&before).Column("vulnerability", "package_id", "first_seen").Where("tenant = ? AND artifact_id = ?", t, artifact).Scan(ctx)
+	err := x.db.NewSelect().Model(&before).Where("tenant = ? AND artifact_id = ?", t, artifact).Scan(ctx)
 	if err != nil {
-		return fmt.Errorf("cannot read vulnerabilities: %w", err)
+		return nil, fmt.Errorf("cannot read vulnerabilities: %w", err)
 	}
 	type key struct{ id, pkg string }
-	seen, gone := map[key]int64{}, map[string]bool{}
-	for _, v := range before {
-		seen[key{v.Vulnerability, v.PackageID}] = v.FirstSeen
-		gone[v.Vulnerability] = true
+	was, had := map[key]*ArtifactVulnerability{}, map[string]bool{}
+	for i, v := range before {
+		was[key{v.Vulnerability, v.PackageID}] = &before[i]
+		had[v.Vulnerability] = true
 	}
-	all := map[string]*Vulnerability{}
-	kept := rows[:0]
+	var write []ArtifactVulnerability
+	has, changed := map[string]bool{}, map[string]*Vulnerability{}
 	have := map[key]bool{}
 	for _, v := range rows {
 		k := key{v.Vulnerability, v.PackageID}
 		if have[k] {
 			continue
 		}
-		have[k] = true
+		have[k], has[v.Vulnerability] = true, true
 		v.Tenant, v.ArtifactID, v.FirstSeen = t, artifact, now
-		if at, ok := seen[k]; ok {
-			v.FirstSeen = at
+		if old := was[k]; old != nil {
+			v.FirstSeen = old.FirstSeen
+			if v == *old {
+				continue
+			}
 		}
-		kept = append(kept, v)
-		sum := all[v.Vulnerability]
+		write = append(write, v)
+		sum := changed[v.Vulnerability]
 		if sum == nil {
 			sum = &Vulnerability{Tenant: t, Vulnerability: v.Vulnerability, FirstSeen: v.FirstSeen}
-			if !gone[v.Vulnerability] {
+			if !had[v.Vulnerability] {
 				sum.Artifacts = 1
 			}
-			all[v.Vulnerability] = sum
+			changed[v.Vulnerability] = sum
 		}
 		sum.add(&v)
 	}
-	for id := range all {
-		delete(gone, id)
+	var drop []any
+	gone, other := map[string]bool{}, map[string]bool{}
+	for k := range was {
+		if !have[k] {
+			drop = append(drop, k.id, k.pkg)
+			other[k.id] = true
+			gone[k.id] = !has[k.id]
+		}
 	}
-	if _, err := x.db.NewDelete().Model((*ArtifactVulnerability)(nil)).Where("tenant = ? AND artifact_id = ?", t, artifact).Exec(ctx); err != nil {
-		return fmt.Errorf("cannot keep vulnerabilities: %w", err)
+	maps.DeleteFunc(gone, func(_ string, all bool) bool { return !all })
+	for id := range changed {
+		other[id] = true
 	}
-	if err := insertRows(ctx, x, kept); err != nil {
-		return err
+	for batch := range slices.Chunk(drop, 2*insertBatch) {
+		pairs := strings.TrimSuffix(strings.Repeat("(?, ?), ", len(batch)/2), ", ")
+		_, err := x.db.NewDelete().Model((*ArtifactVulnerability)(nil)).Where("tenant = ? AND artifact_id = ?", t, artifact).
+			Where("(vulnerability, package_id) IN (VALUES "+pairs+")", batch...).Exec(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("cannot keep vulnerabilities: %w", err)
+		}
 	}
-	return x.countVulnerabilities(ctx, t, all, slices.Sorted(maps.Keys(gone)))
+	for batch := range slices.Chunk(write, insertBatch) {
+		q := x.db.NewInsert().Model(&batch).On("CONFLICT (tenant, artifact_id, vulnerability, package_id) DO UPDATE")
+		for _, column := range []string{"package", "package_version", "package_type", "severity", "score", "epss", "kev", "fixed_version", "title", "first_seen"} {
+			q = q.Set(column + " = EXCLUDED." + column)
+		}
+		if _, err := q.Exec(ctx); err != nil {
+			return nil, fmt.Errorf("cannot keep vulnerabilities: %w", err)
+		}
+	}
+	return slices.Sorted(maps.Keys(other)), x.countVulnerabilities(ctx, t, changed, slices.Sorted(maps.Keys(gone)))
 }
 
 // add lets a row's facts count.
@@ -200,6 +240,17 @@ func (x *Tx) RecountVulnerabilities(ctx context.Context, t tenant.ID, ids []stri
 	return nil
 }
 
+// HoldScans notes that scans say the same with another database.
+func (x *Tx) HoldScans(ctx context.Context, t tenant.ID, ids []string, digest string, built int64) (int, error) {
+	res, err := x.db.NewUpdate().Model((*Scan)(nil)).Set("database_digest = ?", digest).Set("database_built = ?", built).
+		Where("tenant = ? AND id IN (?)", t, bun.List(ids)).Exec(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("cannot note the database of scans: %w", err)
+	}
+	n, err := res.RowsAffected()
+	return int(n), err
+}
+
 func (x *Tx) dropOldScans(ctx context.Context, t tenant.ID, artifact string) error {
 	var ids []string
 	err := x.db.NewSelect().Model((*Scan)(nil)).Column("id").Where("tenant = ? AND artifact_id = ?", t, artifact).
@@ -224,7 +275,7 @@ func (x *Tx) dropScans(ctx context.Context, t tenant.ID, ids []string) error {
 
 // DeleteArtifact forgets an artefact with its scans.
 func (x *Tx) DeleteArtifact(ctx context.Context, t tenant.ID, id string) error {
-	if err := x.putVulnerabilities(ctx, t, id, 0, nil); err != nil {
+	if _, err := x.putVulnerabilities(ctx, t, id, 0, nil); err != nil {
 		return err
 	}
 	if err := x.putPackages(ctx, t, id, nil); err != nil {
