@@ -54,7 +54,7 @@ func TestConsole(t *testing.T) {
 	}
 	e2e := exec.Command("npm", "run", "--silent", "e2e")
 	e2e.Dir = filepath.Join(root, "controlplane/ui")
-	e2e.Env = append(os.Environ(), "LIMPET_URL=https://"+listen, "LIMPET_SETUP_CODE="+strings.TrimSpace(string(secret)), "LIMPET_SHOTS="+shots(t))
+	e2e.Env = append(os.Environ(), "LIMPET_URL=https://"+listen, "LIMPET_SETUP_CODE="+strings.TrimSpace(string(secret)), shots(t))
 	out, err := e2e.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -83,13 +83,14 @@ func TestConsole(t *testing.T) {
 	t.Logf("%s", out)
 }
 
-// shots is the folder for screenshots: that of the environment, for people who
-// want to look at them, or one that goes away.
+// shots says into which folder screenshots go, where the environment asks for
+// them because somebody wants to look.
 func shots(t *testing.T) string {
-	if dir := os.Getenv("LIMPET_SHOTS"); dir != "" {
-		return filepath.Join(dir, t.Name())
+	dir := os.Getenv("LIMPET_SHOTS")
+	if dir != "" {
+		dir = filepath.Join(dir, t.Name())
 	}
-	return t.TempDir()
+	return "LIMPET_SHOTS=" + dir
 }
 
 func freeAddress(t *testing.T) string {

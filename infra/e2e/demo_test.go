@@ -62,7 +62,7 @@ func TestDemoInTheConsole(t *testing.T) {
 	e2e := exec.Command("npm", "run", "--silent", "e2e")
 	e2e.Dir = filepath.Join(root, "controlplane/ui")
 	e2e.Env = append(os.Environ(), "LIMPET_URL="+url, "LIMPET_USER=admin", "LIMPET_PASSWORD="+password,
-		"LIMPET_EXPECT_EVENTS=1", "LIMPET_SHOTS="+shots(t))
+		"LIMPET_EXPECT_EVENTS=1", shots(t))
 	if b, err := e2e.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, b)
 	}

@@ -53,10 +53,10 @@ export async function openPage(browser, url, { expected = [401], ...options } = 
 
 // shot takes a picture for people to look at, if LIMPET_SHOTS names a folder.
 export async function shot(page, name) {
+  await page.waitForTimeout(350) // transitions
   const dir = process.env.LIMPET_SHOTS
   if (!dir) return
   mkdirSync(dir, { recursive: true })
-  await page.waitForTimeout(350) // transitions
   await page.screenshot({ path: join(dir, `${name}.png`) })
 }
 
