@@ -5,7 +5,7 @@ import { queryClient, sessionQuery, setupQuery } from '../api/queries'
 import { NotFound, RouteError, RoutePending } from './RouteStates'
 import { Shell } from './Shell'
 import {
-  agentSearch, auditSearch, enforcersSearch, eventsSearch, findingsSearch, groupSearch, loginSearch, policiesSearch, policySearch,
+  agentSearch, auditSearch, enforcersSearch, eventsSearch, findingsSearch, scansSearch, groupSearch, loginSearch, policiesSearch, policySearch,
 } from './search'
 
 const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound })
@@ -111,6 +111,13 @@ const lists = createRoute({
   component: lazyRouteComponent(() => import('../pages/lists/Lists'), 'ListsPage'),
 })
 
+const scans = createRoute({
+  getParentRoute: () => shell,
+  path: '/scans',
+  validateSearch: scansSearch,
+  component: lazyRouteComponent(() => import('../pages/scans/Scans'), 'ScansPage'),
+})
+
 const findings = createRoute({
   getParentRoute: () => shell,
   path: '/findings',
@@ -144,7 +151,7 @@ export const router = createRouter({
     firstRun,
     login,
     shell.addChildren([
-      dashboard, enforcers, group, enforcer, policies, policyNew, policy, lists, findings, events, event, audit, settings, settingsHome,
+      dashboard, enforcers, group, enforcer, policies, policyNew, policy, lists, scans, findings, events, event, audit, settings, settingsHome,
     ]),
   ]),
   defaultPreload: 'intent',

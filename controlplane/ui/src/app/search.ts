@@ -147,3 +147,11 @@ export const auditSearch = (r: Raw): AuditSearch =>
     q: text(r.q),
     open: text(r.open),
   })
+
+export const scanStates = ['waiting', 'leased', 'failed', 'done', 'cancelled'] as const
+export interface ScansSearch { state?: (typeof scanStates)[number]; reason?: string; q?: string }
+export const scansSearch = (r: Raw): ScansSearch => compact({
+    state: one(r.state, scanStates),
+    reason: one(r.reason, ['manual', 'ci', 'webhook', 'rescan', 'schedule'] as const),
+    q: text(r.q),
+  })

@@ -36,6 +36,7 @@ export const common = {
     enforcers: 'Enforcers',
     policies: 'Policies',
     lists: 'Reputation lists',
+    scans: 'Scan queue',
     findings: 'Findings',
     events: 'Events',
     audit: 'Audit record',

@@ -4,6 +4,7 @@ import { enforcers } from './enforcers'
 import { events } from './events'
 import { learning } from './learning'
 import { policies } from './policies'
+import { scans } from './scans'
 import { settings } from './settings'
 
-export const en = { ...common, ...enforcers, ...policies, ...events, ...settings, ...learning, controls }
+export const en = { ...common, ...enforcers, ...policies, ...events, ...settings, ...scans, ...learning, controls }

@@ -4,11 +4,13 @@ export const settings = {
     security: 'Security',
     developer: 'Developer',
     auditor: 'Auditor',
+    worker: 'Worker',
     help: {
       administrator: 'everything, users included',
       security: 'groups, enforcers, policies, events and tokens; not users',
       developer: 'sees groups, enforcers, policies and events',
       auditor: 'sees everything and exports it; changes nothing',
+      worker: 'leases scans and sends their reports; nothing else',
     },
   },
   audit: {

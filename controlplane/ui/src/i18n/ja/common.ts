@@ -35,6 +35,7 @@ export const common = {
     enforcers: 'Enforcer',
     policies: 'ポリシー',
     lists: '評判リスト',
+    scans: 'スキャンキュー',
     findings: '検出事項',
     events: 'イベント',
     audit: '監査ログ',

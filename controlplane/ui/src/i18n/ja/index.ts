@@ -5,6 +5,7 @@ import { enforcers } from './enforcers'
 import { events } from './events'
 import { learning } from './learning'
 import { policies } from './policies'
+import { scans } from './scans'
 import { settings } from './settings'
 
 // Words makes the compiler refuse a translation with a key missing. Japanese
@@ -13,4 +14,4 @@ type Words<T> = {
   [K in keyof T as K extends `${string}_one` ? never : K]: T[K] extends string ? string : Words<T[K]>
 }
 
-export const ja: Words<typeof en> = { ...common, ...enforcers, ...policies, ...events, ...settings, ...learning, controls }
+export const ja: Words<typeof en> = { ...common, ...enforcers, ...policies, ...events, ...settings, ...scans, ...learning, controls }

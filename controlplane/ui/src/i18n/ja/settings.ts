@@ -4,11 +4,13 @@ export const settings = {
     security: 'セキュリティ担当',
     developer: '開発者',
     auditor: '監査者',
+    worker: 'ワーカー',
     help: {
       administrator: 'ユーザー管理を含むすべての操作',
       security: 'グループ、Enforcer、ポリシー、イベント、トークンの管理(ユーザー管理を除く)',
       developer: 'グループ、Enforcer、ポリシー、イベントの閲覧',
       auditor: 'すべての閲覧とエクスポート(変更は不可)',
+      worker: 'スキャンの取得と結果の送信のみ',
     },
   },
   audit: {
