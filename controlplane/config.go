@@ -33,6 +33,7 @@ type Config struct {
 	EnforcerTTL    time.Duration // enforcers are forgotten when silent for so long [24 h]
 	StoppedTTL     time.Duration // the same for those that said they were stopping [10 min]
 	Heartbeat      time.Duration // between heartbeats of an enforcer [30 s]
+	AttachVerdicts bool          // signed verdicts of queued scans are attached to the images in their registries
 	VulnDB         string        // vulnerability database that kept reports are matched with, again whenever it changes [none]
 	ScanWorkers    int           // scans that this process makes side by side [half the processors]; negative: none
 	ScanLease      time.Duration // a scan's lease that is not renewed for so long is lost [1 min]

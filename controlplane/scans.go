@@ -23,7 +23,11 @@ func (s *server) ownWorker() string {
 }
 
 func (s *server) openScans(ctx context.Context) (err error) {
-	s.scans, err = scanning.Open(ctx, scanning.Config{Store: s.store, Log: s.Log, Database: s.VulnDB, Inside: s.ownWorker(), TTL: s.ScanLease})
+	c := scanning.Config{Store: s.store, Log: s.Log, Database: s.VulnDB, Inside: s.ownWorker(), TTL: s.ScanLease}
+	if s.AttachVerdicts {
+		c.Judged = s.attachVerdict
+	}
+	s.scans, err = scanning.Open(ctx, c)
 	return err
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/ed25519"
 	"log/slog"
 	"net/http"
 	"time"
@@ -19,6 +20,7 @@ import (
 
 // Publisher makes and spreads bundles (package publish).
 type Publisher interface {
+	VerdictKey(ctx context.Context, t tenant.ID) (ed25519.PrivateKey, error)
 	// Prepare opens the tenant's signing key before a transaction.
 	Prepare(ctx context.Context, t tenant.ID) error
 	// Stage makes the group's next bundle in the transaction of a change.

@@ -27,6 +27,8 @@ const setupCode = "AAAAA-BBBBB-CCCCC-DDDDD"
 // oneKey signs every tenant's bundles in tests.
 type oneKey struct{ key ed25519.PrivateKey }
 
+func (k oneKey) VerdictKey(context.Context, string) (ed25519.PrivateKey, error) { return k.key, nil }
+
 func (k oneKey) BundleKey(context.Context, string) (ed25519.PrivateKey, error) { return k.key, nil }
 
 // site is an API behind TLS with its store.

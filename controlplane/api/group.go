@@ -29,6 +29,8 @@ type groupView struct {
 	Policies    []string          `json:"policies" nullable:"false"`
 	OnNoPolicy  string            `json:"onNoPolicy" enum:"audit,refuse"`
 	Learning    bool              `json:"learning"`
+	Registries  []string          `json:"registries" nullable:"false"`
+	Required    map[string]string `json:"requiredLabels"`
 	Members     members           `json:"members"`
 	Version     int64             `json:"version" doc:"The ETag without its quotes"`
 	CreatedAt   time.Time         `json:"createdAt"`
@@ -36,12 +38,9 @@ type groupView struct {
 }
 
 func viewGroup(g store.Group, m [2]int) groupView {
-	labels := g.Labels
-	if labels == nil {
-		labels = map[string]string{}
-	}
 	return groupView{
-		Name: g.Name, Description: g.Description, Mode: g.Mode, Labels: labels, Policies: g.Policies, OnNoPolicy: g.OnNoPolicy, Learning: g.Learning,
+		Name: g.Name, Description: g.Description, Mode: g.Mode, Labels: labelsOf(g.Labels), Policies: g.Policies, OnNoPolicy: g.OnNoPolicy, Learning: g.Learning,
+		Registries: append([]string{}, g.Registries...), Required: labelsOf(g.Required),
 		Members: members{m[0], m[1]}, Version: g.Version, CreatedAt: store.Time(g.CreatedAt), UpdatedAt: store.Time(g.UpdatedAt),
 	}
 }
@@ -55,6 +54,8 @@ type GroupFields struct {
 	Policies    *[]string         `json:"policies,omitempty" maxItems:"100" doc:"Names; a new group without this field gets the policy named default"`
 	OnNoPolicy  string            `json:"onNoPolicy,omitempty" enum:"audit,refuse" doc:"What a wrapped image does when it starts without a valid policy; audit if absent"`
 	Learning    *bool             `json:"learning,omitempty" doc:"Members report what their workloads do, so that a policy can be proposed; absent: as it is"`
+	Registries  *[]string         `json:"registries,omitempty" maxItems:"256" doc:"Images that the group takes, such as registry.example.com/shop/**: others are refused at enrolment and at the start in enforce mode, reported in audit mode. Empty: all; absent: as it is"`
+	Required    map[string]string `json:"requiredLabels,omitempty" doc:"Labels that a workload of the group must have, * for any value; absent: as they are"`
 
 	Members   *members   `json:"members,omitempty" readOnly:"true"`
 	Version   int64      `json:"version,omitempty" readOnly:"true"`
@@ -72,6 +73,9 @@ func (f GroupFields) into(g *store.Group) error {
 		if k == "" || len(k) > maxLabel || len(v) > maxLabel {
 			return huma.NewError(http.StatusUnprocessableEntity, "the key of a label has 1 to 256 bytes, its value at most 256")
 		}
+	}
+	if err := f.origins(g); err != nil {
+		return err
 	}
 	g.Description, g.Mode, g.Labels, g.OnNoPolicy = f.Description, f.Mode, f.Labels, f.OnNoPolicy
 	if f.Learning != nil {
@@ -209,7 +213,7 @@ func (a *API) putGroup(ctx context.Context, in *putGroupInput) (*oneOutput[group
 
 func sameGroup(a, b store.Group) bool {
 	return a.Description == b.Description && a.Mode == b.Mode && a.OnNoPolicy == b.OnNoPolicy && a.Learning == b.Learning &&
-		maps.Equal(a.Labels, b.Labels) && slices.Equal(a.Policies, b.Policies)
+		maps.Equal(a.Labels, b.Labels) && slices.Equal(a.Registries, b.Registries) && maps.Equal(a.Required, b.Required) && slices.Equal(a.Policies, b.Policies)
 }
 
 type deleteNamedInput struct {

@@ -116,6 +116,8 @@ func init() {
 		{remove, prefix + "/artifacts/{id}", access.ScansWrite, "Forget an artefact with its scans", do((*API).deleteArtifact)},
 		{get, prefix + "/artifacts/{id}/vulnerabilities", access.InventoryRead, "List an artefact's vulnerabilities, the worst first", do((*API).listArtifactVulnerabilities)},
 		{get, prefix + "/artifacts/{id}/packages", access.InventoryRead, "List an artefact's packages", do((*API).listArtifactPackages)},
+		{get, prefix + "/artifacts/{id}/verdict", access.InventoryRead, "Download the signed verdict about an image", do((*API).getSignedVerdict)},
+		{get, prefix + "/verdict-keys", access.InventoryRead, "The keys that sign verdicts about images", do((*API).getVerdictKeys)},
 		{get, prefix + "/artifacts/{id}/report", access.InventoryRead, "Download an artefact's report", do((*API).getReport)},
 		{get, prefix + "/vulnerabilities", access.InventoryRead, "List the vulnerabilities that artefacts have, the worst first", do((*API).listVulnerabilities)},
 		{get, prefix + "/vulnerabilities/{id}", access.InventoryRead, "Show a vulnerability", do((*API).getVulnerability)},

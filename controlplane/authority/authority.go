@@ -17,8 +17,9 @@ import (
 
 // Names in the KeyStore.
 const (
-	nameCA     = "ca"     // tenant "": PKCS#8 key and certificate, two PEM blocks
-	nameBundle = "bundle" // per tenant: Ed25519 seed
+	nameCA      = "ca"      // tenant "": PKCS#8 key and certificate, two PEM blocks
+	nameBundle  = "bundle"  // per tenant: Ed25519 seed
+	nameVerdict = "verdict" // per tenant: Ed25519 seed
 )
 
 // Lifetimes of certificates.
@@ -81,17 +82,27 @@ func (a *Authority) CAPEM() []byte {
 
 // BundleKey is the tenant's bundle signing key, made at first use.
 func (a *Authority) BundleKey(ctx context.Context, tenant string) (ed25519.PrivateKey, error) {
-	seed, err := a.loadOrMake(ctx, tenant, nameBundle, func(time.Time) ([]byte, error) {
+	return a.signingKey(ctx, tenant, nameBundle)
+}
+
+// VerdictKey is the key that signs the tenant's verdicts about images, made at
+// first use.
+func (a *Authority) VerdictKey(ctx context.Context, tenant string) (ed25519.PrivateKey, error) {
+	return a.signingKey(ctx, tenant, nameVerdict)
+}
+
+func (a *Authority) signingKey(ctx context.Context, tenant, name string) (ed25519.PrivateKey, error) {
+	seed, err := a.loadOrMake(ctx, tenant, name, func(time.Time) ([]byte, error) {
 		s := make([]byte, ed25519.SeedSize)
 		_, err := rand.Read(s)
 		return s, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("cannot open bundle key of tenant %q: %w", tenant, err)
+		return nil, fmt.Errorf("cannot open %s key of tenant %q: %w", name, tenant, err)
 	}
 	defer clear(seed)
 	if len(seed) != ed25519.SeedSize {
-		return nil, fmt.Errorf("cannot open bundle key of tenant %q: stored seed has %d bytes", tenant, len(seed))
+		return nil, fmt.Errorf("cannot open %s key of tenant %q: stored seed has %d bytes", name, tenant, len(seed))
 	}
 	return ed25519.NewKeyFromSeed(seed), nil
 }

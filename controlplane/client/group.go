@@ -20,6 +20,8 @@ type GroupSpec struct {
 	OnNoPolicy string            `yaml:"onNoPolicy"` // audit or refuse
 	Learning   bool              `yaml:"learning,omitempty"`
 	Labels     map[string]string `yaml:"labels,omitempty"`
+	Registries []string          `yaml:"registries,omitempty"`     // patterns of images that it takes; none: all
+	Required   map[string]string `yaml:"requiredLabels,omitempty"` // labels that its workloads must have
 	Policies   []string          `yaml:"policies"`
 }
 
@@ -32,6 +34,8 @@ type groupJSON struct {
 	Policies    []string          `json:"policies"`
 	OnNoPolicy  string            `json:"onNoPolicy"`
 	Learning    bool              `json:"learning"`
+	Registries  []string          `json:"registries"`
+	Required    map[string]string `json:"requiredLabels"`
 }
 
 func parseGroup(text string) (string, any, error) {
@@ -45,9 +49,13 @@ func parseGroup(text string) (string, any, error) {
 	b := groupJSON{
 		Name: g.Metadata.Name, Description: g.Metadata.Description, Mode: g.Spec.Mode, Labels: g.Spec.Labels,
 		Policies: g.Spec.Policies, OnNoPolicy: g.Spec.OnNoPolicy, Learning: g.Spec.Learning,
+		Registries: append([]string{}, g.Spec.Registries...), Required: g.Spec.Required,
 	}
 	if b.Labels == nil {
 		b.Labels = map[string]string{}
+	}
+	if b.Required == nil {
+		b.Required = map[string]string{}
 	}
 	normal, err := write(g)
 	return normal, b, err
@@ -60,7 +68,7 @@ func textOfGroup(raw json.RawMessage) (string, error) {
 	}
 	doc := &Group{
 		APIVersion: policy.APIVersion, Kind: KindGroup, Metadata: Meta{g.Name, g.Description},
-		Spec: GroupSpec{Mode: g.Mode, OnNoPolicy: g.OnNoPolicy, Learning: g.Learning, Labels: g.Labels, Policies: g.Policies},
+		Spec: GroupSpec{Mode: g.Mode, OnNoPolicy: g.OnNoPolicy, Learning: g.Learning, Labels: g.Labels, Registries: g.Registries, Required: g.Required, Policies: g.Policies},
 	}
 	if err := doc.check(); err != nil {
 		return "", err

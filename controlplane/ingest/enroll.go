@@ -50,14 +50,22 @@ func (s *Service) Enroll(ctx context.Context, m *wirepb.ControlEnrollRequest) (*
 			FirstSeen: now.UnixNano(), LastSeen: now.UnixNano(),
 		}
 		setWorkload(&e, req.Workload)
+		why, err := misplaced(ctx, tx, token, &e)
+		if err != nil {
+			return err
+		}
 		if err := tx.PutEnforcer(ctx, token.Tenant, e); err != nil {
 			return err
 		}
 		return audit.Write(ctx, tx, token.Tenant, audit.Change{
 			Actor: "join:" + token.Prefix, Action: "enroll", Kind: "enforcer", Name: e.ID, RemoteAddr: e.RemoteAddr,
-			After: map[string]string{"group": e.GroupName, "kind": e.Kind, "hostname": e.Hostname, "image": e.Image},
+			After: map[string]string{"group": e.GroupName, "kind": e.Kind, "hostname": e.Hostname, "image": e.Image, "misplaced": why},
 		})
 	})
+	if refusal := (*misplacedError)(nil); errors.As(err, &refusal) {
+		s.tellRefusal(ctx, token, refusal, m.GetRemoteAddr())
+		err = refusal.error
+	}
 	if err != nil {
 		return nil, refused(err)
 	}

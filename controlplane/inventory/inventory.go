@@ -37,7 +37,7 @@ func Rows(r *finding.Report, v assurance.Verdict, source, by string) (store.Scan
 	if err != nil {
 		return store.Scanned{}, fmt.Errorf("cannot name scan: %w", err)
 	}
-	verdict, err := json.Marshal(v)
+	verdict, err := json.Marshal(keptVerdict{v, store.Now().UTC(), r.Artifact.ID})
 	if err != nil {
 		return store.Scanned{}, fmt.Errorf("cannot keep verdict: %w", err)
 	}

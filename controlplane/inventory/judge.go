@@ -19,13 +19,14 @@ type Rules struct {
 	tenant     tenant.ID
 	policies   []*assurance.Compiled
 	since      map[string]time.Time
+	numbers    map[string]int64 // revisions
 	exceptions *assurance.Exceptions
 	at         time.Time // when they were read
 }
 
 // LoadRules reads a tenant's policies, or those named, and its exceptions.
 func LoadRules(ctx context.Context, r store.Reader, t tenant.ID, names []string) (*Rules, error) {
-	out := &Rules{store: r, tenant: t, since: map[string]time.Time{}, at: store.Now()}
+	out := &Rules{store: r, tenant: t, since: map[string]time.Time{}, numbers: map[string]int64{}, at: store.Now()}
 	rows, err := policyRows(ctx, r, t, names)
 	if err != nil {
 		return nil, err
@@ -39,7 +40,7 @@ func LoadRules(ctx context.Context, r store.Reader, t tenant.ID, names []string)
 		if err != nil {
 			return nil, err
 		}
-		out.policies, out.since[row.Name] = append(out.policies, c), store.Time(row.CreatedAt)
+		out.policies, out.since[row.Name], out.numbers[row.Name] = append(out.policies, c), store.Time(row.CreatedAt), row.Revision
 	}
 	out.exceptions, err = approved(ctx, r, t, out.at)
 	return out, err
@@ -121,7 +122,7 @@ func (r *Rules) subject(ctx context.Context, report *finding.Report, reference s
 	var anywhere map[string]time.Time
 	return assurance.Subject{
 		Report: report, Reference: reference, Now: r.at, ScannedAt: scannedAt, Stage: stage, Exceptions: r.exceptions,
-		Since: func(name string) time.Time { return r.since[name] },
+		Since: func(name string) time.Time { return r.since[name] }, Numbers: r.numbers,
 		FirstSeen: func(id, pkg string) (time.Time, bool) {
 			if here == nil && failed == nil {
 				here, failed = r.store.FirstSeen(ctx, r.tenant, store.ArtifactID(string(report.Artifact.Kind), reference, report.Artifact.Digest))

@@ -31,9 +31,11 @@ const RenewBefore = Life / 2
 // ErrTooLarge reports policies that do not fit into one bundle.
 var ErrTooLarge = errors.New("the group's policies do not fit into one bundle")
 
-// Keys gives the key that signs a tenant's bundles (package authority).
+// Keys gives the keys that sign a tenant's bundles, and its verdicts about
+// images (package authority).
 type Keys interface {
 	BundleKey(ctx context.Context, tenant string) (ed25519.PrivateKey, error)
+	VerdictKey(ctx context.Context, tenant string) (ed25519.PrivateKey, error)
 }
 
 // Publisher makes bundles and wakes who waits for them. It is safe for
@@ -45,11 +47,12 @@ type Publisher struct {
 
 	mu      sync.Mutex
 	signing map[tenant.ID]ed25519.PrivateKey // guarded by mu
+	verdict map[tenant.ID]ed25519.PrivateKey // guarded by mu
 }
 
 // New makes a publisher.
 func New(st *store.Store, keys Keys) *Publisher {
-	return &Publisher{store: st, keys: keys, signing: map[tenant.ID]ed25519.PrivateKey{}}
+	return &Publisher{store: st, keys: keys, signing: map[tenant.ID]ed25519.PrivateKey{}, verdict: map[tenant.ID]ed25519.PrivateKey{}}
 }
 
 // Prepare opens the tenant's signing key, or makes it. It must have been
@@ -66,8 +69,12 @@ func (p *Publisher) Prepare(ctx context.Context, t tenant.ID) error {
 	if err != nil {
 		return err
 	}
+	verdict, err := p.keys.VerdictKey(ctx, string(t))
+	if err != nil {
+		return err
+	}
 	p.mu.Lock()
-	p.signing[t] = key
+	p.signing[t], p.verdict[t] = key, verdict
 	p.mu.Unlock()
 	return nil
 }
@@ -132,7 +139,11 @@ func (p *Publisher) stage(ctx context.Context, tx *store.Tx, t tenant.ID, group 
 	if err != nil {
 		return false, err
 	}
-	digest, err := contents(g, policies, lists, revoked)
+	trusted, err := p.trusted(t, policies)
+	if err != nil {
+		return false, err
+	}
+	digest, err := contents(g, policies, lists, revoked, trusted)
 	if err != nil {
 		return false, err
 	}
@@ -159,6 +170,7 @@ func (p *Publisher) stage(ctx context.Context, tx *store.Tx, t tenant.ID, group 
 	data, err := bundle.Sign(&bundle.Bundle{
 		Format: bundle.Format, Tenant: string(t), Group: group, Epoch: epoch, Number: number,
 		IssuedAt: now, Expires: expires, GroupMode: policy.Mode(g.Mode), Policies: policies, Learning: g.Learning, Lists: lists, Revoked: revoked,
+		VerdictKeys: trusted, Registries: g.Registries, Required: g.Required,
 	}, key)
 	if err != nil {
 		return false, err
@@ -172,7 +184,7 @@ func (p *Publisher) stage(ctx context.Context, tx *store.Tx, t tenant.ID, group 
 }
 
 // contents is a digest of what a bundle says, without its number and times.
-func contents(g store.Group, policies []*policy.RuntimePolicy, lists []*reputation.List, revoked []string) (string, error) {
+func contents(g store.Group, policies []*policy.RuntimePolicy, lists []*reputation.List, revoked []string, trusted []ed25519.PublicKey) (string, error) {
 	var digests []string
 	for _, l := range lists {
 		digests = append(digests, l.Name+" "+l.Digest())
@@ -183,7 +195,11 @@ func contents(g store.Group, policies []*policy.RuntimePolicy, lists []*reputati
 		Learning bool     `json:",omitempty"`
 		Lists    []string `json:",omitempty"`
 		Revoked  []string `json:",omitempty"`
-	}{g.Mode, policies, g.Learning, digests, revoked})
+
+		VerdictKeys []ed25519.PublicKey `json:",omitempty"`
+		Registries  []string            `json:",omitempty"`
+		Required    map[string]string   `json:",omitempty"`
+	}{g.Mode, policies, g.Learning, digests, revoked, trusted, g.Registries, g.Required})
 	if err != nil {
 		return "", fmt.Errorf("cannot write policies: %w", err)
 	}

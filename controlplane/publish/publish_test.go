@@ -21,6 +21,8 @@ const ta tenant.ID = "default"
 
 type oneKey struct{ key ed25519.PrivateKey }
 
+func (k oneKey) VerdictKey(context.Context, string) (ed25519.PrivateKey, error) { return k.key, nil }
+
 func (k oneKey) BundleKey(context.Context, string) (ed25519.PrivateKey, error) { return k.key, nil }
 
 type site struct {

@@ -149,9 +149,10 @@ func (q *Queue) keep(ctx context.Context, j store.ScanJob, r *finding.Report, by
 		return j, err
 	}
 	lease := j.Lease
+	var kept store.Artifact
 	err = q.change(ctx, j.Tenant, lease, func(ctx context.Context, tx *store.Tx, now *store.ScanJob, at time.Time) error {
-		kept, err := tx.PutScan(ctx, j.Tenant, rows)
-		if err != nil {
+		var err error
+		if kept, err = tx.PutScan(ctx, j.Tenant, rows); err != nil {
 			return err
 		}
 		now.State, now.FinishedAt, now.Error, now.Done = store.ScanDone, at.UnixNano(), "", now.Of
@@ -170,6 +171,9 @@ func (q *Queue) keep(ctx context.Context, j store.ScanJob, r *finding.Report, by
 	})
 	if errors.Is(err, worker.ErrLost) {
 		return q.mine(ctx, j.Tenant, lease) // another call with the same report was faster
+	}
+	if err == nil && q.Judged != nil {
+		q.Judged(ctx, q, j, kept)
 	}
 	return j, err
 }

@@ -39,6 +39,9 @@ type Config struct {
 	MaxRun      time.Duration // a lease is lost after so long, however it is renewed [1 h]
 	Backoff     time.Duration // before the second attempt after a failure, doubled for each further one [15 s]
 	MaxFailures int           // a job has failed after so many failures [4]
+
+	// Judged is told of each scan that was kept; nil: nobody wants to know.
+	Judged func(ctx context.Context, q *Queue, j store.ScanJob, kept store.Artifact)
 }
 
 // Queue is the scan queue. It is safe for concurrent use, by several servers on
@@ -201,6 +204,11 @@ func (q *Queue) RetryTx(ctx context.Context, tx *store.Tx, t tenant.ID, id, by s
 		Tenant: t, Registry: was.Registry, Reference: was.Reference, Platform: was.Platform, Reason: Manual, Labels: was.Labels, By: by,
 	})
 	return j, err
+}
+
+// Lent gives what a job is lent.
+func (q *Queue) Lent(ctx context.Context, j store.ScanJob) (worker.Access, error) {
+	return q.lent(ctx, j)
 }
 
 // lent gives what a job is lent.

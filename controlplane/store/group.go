@@ -20,6 +20,8 @@ type Group struct {
 	Labels        map[string]string `bun:"type:text"`
 	OnNoPolicy    string            // workload.NoPolicyAudit or NoPolicyRefuse
 	Learning      bool              // members report what their workloads do
+	Registries    []string          `bun:"type:text"`                 // patterns of images that it takes; none: all
+	Required      map[string]string `bun:"required_labels,type:text"` // labels that its workloads must have
 	Version       int64
 	CreatedAt     int64
 	UpdatedAt     int64
@@ -129,6 +131,7 @@ func (r Reader) PoliciesOfGroup(ctx context.Context, t tenant.ID, group string) 
 // AddGroup adds a group; its version becomes 1.
 func (x *Tx) AddGroup(ctx context.Context, t tenant.ID, g Group) (Group, error) {
 	now := ns(Now())
+	g.origins()
 	g.Tenant, g.Version, g.CreatedAt, g.UpdatedAt = t, 1, now, now
 	if _, err := x.db.NewInsert().Model(&g).Exec(ctx); err != nil {
 		return g, inserted(err, "group", g.Name)
@@ -136,12 +139,23 @@ func (x *Tx) AddGroup(ctx context.Context, t tenant.ID, g Group) (Group, error) 
 	return g, x.assign(ctx, t, g)
 }
 
+// origins writes what is not set as empty, not as null.
+func (g *Group) origins() {
+	if g.Registries == nil {
+		g.Registries = []string{}
+	}
+	if g.Required == nil {
+		g.Required = map[string]string{}
+	}
+}
+
 // SetGroup writes a group whose version is still g.Version.
 func (x *Tx) SetGroup(ctx context.Context, t tenant.ID, g Group) (Group, error) {
 	was := g.Version
+	g.origins()
 	g.Tenant, g.Version, g.UpdatedAt = t, was+1, ns(Now())
 	res, err := x.db.NewUpdate().Model(&g).
-		Column("description", "mode", "labels", "on_no_policy", "learning", "version", "updated_at").
+		Column("description", "mode", "labels", "on_no_policy", "learning", "registries", "required_labels", "version", "updated_at").
 		Where("tenant = ? AND name = ? AND version = ?", t, g.Name, was).Exec(ctx)
 	if err := changed(res, err, "group", g.Name, ErrVersion); err != nil {
 		return g, err

@@ -46,7 +46,7 @@ type PolicyStatement struct {
 // Sign gives the verdict as a signed statement about the image's digests: of its
 // manifest, and of its configuration, which names its content as well and is all
 // that a Docker daemon knows.
-func Sign(v Verdict, policies []*Compiled, s Subject, expires time.Time, key ed25519.PrivateKey) ([]byte, error) {
+func Sign(v Verdict, s Subject, expires time.Time, key ed25519.PrivateKey) ([]byte, error) {
 	var about []attest.Subject
 	for _, digest := range []string{s.Report.Artifact.Digest, s.Report.Artifact.ID} {
 		if algorithm, hex, ok := strings.Cut(digest, ":"); ok {
@@ -60,16 +60,8 @@ func Sign(v Verdict, policies []*Compiled, s Subject, expires time.Time, key ed2
 		Result: v.Result, Reference: s.Reference, Integrity: s.Report.Integrity.Verdict, Database: s.Report.Database, Scanner: s.Report.Scanner,
 		JudgedAt: s.Now.UTC(), ExpiresAt: expires.UTC(), Policies: []PolicyStatement{},
 	}
-	digests := map[string]string{}
-	for _, c := range policies {
-		d, err := c.Digest()
-		if err != nil {
-			return nil, fmt.Errorf("cannot sign verdict: %w", err)
-		}
-		digests[c.policy.Metadata.Name] = d
-	}
 	for _, p := range v.Policies {
-		ps := PolicyStatement{Name: p.Policy, Number: s.Numbers[p.Policy], Digest: digests[p.Policy], Result: p.Result}
+		ps := PolicyStatement{Name: p.Policy, Number: p.Number, Digest: p.Digest, Result: p.Result}
 		for _, w := range p.Violations {
 			if len(ps.Violated) == 0 || ps.Violated[len(ps.Violated)-1] != w.Control {
 				ps.Violated = append(ps.Violated, w.Control)
@@ -84,9 +76,9 @@ func Sign(v Verdict, policies []*Compiled, s Subject, expires time.Time, key ed2
 	return attest.Sign(attest.Statement{Subject: about, PredicateType: PredicateType, Predicate: predicate}, key)
 }
 
-// Digest is the SHA-256 of the policy's canonical text.
-func (c *Compiled) Digest() (string, error) {
-	text, err := c.policy.YAML()
+// digest is the SHA-256 of the policy's canonical text.
+func (p *Policy) digest() (string, error) {
+	text, err := p.YAML()
 	if err != nil {
 		return "", err
 	}

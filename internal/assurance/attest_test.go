@@ -17,7 +17,7 @@ func TestSignedVerdict(t *testing.T) {
 	policies := []*Compiled{Default()}
 	s := Subject{Report: report(), Reference: "registry.example.com/shop/web:1.4", Now: now, Numbers: map[string]int64{"default": 3}}
 	v := Judge(policies, s)
-	data, err := Sign(v, policies, s, now.AddDate(0, 0, 7), key)
+	data, err := Sign(v, s, now.AddDate(0, 0, 7), key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestSignedVerdict(t *testing.T) {
 		t.Errorf("a verdict about one image was taken for another's: %q", fault)
 	}
 	s.Report.Artifact.Digest, s.Report.Artifact.ID = "", ""
-	if _, err := Sign(v, policies, s, now, key); !errors.Is(err, ErrNoDigest) {
+	if _, err := Sign(v, s, now, key); !errors.Is(err, ErrNoDigest) {
 		t.Errorf("no digest: %v", err)
 	}
 }

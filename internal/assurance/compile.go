@@ -14,6 +14,7 @@ type digest = policy.Digest
 // by several goroutines.
 type Compiled struct {
 	policy      *Policy
+	digest      string // of its canonical text
 	scope       patterns
 	exceptScope patterns
 	tags        map[string]tag
@@ -37,6 +38,9 @@ func (c *Compiled) Policy() *Policy { return c.policy }
 func Compile(p *Policy) (*Compiled, error) {
 	c := &Compiled{policy: p, severities: map[string]finding.Severity{}}
 	var err error
+	if c.digest, err = p.digest(); err != nil {
+		return nil, fmt.Errorf("cannot compile policy %q: %w", p.Metadata.Name, err)
+	}
 	if c.scope, err = compile(p.Spec.Scope.Images); err != nil {
 		return nil, fmt.Errorf("cannot compile policy %q: %w", p.Metadata.Name, err)
 	}

@@ -138,7 +138,7 @@ type run struct {
 func (c *Compiled) judge(s *Subject, standing *standing) PolicyVerdict {
 	r := &run{
 		Compiled: c, subject: s, standing: standing, report: s.Report, packages: make(map[string]*finding.Package, len(s.Report.Packages)),
-		out: PolicyVerdict{Policy: c.policy.Metadata.Name, Result: Pass}, used: make([]bool, len(c.exceptions)), unknown: map[string]bool{},
+		out: PolicyVerdict{Policy: c.policy.Metadata.Name, Number: s.Numbers[c.policy.Metadata.Name], Digest: c.digest, Result: Pass}, used: make([]bool, len(c.exceptions)), unknown: map[string]bool{},
 	}
 	for i := range s.Report.Packages {
 		r.packages[s.Report.Packages[i].ID] = &s.Report.Packages[i]

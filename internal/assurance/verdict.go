@@ -22,6 +22,8 @@ type Verdict struct {
 // PolicyVerdict is what one policy says.
 type PolicyVerdict struct {
 	Policy     string      `json:"policy"`
+	Number     int64       `json:"number,omitempty"` // version of the policy on its server; 0: it came from a file
+	Digest     string      `json:"digest,omitempty"` // of its canonical text
 	Result     Result      `json:"result"`
 	Message    string      `json:"message,omitempty"`
 	Violations []Violation `json:"violations,omitempty"`

@@ -33,6 +33,7 @@ type checkFlags struct {
 	out       string
 	attach    bool
 	insecure  bool
+	signed    json.RawMessage // by the control plane
 	validDays int
 	keep      bool
 	conn      connection
@@ -59,7 +60,9 @@ or a policy that cannot be read, 3 the report cannot be read, 4 the control plan
   limpet check report.json --server https://limpet.example.com:8443 --api-token-file token --keep
   # The verdict as a signed statement, to be attached to the image
   limpet check report.json --policy shop.yaml --sign verdict.key --attestation verdict.json
-  limpet check report.json --policy shop.yaml --sign verdict.key --attach`,
+  limpet check report.json --policy shop.yaml --sign verdict.key --attach
+  # The control plane keeps the report and signs; its key is in the bundles of groups that ask
+  limpet check report.json --server https://limpet.example.com:8443 --api-token-file token --keep --attach`,
 		Args: oneArg("report"),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
 	}
@@ -108,8 +111,8 @@ func (f *checkFlags) run(cmd *cobra.Command, place string) error {
 	if err != nil {
 		return err
 	}
-	if (f.sign == "") != (f.out == "" && !f.attach) {
-		return &UsageError{errors.New("--sign goes with --attestation, --attach or both: where is the signed verdict to be put?")}
+	if signed := f.sign != "" || f.keep; f.sign != "" && f.out == "" && !f.attach || !signed && (f.out != "" || f.attach) {
+		return &UsageError{errors.New("--sign (or --keep: the control plane signs) goes with --attestation, --attach or both: where is the signed verdict to be put?")}
 	}
 	if f.format != "table" && f.format != "json" {
 		return &UsageError{fmt.Errorf("--format %q is not table or json", f.format)}
@@ -140,8 +143,8 @@ func (f *checkFlags) run(cmd *cobra.Command, place string) error {
 	} else {
 		v = assurance.Judge(policies, s)
 	}
-	if f.sign != "" {
-		if err := f.attest(cmd, v, policies, s); err != nil {
+	if f.out != "" || f.attach {
+		if err := f.attest(cmd, v, s); err != nil {
 			return err
 		}
 	}
@@ -175,7 +178,8 @@ func readReport(in io.Reader, place string) (*finding.Report, error) {
 func (f *checkFlags) ask(ctx context.Context, s assurance.Subject) (assurance.Verdict, error) {
 	var v struct {
 		assurance.Verdict
-		Kept assurance.Verdict `json:"verdict"`
+		Kept     assurance.Verdict `json:"verdict"`
+		Artifact struct{ ID string }
 	}
 	c, err := f.conn.client()
 	if err != nil {
@@ -187,10 +191,13 @@ func (f *checkFlags) ask(ctx context.Context, s assurance.Subject) (assurance.Ve
 		maps.Copy(query, scanOrigin())
 	}
 	_, err = c.Do(ctx, http.MethodPost, path+query.Encode(), "", s.Report, &v)
-	if f.keep {
-		return v.Kept, unreachable(err)
+	if !f.keep {
+		return v.Verdict, unreachable(err)
 	}
-	return v.Verdict, unreachable(err)
+	if err == nil && (f.out != "" || f.attach) {
+		_, err = c.Do(ctx, http.MethodGet, "/artifacts/"+url.PathEscape(v.Artifact.ID)+"/verdict", "", nil, &f.signed)
+	}
+	return v.Kept, unreachable(err)
 }
 
 // unreachable gives an error its exit code where no server answered.
@@ -214,14 +221,16 @@ func (f *checkFlags) time() (time.Time, error) {
 	return time.Time{}, &UsageError{fmt.Errorf("--at %q is neither a time (2026-11-22T10:00:00Z) nor a date", f.at)}
 }
 
-func (f *checkFlags) attest(cmd *cobra.Command, v assurance.Verdict, policies []*assurance.Compiled, s assurance.Subject) error {
-	key, err := wrap.ReadSigningKey(f.sign)
-	if err != nil {
-		return err
-	}
-	data, err := assurance.Sign(v, policies, s, s.Now.AddDate(0, 0, f.validDays), key)
-	if err != nil {
-		return err
+func (f *checkFlags) attest(cmd *cobra.Command, v assurance.Verdict, s assurance.Subject) error {
+	data := []byte(f.signed)
+	if f.sign != "" {
+		key, err := wrap.ReadSigningKey(f.sign)
+		if err != nil {
+			return err
+		}
+		if data, err = assurance.Sign(v, s, s.Now.AddDate(0, 0, f.validDays), key); err != nil {
+			return err
+		}
 	}
 	if f.out != "" {
 		if err := os.WriteFile(f.out, data, 0o644); err != nil {

@@ -74,6 +74,7 @@ A flag wins over the environment, the environment over the file.`,
 	fl.DurationVar(&f.EnforcerTTL, "enforcer-ttl", 24*time.Hour, "enforcers are forgotten when silent for so long")
 	fl.DurationVar(&f.StoppedTTL, "stopped-ttl", 10*time.Minute, "the same for those that said that their workload ended")
 	fl.DurationVar(&f.Heartbeat, "heartbeat", 30*time.Second, "time between heartbeats of an enforcer")
+	fl.BoolVar(&f.AttachVerdicts, "attach-verdicts", false, "sign the verdict of each queued scan and attach it to the image in its registry (needs credentials that may push)")
 	fl.StringVar(&f.VulnDB, "vuln-db", "", "vulnerability database `FILE` that kept reports are matched with, again whenever it changes (default: the one that 'limpet db pull' fetches)")
 	fl.IntVar(&f.ScanWorkers, "scan-workers", 0, "scans of queued images that this process makes side by side (default: half the processors); -1: none, where 'limpet worker' makes them")
 	fl.DurationVar(&f.ScanLease, "scan-lease", time.Minute, "a worker that is silent for so long loses what it scans")

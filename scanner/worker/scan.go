@@ -53,7 +53,7 @@ func (s *Images) Scan(ctx context.Context, j *Job, progress func(Progress)) (*fi
 		CacheDir: s.CacheDir, TempDir: s.TempDir, Image: image.Options{UserAgent: "limpet/" + version.Version},
 		Progress: func(p scanner.Progress) { progress(Progress(p)) },
 	}
-	if o.Image.Keychain, o.Image.Transport, err = j.Access.use(j.Reference); err != nil {
+	if o.Image.Keychain, o.Image.Transport, err = j.Access.Use(j.Reference); err != nil {
 		return nil, err
 	}
 	return scanner.Scan(ctx, o)
@@ -88,9 +88,9 @@ func (s *Images) prepare() ([]inspect.Inspector, error) {
 	return s.inspectors, nil
 }
 
-// use gives what reads a registry with what was lent. What is lent goes to the
+// Use gives what reads a registry with what was lent. What is lent goes to the
 // host of the reference alone; where nothing is, this machine's own means are used.
-func (a *Access) use(reference string) (authn.Keychain, http.RoundTripper, error) {
+func (a *Access) Use(reference string) (authn.Keychain, http.RoundTripper, error) {
 	var transport http.RoundTripper
 	if a.Insecure || a.CA != "" {
 		t, ok := remote.DefaultTransport.(*http.Transport)
