@@ -23,7 +23,7 @@ type process struct {
 	cmd *exec.Cmd
 }
 
-func spawn(t *testing.T, c Config) *process {
+func spawn(t testing.TB, c Config) *process {
 	t.Helper()
 	spec, err := json.Marshal(map[string]any{
 		"Data": c.Data, "Listen": c.Listen, "GatewayListen": c.GatewayListen, "Names": []string{"127.0.0.1"}, "Version": "test", "Database": c.Database, "ScanWorkers": c.ScanWorkers, "ScanLease": c.ScanLease,

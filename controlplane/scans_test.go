@@ -160,7 +160,7 @@ type scanJobs struct{ Waiting, Leased, Failed, Done, Cancelled int }
 
 // awaitScans waits until n scans have ended, and fails as soon as one did
 // otherwise than done.
-func awaitScans(t *testing.T, c *client.Client, n int, between func()) {
+func awaitScans(t testing.TB, c *client.Client, n int, between func()) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Minute); ; {
 		var q scanJobs

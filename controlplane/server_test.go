@@ -110,7 +110,7 @@ func ca(t *testing.T, data string) *x509.CertPool {
 }
 
 // administrator gives an administrator's client, by a token made in the data folder.
-func administrator(t *testing.T, data, database, console string) *client.Client {
+func administrator(t testing.TB, data, database, console string) *client.Client {
 	t.Helper()
 	token, err := CreateToken(t.Context(), TokenRequest{Data: data, Database: database, Name: fmt.Sprint("test-", time.Now().UnixNano()), Roles: []string{"administrator"}})
 	if err != nil {
@@ -123,7 +123,7 @@ func administrator(t *testing.T, data, database, console string) *client.Client 
 	return c
 }
 
-func call(t *testing.T, c *client.Client, method, path string, in, out any) {
+func call(t testing.TB, c *client.Client, method, path string, in, out any) {
 	t.Helper()
 	if _, err := c.Do(t.Context(), method, path, "", in, out); err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
@@ -364,7 +364,7 @@ func fileHolds(t *testing.T, name string, part []byte) bool {
 	return bytes.Contains(b, bytes.TrimSpace(part))
 }
 
-func freeAddr(t *testing.T) string {
+func freeAddr(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

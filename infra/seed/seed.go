@@ -44,6 +44,9 @@ func Fill(ctx context.Context, to Target) (wait func(), err error) {
 	if err := s.documents(ctx); err != nil {
 		return nil, err
 	}
+	if err := s.scans(ctx); err != nil {
+		return nil, err
+	}
 	f, err := s.enforcers(ctx)
 	if err != nil {
 		return nil, err

@@ -287,11 +287,42 @@ describe('console with data', { timeout: 900_000 }, () => {
     clean()
   })
 
+  test('scan queue: progress, a failure with its reason, cancel, scan again, add', async () => {
+    await open('/scans', 'Scan queue')
+    const table = page.getByRole('table', { name: 'Scan queue' })
+    const running = table.getByRole('row').filter({ hasText: 'warehouse' })
+    await running.getByText('Running').waitFor()
+    await running.getByRole('progressbar').waitFor()
+    await table.getByRole('row').filter({ hasText: 's390x' }).getByText('there are linux/amd64', { exact: false }).or(table.getByText('not linux/s390x', { exact: false })).first().waitFor()
+    await page.getByRole('table', { name: 'Workers' }).getByText('active').first().waitFor()
+    await look('scans')
+    await page.getByRole('radiogroup', { name: 'State' }).getByText('Waiting', { exact: false }).click()
+    await page.waitForURL(/state=waiting/)
+    const waits = table.getByRole('row').filter({ hasText: 'tools/report' })
+    await waits.getByRole('button', { name: 'Cancel the scan of', exact: false }).click()
+    await waits.waitFor({ state: 'detached' })
+    await page.getByRole('radiogroup', { name: 'State' }).getByText('Cancelled', { exact: false }).click()
+    await waits.getByRole('button', { name: 'again', exact: false }).click()
+    await page.getByRole('radiogroup', { name: 'State' }).getByText('Waiting', { exact: false }).click()
+    await waits.waitFor()
+    await page.getByRole('button', { name: 'Scan an image' }).click()
+    const form = page.getByRole('dialog', { name: 'Scan an image' })
+    await form.getByRole('textbox', { name: 'Image' }).fill('docker://web:1')
+    await form.getByRole('button', { name: 'Scan an image' }).click()
+    await form.getByText('not an image of a registry', { exact: false }).waitFor()
+    await look('scans-add')
+    await form.getByRole('button', { name: 'Cancel' }).click()
+    await form.waitFor({ state: 'detached' })
+    await page.getByRole('textbox', { name: 'Search images' }).fill('no such image')
+    await page.getByText('No scan matches').waitFor()
+    clean()
+  })
+
   test('every page, narrow and wide, dark, and in Japanese', async () => {
     const places = [
       ['dashboard', '/'], ['enforcers', '/enforcers'], ['members', '/enforcers?view=enforcers'], ['effective', '/enforcers/groups/payments?tab=effective'],
       ['learning', '/enforcers/groups/batch-jobs?tab=learning'], ['simulate', '/enforcers/groups/batch-jobs?tab=simulate'], ['policy', '/policies/web-servers?control=outbound'],
-      ['proposal', '/policies/-/new?learn=batch-jobs'], ['lists', '/lists'], ['images', '/settings/images'], ['findings', '/findings'], ['events', '/events'], ['audit', '/audit'], ['settings', '/settings/tokens'],
+      ['proposal', '/policies/-/new?learn=batch-jobs'], ['lists', '/lists'], ['scans', '/scans'], ['images', '/settings/images'], ['findings', '/findings'], ['events', '/events'], ['audit', '/audit'], ['settings', '/settings/tokens'],
     ]
     for (const [scheme, language, width] of [['dark', 'ja', 768], ['light', 'en', 1440]]) {
       await page.setViewportSize({ width, height: 900 })
