@@ -44,6 +44,7 @@ const (
 	Cargo    Type = "cargo"
 	Composer Type = "composer"
 	NuGet    Type = "nuget"
+	Windows  Type = "windows" // a program or an update that the registry lists
 	Binary   Type = "generic" // recognised by fingerprint, without a package manager
 )
 

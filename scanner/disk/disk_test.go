@@ -125,9 +125,13 @@ func TestHostileDisks(t *testing.T) {
 		}
 	}
 	for name, b := range map[string][]byte{
-		"blocks of 1 TiB":        change(func(b []byte) { le.PutUint32(b[1024+24:], 30) }),
-		"no inodes in a group":   change(func(b []byte) { le.PutUint32(b[1024+40:], 0) }),
-		"2^48 blocks":            change(func(b []byte) { le.PutUint32(b[1024+4:], 1<<31); le.PutUint32(b[1024+336:], 1<<15); le.PutUint32(b[1024+96:], 0x2c2) }),
+		"blocks of 1 TiB":      change(func(b []byte) { le.PutUint32(b[1024+24:], 30) }),
+		"no inodes in a group": change(func(b []byte) { le.PutUint32(b[1024+40:], 0) }),
+		"2^48 blocks": change(func(b []byte) {
+			le.PutUint32(b[1024+4:], 1<<31)
+			le.PutUint32(b[1024+336:], 1<<15)
+			le.PutUint32(b[1024+96:], 0x2c2)
+		}),
 		"inodes larger than one": change(func(b []byte) { le.PutUint16(b[1024+88:], 4096) }),
 	} {
 		if _, err := open(b); !errors.Is(err, volume.ErrBroken) {
@@ -152,13 +156,18 @@ func TestHostileDisks(t *testing.T) {
 	}
 	rootX := int64(big.Uint64(x[56:])) * 512
 	for name, f := range map[string]func([]byte){
-		"a root that is none":        func(b []byte) { b[rootX] = 'X' },
-		"a tree 60000 deep":          func(b []byte) { b[rootX+5] = 3; big.PutUint16(b[rootX+176:], 60000) },
-		"more extents than room":     func(b []byte) { b[rootX+5] = 2; big.PutUint32(b[rootX+76:], 1<<30) },
-		"a fork behind its inode":    func(b []byte) { b[rootX+82] = 255 },
-		"names behind the fork":      func(b []byte) { b[rootX+176] = 255 },
-		"a folder of unknown form":   func(b []byte) { b[rootX+5] = 9 },
-		"an extent outside the disk": func(b []byte) { b[rootX+5] = 2; big.PutUint32(b[rootX+76:], 1); big.PutUint64(b[rootX+176:], 1); big.PutUint64(b[rootX+184:], 1<<60|1) },
+		"a root that is none":      func(b []byte) { b[rootX] = 'X' },
+		"a tree 60000 deep":        func(b []byte) { b[rootX+5] = 3; big.PutUint16(b[rootX+176:], 60000) },
+		"more extents than room":   func(b []byte) { b[rootX+5] = 2; big.PutUint32(b[rootX+76:], 1<<30) },
+		"a fork behind its inode":  func(b []byte) { b[rootX+82] = 255 },
+		"names behind the fork":    func(b []byte) { b[rootX+176] = 255 },
+		"a folder of unknown form": func(b []byte) { b[rootX+5] = 9 },
+		"an extent outside the disk": func(b []byte) {
+			b[rootX+5] = 2
+			big.PutUint32(b[rootX+76:], 1)
+			big.PutUint64(b[rootX+176:], 1)
+			big.PutUint64(b[rootX+184:], 1<<60|1)
+		},
 	} {
 		b := bytes.Clone(x)
 		f(b)
@@ -209,14 +218,22 @@ func TestImagesThatAreNotRead(t *testing.T) {
 		"16 EiB":                 {qcow(func(h []byte) { be.PutUint64(h[24:], 1<<63) }), ErrBroken},
 		"a table that is short":  {qcow(func(h []byte) { be.PutUint64(h[24:], 1<<50) }), ErrBroken},
 		"sound vmdk":             {vm(func(h []byte) {}), nil},
-		"a child":                {vm(func(h []byte) { le.PutUint64(h[28:], 1); le.PutUint64(h[36:], 1); copy(h[512:], "CID=1\nparentCID=12345678\n") }), ErrBacking},
-		"split":                  {vm(func(h []byte) { le.PutUint64(h[28:], 1); le.PutUint64(h[36:], 1); copy(h[512:], "createType=\"twoGbMaxExtentSparse\"\n") }), ErrUnsupported},
-		"grains of 1 GiB":        {vm(func(h []byte) { le.PutUint64(h[20:], 1<<21) }), ErrBroken},
-		"a far directory":        {vm(func(h []byte) { le.PutUint64(h[56:], 1<<40) }), ErrBroken},
-		"no footer":              {vm(func(h []byte) { le.PutUint64(h[56:], 1<<64-1) }), ErrBroken},
-		"vhdx":                   {append([]byte("vhdxfile"), make([]byte, 1000)...), ErrUnsupported},
-		"gzip":                   {append([]byte("\x1f\x8b"), make([]byte, 1000)...), ErrUnsupported},
-		"100 bytes":              {make([]byte, 100), ErrBroken},
+		"a child": {vm(func(h []byte) {
+			le.PutUint64(h[28:], 1)
+			le.PutUint64(h[36:], 1)
+			copy(h[512:], "CID=1\nparentCID=12345678\n")
+		}), ErrBacking},
+		"split": {vm(func(h []byte) {
+			le.PutUint64(h[28:], 1)
+			le.PutUint64(h[36:], 1)
+			copy(h[512:], "createType=\"twoGbMaxExtentSparse\"\n")
+		}), ErrUnsupported},
+		"grains of 1 GiB": {vm(func(h []byte) { le.PutUint64(h[20:], 1<<21) }), ErrBroken},
+		"a far directory": {vm(func(h []byte) { le.PutUint64(h[56:], 1<<40) }), ErrBroken},
+		"no footer":       {vm(func(h []byte) { le.PutUint64(h[56:], 1<<64-1) }), ErrBroken},
+		"vhdx":            {append([]byte("vhdxfile"), make([]byte, 1000)...), ErrUnsupported},
+		"gzip":            {append([]byte("\x1f\x8b"), make([]byte, 1000)...), ErrUnsupported},
+		"100 bytes":       {make([]byte, 100), ErrBroken},
 	} {
 		if _, err := fromReader(bytes.NewReader(c.b), int64(len(c.b))); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)

@@ -34,6 +34,7 @@ var extractors = func() []extractor {
 		{name: "rpm", required: true, wants: isRpm, run: readRpm},
 		{name: "rpm-log", required: true, wants: isRpmLog, run: readRpmLog},
 		{name: "os", wants: isOS, run: readOS},
+		{name: "windows", required: true, wants: isHive, run: readHive},
 		{name: "go", required: true, wants: isProgram, magic: isObject, run: readGo},
 		{name: "program", wants: isProgram, magic: isELF, run: readFingerprint},
 		{name: "java", wants: isJar, run: readJar},

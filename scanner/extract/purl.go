@@ -45,5 +45,10 @@ func purlOf(p *finding.Package, os *finding.OS) string {
 	case finding.PyPI:
 		name = strings.ToLower(strings.NewReplacer("_", "-", ".", "-").Replace(name))
 	}
-	return packageurl.NewPackageURL(string(p.Type), namespace, name, version, q, "").ToString()
+	kind := p.Type
+	if kind == finding.Windows {
+		kind = finding.Binary // package URLs have no type of their own for them
+		add("arch", p.Arch)
+	}
+	return packageurl.NewPackageURL(string(kind), namespace, name, version, q, "").ToString()
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/limpet-security/limpet/internal/finding"
+	"github.com/limpet-security/limpet/scanner/inspect"
 )
 
 // Fill puts what the layers hold into the report: packages, operating system,
@@ -50,8 +51,12 @@ func Fill(r *finding.Report, layers []*Layer) {
 		}
 	}
 	r.OS = osOf(texts)
+	t.windows(r)
 	t.elsewhere(r)
 	for _, p := range files {
+		if isHive(inspect.Info{Path: p.path, Size: 1}) {
+			continue // all layers' hives were read together
+		}
 		fillPackages(r, t, p)
 	}
 	for i := range r.Packages {

@@ -31,7 +31,7 @@ const (
 	ecoPrefix     = "eco/"
 
 	mavenEcosystem = "Maven"
-	metaKey       = "meta"
+	metaKey        = "meta"
 )
 
 // Meta says what a database holds.
