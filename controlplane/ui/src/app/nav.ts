@@ -1,5 +1,6 @@
 import {
-  IconActivity, IconHistory, IconLayoutDashboard, IconListCheck, IconRadar2, IconSettings, IconShieldCheck, IconShieldCog, IconTargetArrow,
+  IconActivity, IconBox, IconBug, IconGitBranch, IconHistory, IconLayoutDashboard, IconListCheck,
+  IconRadar2, IconSettings, IconShieldCheck, IconShieldCog, IconTargetArrow,
 } from '@tabler/icons-react'
 
 // The pages of the frame: their place, their key after "g", what one must be
@@ -9,6 +10,9 @@ export const pages = [
   { id: 'enforcers', to: '/enforcers', key: 'n', icon: IconShieldCheck, needs: 'groups' },
   { id: 'policies', to: '/policies', key: 'p', icon: IconShieldCog, needs: 'policies' },
   { id: 'lists', to: '/lists', key: 'l', icon: IconListCheck, needs: 'policies' },
+  { id: 'images', to: '/images', key: 'i', icon: IconBox, needs: 'inventory' },
+  { id: 'vulnerabilities', to: '/vulnerabilities', key: 'v', icon: IconBug, needs: 'inventory' },
+  { id: 'ciScans', to: '/ci-scans', key: 'c', icon: IconGitBranch, needs: 'inventory' },
   { id: 'scans', to: '/scans', key: 'q', icon: IconRadar2, needs: 'inventory' },
   { id: 'findings', to: '/findings', key: 'f', icon: IconTargetArrow, needs: 'findings' },
   { id: 'events', to: '/events', key: 'e', icon: IconActivity, needs: 'events' },

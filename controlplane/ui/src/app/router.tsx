@@ -5,7 +5,8 @@ import { queryClient, sessionQuery, setupQuery } from '../api/queries'
 import { NotFound, RouteError, RoutePending } from './RouteStates'
 import { Shell } from './Shell'
 import {
-  agentSearch, auditSearch, enforcersSearch, eventsSearch, findingsSearch, scansSearch, groupSearch, loginSearch, policiesSearch, policySearch,
+  agentSearch, auditSearch, ciScansSearch, enforcersSearch, eventsSearch, findingsSearch, groupSearch,
+  imageSearch, imagesSearch, loginSearch, policiesSearch, policySearch, scansSearch, vulnerabilitiesSearch,
 } from './search'
 
 const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound })
@@ -105,6 +106,40 @@ const event = createRoute({
   component: lazyRouteComponent(() => import('../pages/events/EventPage'), 'EventPage'),
 })
 
+const images = createRoute({
+  getParentRoute: () => shell,
+  path: '/images',
+  validateSearch: imagesSearch,
+  component: lazyRouteComponent(() => import('../pages/images/Images'), 'ImagesPage'),
+})
+
+const image = createRoute({
+  getParentRoute: () => shell,
+  path: '/images/$id',
+  validateSearch: imageSearch,
+  component: lazyRouteComponent(() => import('../pages/images/ImagePage'), 'ImagePage'),
+})
+
+const vulnerabilities = createRoute({
+  getParentRoute: () => shell,
+  path: '/vulnerabilities',
+  validateSearch: vulnerabilitiesSearch,
+  component: lazyRouteComponent(() => import('../pages/vulnerabilities/Vulnerabilities'), 'VulnerabilitiesPage'),
+})
+
+const vulnerability = createRoute({
+  getParentRoute: () => shell,
+  path: '/vulnerabilities/$id',
+  component: lazyRouteComponent(() => import('../pages/vulnerabilities/VulnerabilityPage'), 'VulnerabilityPage'),
+})
+
+const ciScans = createRoute({
+  getParentRoute: () => shell,
+  path: '/ci-scans',
+  validateSearch: ciScansSearch,
+  component: lazyRouteComponent(() => import('../pages/ciscans/CIScans'), 'CIScansPage'),
+})
+
 const lists = createRoute({
   getParentRoute: () => shell,
   path: '/lists',
@@ -152,6 +187,7 @@ export const router = createRouter({
     login,
     shell.addChildren([
       dashboard, enforcers, group, enforcer, policies, policyNew, policy, lists, scans, findings, events, event, audit, settings, settingsHome,
+      images, image, vulnerabilities, vulnerability, ciScans,
     ]),
   ]),
   defaultPreload: 'intent',

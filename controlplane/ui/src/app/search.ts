@@ -155,3 +155,65 @@ export const scansSearch = (r: Raw): ScansSearch => compact({
     reason: one(r.reason, ['manual', 'ci', 'webhook', 'rescan', 'schedule'] as const),
     q: text(r.q),
   })
+
+export const artifactKinds = ['image', 'host', 'function', 'rootfs', 'vm', 'sbom'] as const
+export const scanResults = ['pass', 'warn', 'fail'] as const
+export const severityFilter = ['critical', 'high', 'medium', 'low'] as const
+const severityWords = [...severityFilter, 'negligible', 'unknown'] as const
+export interface ImagesSearch {
+  view?: 'repositories'
+  q?: string
+  kind?: (typeof artifactKinds)[number]
+  result?: (typeof scanResults)[number]
+  severity?: (typeof severityFilter)[number]
+  repository?: string
+  package?: string
+  running?: true
+  sort?: 'risk'
+}
+export const imagesSearch = (r: Raw): ImagesSearch =>
+  compact({
+    view: one(r.view, ['repositories'] as const),
+    q: text(r.q),
+    kind: one(r.kind, artifactKinds),
+    result: one(r.result, scanResults),
+    severity: one(r.severity, severityFilter),
+    repository: text(r.repository),
+    package: text(r.package),
+    running: flag(r.running),
+    sort: one(r.sort, ['risk'] as const),
+  })
+
+export const imageTabs = ['overview', 'fixes', 'vulnerabilities', 'layers', 'packages', 'secrets', 'malware', 'licences', 'misconfiguration', 'history'] as const
+export interface ImageSearch {
+  tab?: (typeof imageTabs)[number]
+  q?: string
+  severity?: (typeof severityWords)[number]
+  fixable?: true
+  kev?: true
+  layer?: number
+  type?: string
+  finding?: string
+  package?: string
+  with?: string
+}
+export const imageSearch = (r: Raw): ImageSearch =>
+  compact({
+    tab: one(r.tab, imageTabs),
+    q: text(r.q),
+    severity: one(r.severity, severityWords),
+    fixable: flag(r.fixable),
+    kev: flag(r.kev),
+    layer: Number.isInteger(Number(r.layer)) && r.layer !== undefined && r.layer !== '' && Number(r.layer) >= 0 ? Number(r.layer) : undefined,
+    type: text(r.type),
+    finding: text(r.finding),
+    package: text(r.package),
+    with: text(r.with),
+  })
+
+export interface VulnerabilitiesSearch { q?: string; severity?: (typeof severityWords)[number]; kev?: true; fixable?: true; running?: true }
+export const vulnerabilitiesSearch = (r: Raw): VulnerabilitiesSearch =>
+  compact({ q: text(r.q), severity: one(r.severity, severityWords), kev: flag(r.kev), fixable: flag(r.fixable), running: flag(r.running) })
+
+export interface CIScansSearch { q?: string; result?: (typeof scanResults)[number]; id?: string }
+export const ciScansSearch = (r: Raw): CIScansSearch => compact({ q: text(r.q), result: one(r.result, scanResults), id: text(r.id) })

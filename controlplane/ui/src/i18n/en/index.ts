@@ -2,9 +2,10 @@ import { common } from './common'
 import { controls } from './controls'
 import { enforcers } from './enforcers'
 import { events } from './events'
+import { inventory } from './inventory'
 import { learning } from './learning'
 import { policies } from './policies'
 import { scans } from './scans'
 import { settings } from './settings'
 
-export const en = { ...common, ...enforcers, ...policies, ...events, ...settings, ...scans, ...learning, controls }
+export const en = { ...common, ...enforcers, ...policies, ...events, ...settings, ...scans, ...learning, ...inventory, controls }

@@ -3,6 +3,7 @@ import { common } from './common'
 import { controls } from './controls'
 import { enforcers } from './enforcers'
 import { events } from './events'
+import { inventory } from './inventory'
 import { learning } from './learning'
 import { policies } from './policies'
 import { scans } from './scans'
@@ -14,4 +15,4 @@ type Words<T> = {
   [K in keyof T as K extends `${string}_one` ? never : K]: T[K] extends string ? string : Words<T[K]>
 }
 
-export const ja: Words<typeof en> = { ...common, ...enforcers, ...policies, ...events, ...settings, ...scans, ...learning, controls }
+export const ja: Words<typeof en> = { ...common, ...enforcers, ...policies, ...events, ...settings, ...scans, ...learning, ...inventory, controls }

@@ -2,10 +2,11 @@ import { Grid, Group, Paper, SimpleGrid, Stack, Text, Title } from '@mantine/cor
 import { IconMoodCheck } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
-import type { ReactNode } from 'react'
+import { lazy, Suspense, type ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { dashboardQuery } from '../../api/queries'
 import type { Dashboard, NamedCount } from '../../api/types'
+import { useMay } from '../../app/session'
 import { Bars } from '../../parts/Bars'
 import { PageHeader } from '../../parts/PageHeader'
 import { Empty, Loading, ProblemAlert } from '../../parts/states'
@@ -13,6 +14,8 @@ import { useControlText } from '../../parts/control'
 import { FirstSteps } from './FirstSteps'
 import { Recent } from './Recent'
 import { AnchorLink } from '../../parts/links'
+
+const InventoryRisk = lazy(() => import('./InventoryRisk').then((m) => ({ default: m.InventoryRisk })))
 
 export function DashboardPage() {
   const { t } = useTranslation()
@@ -35,6 +38,7 @@ function Overview({ data: d }: { data: Dashboard }) {
   const { t, i18n } = useTranslation()
   const text = useControlText()
   const navigate = useNavigate()
+  const mayScan = useMay('inventory', 'read')
   const n = (v?: number) => (v ?? 0).toLocaleString(i18n.language)
   const stale = d.enforcers.stale ?? d.enforcers.total - d.enforcers.connected
   const timeline = d.timeline ?? []
@@ -76,6 +80,11 @@ function Overview({ data: d }: { data: Dashboard }) {
           </Card>
         </Grid.Col>
       </Grid>
+      {mayScan && (
+        <Suspense fallback={<Loading rows={4} />}>
+          <InventoryRisk />
+        </Suspense>
+      )}
       <Card
         title={t('dashboard.recent')}
         aside={
