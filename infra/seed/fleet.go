@@ -33,10 +33,6 @@ const (
 	haproxy = "registry.example.com/edge/haproxy:3.0"
 )
 
-var digests = map[string]string{
-	nginx: digest("nginx"), java: digest("java"), python: digest("python"), haproxy: digest("haproxy"),
-}
-
 var members = []member{
 	{group: "shop-web", host: "shop-web-7d9f-x2k4p", image: nginx, platform: "docker", kernel: "6.18.5", arch: "amd64"},
 	{group: "shop-web", host: "shop-web-7d9f-qq8zl", image: nginx, platform: "docker", kernel: "6.18.5", arch: "arm64"},
@@ -112,7 +108,7 @@ func (f *fleet) settle(ctx context.Context) error {
 }
 
 func (m *member) workload() *eventpb.Workload {
-	return &eventpb.Workload{Image: m.image, ImageDigest: digests[m.image], Claimed: m.platform == "watch", Hostname: m.host, Labels: map[string]string{"region": "eu-central-1"}}
+	return &eventpb.Workload{Image: m.image, ImageDigest: digests()[m.image], Claimed: m.platform == "watch", Hostname: m.host, Labels: map[string]string{"region": "eu-central-1"}}
 }
 
 // truth gives what such an enforcer says of each control of its group.

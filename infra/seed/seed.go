@@ -44,6 +44,9 @@ func Fill(ctx context.Context, to Target) (wait func(), err error) {
 	if err := s.documents(ctx); err != nil {
 		return nil, err
 	}
+	if err := s.inventory(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.scans(ctx); err != nil {
 		return nil, err
 	}

@@ -6,7 +6,7 @@ import type { Integrity, Result, Severity } from '../api/inventory'
 
 export const severities = ['critical', 'high', 'medium', 'low', 'negligible', 'unknown'] as const
 
-const severityColor: Record<Severity, MantineColor> = { critical: 'red', high: 'orange', medium: 'yellow', low: 'gray', negligible: 'gray', unknown: 'gray' }
+const severityColor: Record<Severity, MantineColor> = { critical: 'red.9', high: 'orange', medium: 'yellow', low: 'gray', negligible: 'gray', unknown: 'gray' }
 
 export function SeverityBadge({ severity }: { severity: Severity }) {
   const { t } = useTranslation()
@@ -69,7 +69,7 @@ export function KEV() {
   const { t } = useTranslation()
   return (
     <Tooltip label={t('inventory.kevText')}>
-      <Badge color="red" variant="filled" tabIndex={0}>KEV</Badge>
+      <Badge color="red.9" variant="filled" tabIndex={0}>KEV</Badge>
     </Tooltip>
   )
 }
