@@ -26,7 +26,7 @@ const (
 // EventClone.
 func EventMessage(tid int) (int, error) {
 	var v uint64
-	err := ptrace(ptraceGetEventMsg, tid, 0, uintptr(unsafe.Pointer(&v)))
+	err := ptraceAt(ptraceGetEventMsg, tid, 0, unsafe.Pointer(&v))
 	return int(v), err
 }
 
@@ -37,7 +37,7 @@ const siTkill = -6
 // a thread of process pid with tgkill, or of a pid namespace above its own.
 func SignalFrom(tid, pid int) bool {
 	var si [128]byte
-	if ptrace(ptraceGetSigInfo, tid, 0, uintptr(unsafe.Pointer(&si))) != nil {
+	if ptraceAt(ptraceGetSigInfo, tid, 0, unsafe.Pointer(&si)) != nil {
 		return false
 	}
 	code := *(*int32)(unsafe.Pointer(&si[8]))

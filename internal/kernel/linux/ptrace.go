@@ -32,6 +32,15 @@ func ptrace(req, pid int, addr, data uintptr) error {
 	return errnoErr(e)
 }
 
+// ptraceAt is ptrace with the address of something of ours. It stays a pointer
+// up to the call: an address that was made a number before does not follow when
+// this goroutine's stack grows, and what the kernel writes there lands on
+// whoever's stack it is by then.
+func ptraceAt(req, pid int, addr uintptr, data unsafe.Pointer) error {
+	_, _, e := syscall.RawSyscall6(syscall.SYS_PTRACE, uintptr(req), uintptr(pid), addr, uintptr(data), 0, 0)
+	return errnoErr(e)
+}
+
 // Seize attaches the calling thread to tid without stopping it.
 func Seize(tid int, options int) error { return ptrace(ptraceSeize, tid, 0, uintptr(options)) }
 
@@ -53,13 +62,13 @@ func Detach(tid int, sig int) error { return ptrace(ptraceDetach, tid, 0, uintpt
 // GetSigMask reads the tracee's blocked signals.
 func GetSigMask(tid int) (uint64, error) {
 	var m uint64
-	err := ptrace(ptraceGetSigMask, tid, 8, uintptr(unsafe.Pointer(&m)))
+	err := ptraceAt(ptraceGetSigMask, tid, 8, unsafe.Pointer(&m))
 	return m, err
 }
 
 // SetSigMask sets the tracee's blocked signals.
 func SetSigMask(tid int, m uint64) error {
-	return ptrace(ptraceSetSigMask, tid, 8, uintptr(unsafe.Pointer(&m)))
+	return ptraceAt(ptraceSetSigMask, tid, 8, unsafe.Pointer(&m))
 }
 
 const ntPrstatus = 1
@@ -77,7 +86,7 @@ const (
 func GetRegs(tid int, r *Regs) error {
 	iov := unix.Iovec{Base: (*byte)(unsafe.Pointer(r))}
 	iov.SetLen(int(unsafe.Sizeof(*r)))
-	err := ptrace(ptraceGetRegSet, tid, ntPrstatus, uintptr(unsafe.Pointer(&iov)))
+	err := ptraceAt(ptraceGetRegSet, tid, ntPrstatus, unsafe.Pointer(&iov))
 	if err == nil && uintptr(iov.Len) != unsafe.Sizeof(*r) {
 		return syscall.ENOSYS
 	}
@@ -88,5 +97,5 @@ func GetRegs(tid int, r *Regs) error {
 func SetRegs(tid int, r *Regs) error {
 	iov := unix.Iovec{Base: (*byte)(unsafe.Pointer(r))}
 	iov.SetLen(int(unsafe.Sizeof(*r)))
-	return ptrace(ptraceSetRegSet, tid, ntPrstatus, uintptr(unsafe.Pointer(&iov)))
+	return ptraceAt(ptraceSetRegSet, tid, ntPrstatus, unsafe.Pointer(&iov))
 }

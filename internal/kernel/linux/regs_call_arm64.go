@@ -37,7 +37,7 @@ const ntARMSystemCall = 0x404
 func setNumber(tid int, nr int32) error {
 	iov := unix.Iovec{Base: (*byte)(unsafe.Pointer(&nr))}
 	iov.SetLen(4)
-	return ptrace(ptraceSetRegSet, tid, ntARMSystemCall, uintptr(unsafe.Pointer(&iov)))
+	return ptraceAt(ptraceSetRegSet, tid, ntARMSystemCall, unsafe.Pointer(&iov))
 }
 
 // SetCall changes the number and arguments of the call that a stopped tracee is

@@ -23,7 +23,7 @@ const (
 // uid, but for a dumpable process.
 func Peek(tid int, addr uint64) (uint64, error) {
 	var v uint64
-	err := ptrace(ptracePeekData, tid, uintptr(addr), uintptr(unsafe.Pointer(&v)))
+	err := ptraceAt(ptracePeekData, tid, uintptr(addr), unsafe.Pointer(&v))
 	return v, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
@@ -119,8 +120,12 @@ const (
 	coveringOrNext    = 0x10
 )
 
+// names are buffers that do not move: queries hold their addresses as numbers.
+var names = sync.Pool{New: func() any { return new([4096]byte) }}
+
 func queryVMAs(fd int, from, to uint64) (out []VMA, err error) {
-	var name [4096]byte
+	name := names.Get().(*[4096]byte)
+	defer names.Put(name)
 	for at := from; at < to; {
 		q := procmapQuery{flags: coveringOrNext, addr: at, nameSize: uint32(len(name)), nameAddr: uint64(uintptr(unsafe.Pointer(&name[0])))}
 		q.size = uint64(unsafe.Sizeof(q))
