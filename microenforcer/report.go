@@ -55,7 +55,7 @@ func (m *micro) probe(ctx context.Context) {
 func (m *micro) controls() (rung string, out []enforcer.ControlStatus) {
 	r, known, err := m.support.get()
 	return enforcer.Status(m.loop.Policies().Engine, enforcer.Support{
-		Report: r, Known: known && err == nil, Engine: m.rung, Low: m.low, Arms: m.arms, Dropped: m.dropped, Decoys: m.decoys, Ports: m.loop.UnplacedPorts(), Lost: enforcer.CapabilitySet(m.lost.Load()), Visit: m.visits.Get(), Manifest: m.policies.describe().Manifest, Unknown: m.policies.notKnown(),
+		Report: r, Known: known && err == nil, Failed: err, Engine: m.rung, Low: m.low, Arms: m.arms, Dropped: m.dropped, Decoys: m.decoys, Ports: m.loop.UnplacedPorts(), Lost: enforcer.CapabilitySet(m.lost.Load()), Visit: m.visits.Get(), Manifest: m.policies.describe().Manifest, Unknown: m.policies.notKnown(),
 	})
 }
 

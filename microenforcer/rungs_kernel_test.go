@@ -116,6 +116,28 @@ func TestWatchedAttacks(t *testing.T) {
 	}
 }
 
+// The probe of rung C takes other ids for a moment, after which it is closed to
+// an enforcer without SYS_PTRACE. It is not taken for a program that cannot be
+// verified, or it would be killed and status would stay without an answer.
+func TestWatchedProbe(t *testing.T) {
+	c := newCell(t)
+	c.masked(t, "1", "listener", "ptrace")
+	c.mask = append([]string{"/tmp/attack", "without", sysPtrace}, c.mask...)
+	writePolicy(t, filepath.Join(c.dir, "p.yaml"), "    deniedExecutables: {mode: audit, paths: [/tmp/other]}\n")
+	rounds := 20
+	if testing.Short() {
+		rounds = 4
+	}
+	for range rounds {
+		r := c.run(t, []string{"--policy", "/tmp/p.yaml"}, "/tmp/attack", "sleep", "300ms")
+		for _, e := range r.events {
+			if strings.Contains(e.String(), "limpet-probe") {
+				t.Fatalf("the probe was judged: %v", e)
+			}
+		}
+	}
+}
+
 // unavailable lists the controls that a status in JSON does not claim. At
 // least those that every rung with an engine has must be claimed.
 func unavailable(t testing.TB, text string) map[string]bool {

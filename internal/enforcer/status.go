@@ -36,6 +36,7 @@ type ControlStatus struct {
 type Support struct {
 	Report   probe.Report
 	Known    bool             // the probe has ended well
+	Failed   error            // why it could not
 	Engine   string           // the rung of the engine that runs, if it is not package notify's: B or C
 	Low      Low              // what rung C could do
 	Manifest bool             // a drift manifest is there
@@ -154,6 +155,9 @@ func reduce(st *ControlStatus, available bool, needs []policy.Need, s Support) {
 		return // held before the workload exists: it needs nothing of the kernel
 	case !available:
 		unavailable("this version does not have the control yet", 0)
+		return
+	case s.Failed != nil:
+		unavailable("what the kernel gives is not known: "+s.Failed.Error(), 0)
 		return
 	case !s.Known:
 		unavailable("the kernel has not been probed yet", 0)

@@ -1,6 +1,7 @@
 package enforcer
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"syscall"
@@ -31,6 +32,19 @@ func without(r probe.Report, n probe.Name, e syscall.Errno) probe.Report {
 		}
 	}
 	return r
+}
+
+// A probe that failed says what failed, not that it is still to come.
+func TestStatusOfAFailedProbe(t *testing.T) {
+	e := compiled(t, "    mounts: {mode: enforce}\n")
+	for want, failed := range map[string]error{"has not been probed yet": nil, "cannot probe the kernel: signal: killed": errors.New("cannot probe the kernel: signal: killed")} {
+		_, out := Status(e, Support{Failed: failed})
+		for _, c := range out {
+			if c.State != Off && (c.State != Unavailable || !strings.Contains(c.Reason, want)) {
+				t.Errorf("%s is %s: %s", c.Control, c.State, c.Reason)
+			}
+		}
+	}
 }
 
 // S10: when a facility is taken away, what stands on it says so.

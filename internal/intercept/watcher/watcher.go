@@ -12,6 +12,7 @@ import (
 
 	"github.com/limpet-security/limpet/internal/intercept/notify"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
+	"github.com/limpet-security/limpet/internal/kernel/probe"
 	"github.com/limpet-security/limpet/internal/kernel/procfs"
 	"github.com/limpet-security/limpet/internal/kernel/seccomp"
 	"github.com/limpet-security/limpet/internal/kernel/stage"
@@ -146,8 +147,8 @@ func (w *Watcher) look(round uint64) {
 		was := w.seen[pid]
 		w.seen[pid] = p
 		was.round = round
-		if was == p || w.ours(&exe) {
-			continue
+		if was == p || w.ours(&exe) || probe.Child(pid) || probe.Child(st.PPID) {
+			continue // the probe tries other ids, and is closed to us from then on
 		}
 		if !w.handlers.Seen(pid) {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
