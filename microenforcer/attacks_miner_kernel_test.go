@@ -27,20 +27,7 @@ var minerCases = []attackCase{
 func TestMinerAttacks(t *testing.T) {
 	c := newCell(t)
 	copyFile(t, filepath.Join(c.dir, "attack"), filepath.Join(c.dir, "xmrig"))
-	for i, tt := range minerCases {
-		t.Run(tt.name, func(t *testing.T) {
-			u := nameUsers[i%len(nameUsers)]
-			for _, mode := range []string{"audit", "enforce"} {
-				attackOnce(t, tt.at(cellPeer, mode), mode, func(flags []string, command ...string) result {
-					writePolicy(t, filepath.Join(c.dir, "p.yaml"), tt.at(cellPeer, mode).controls)
-					return c.runNames(t, u.prefix, append(flags, "--policy", "/tmp/p.yaml"), append(u.command, command...)...)
-				})
-			}
-			if t.Failed() {
-				t.Logf("as %s", u.name)
-			}
-		})
-	}
+	attackedByNames(t, c, minerCases)
 	for _, tt := range []struct {
 		name, controls string
 		attack         []string
@@ -67,4 +54,22 @@ func TestMinerAttacks(t *testing.T) {
 			t.Error(r.brief())
 		}
 	})
+}
+
+// attackedByNames tries each case in both modes where names can be asked.
+func attackedByNames(t *testing.T, c *cell, cases []attackCase) {
+	for i, tt := range cases {
+		t.Run(tt.name, func(t *testing.T) {
+			u := nameUsers[i%len(nameUsers)]
+			for _, mode := range []string{"audit", "enforce"} {
+				attackOnce(t, tt.at(cellPeer, mode), mode, func(flags []string, command ...string) result {
+					writePolicy(t, filepath.Join(c.dir, "p.yaml"), tt.at(cellPeer, mode).controls)
+					return c.runNames(t, u.prefix, append(flags, "--policy", "/tmp/p.yaml"), append(u.command, command...)...)
+				})
+			}
+			if t.Failed() {
+				t.Logf("as %s", u.name)
+			}
+		})
+	}
 }

@@ -206,7 +206,7 @@ func (m *micro) run(sup *supervise.Supervisor, env []string) (int, error) {
 	if !m.cfg.HealthCheck {
 		m.loop.PlacePorts()
 	}
-	m.relay = relay.New(relay.Config{Judge: m.loop, Logger: m.cfg.Logger})
+	m.relay = relay.New(relay.Config{Judge: m.loop, Names: m.names.Names, Logger: m.cfg.Logger})
 	defer m.relay.Close()
 	err = m.start(sup, notify.Command{
 		Path: path, Args: m.cfg.Command, Env: m.placeDecoys(env),

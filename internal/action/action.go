@@ -113,6 +113,7 @@ type Connect struct {
 	Names    []string // host names that the workload's own name servers gave this address; lower case
 	Scan     Scan     // filled in by the judge
 	Own      bool     // Peer is an address of this host, and a port of a honeypot; filled in by the judge
+	Proxied  bool     // a proxy is asked to connect: Peer has no address if Names is what it was asked for
 	Resolver bool     // Peer is port 53 of one of the workload's own name servers, as resolv.conf named them before it ran
 }
 

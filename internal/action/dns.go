@@ -32,6 +32,8 @@ const (
 	TalkOther   TalkProtocol = iota
 	TalkStratum              // a miner's JSON-RPC
 	TalkTLS                  // a client's hello
+	TalkProxy                // what a proxy is asked for
+	TalkUnread               // what a proxy is asked for cannot be read
 )
 
 // Talk is the first that a process says on an outbound TCP connection that is
@@ -41,5 +43,8 @@ type Talk struct {
 	Peer       netip.AddrPort
 	Protocol   TalkProtocol
 	Method     string // TalkStratum: what is called, such as mining.subscribe
-	ServerName string // TalkTLS: lower case, "" if the hello names none
+	ServerName string // TalkTLS: lower case, "" if the hello names none; TalkProxy: where to, if that is a name
+	// To is where a proxy is asked to go; without an address if that is a name.
+	To    netip.AddrPort
+	Names []string // of To
 }

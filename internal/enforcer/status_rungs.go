@@ -77,6 +77,9 @@ func limits(st *ControlStatus, rung string) {
 // package notify brings.
 func unnamed(st *ControlStatus, e *verdict.Engine, rung string) {
 	n := e.Needs()
+	if rung == "B" && st.Control == policy.Outbound && st.State != Unavailable && n.Proxies {
+		st.because("what is asked of proxies is not looked at by the ptrace engine")
+	}
 	if rung != "B" || st.Control != policy.Outbound || st.State == Unavailable || len(n.Hosts) == 0 && !n.Wildcards && !n.AllowNames {
 		return
 	}

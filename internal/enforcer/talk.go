@@ -19,6 +19,13 @@ func (l *Loop) Talks() bool {
 	return p.Engine != nil && p.Engine.Needs().Talk
 }
 
+// Proxy implements relay.Judge.
+func (l *Loop) Proxy(c *action.Connect) (yes bool) {
+	a := intercept.Allow
+	defer l.caught("proxy", syscall.ECONNRESET, &a)
+	return l.current.Load().Engine.Proxy(c)
+}
+
 // Talk implements relay.Judge.
 func (l *Loop) Talk(t *action.Talk) (a intercept.Answer) {
 	defer l.caught("talk", syscall.ECONNRESET, &a)
@@ -36,6 +43,12 @@ func (l *Loop) Talk(t *action.Talk) (a intercept.Answer) {
 		what["server_name"] = t.ServerName
 	}
 	address, port := t.Peer.Addr().String(), t.Peer.Port()
+	if t.Protocol == action.TalkProxy {
+		what["proxy"] = t.Peer.String()
+		if address, port = t.ServerName, t.To.Port(); address == "" {
+			address = t.To.Addr().String()
+		}
+	}
 	l.report(found{p: p, d: d, a: a, kind: eventpb.Kind_KIND_NETWORK, proc: t.Proc,
 		object: "talk " + address + " " + strconv.Itoa(int(port)) + " " + t.Method + t.ServerName,
 		fill: func(ev *eventpb.Event) {

@@ -5,7 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"slices"
+	"sort"
 	"strconv"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -70,7 +70,7 @@ func writeField(b *bytes.Buffer, f protoreflect.FieldDescriptor, v protoreflect.
 func writeMap(b *bytes.Buffer, f protoreflect.FieldDescriptor, m protoreflect.Map) error {
 	var keys []protoreflect.MapKey
 	m.Range(func(k protoreflect.MapKey, _ protoreflect.Value) bool { keys = append(keys, k); return true })
-	slices.SortFunc(keys, func(x, y protoreflect.MapKey) int { return bytes.Compare([]byte(x.String()), []byte(y.String())) })
+	sort.Slice(keys, func(i, j int) bool { return keys[i].String() < keys[j].String() })
 	b.WriteByte('{')
 	for i, k := range keys {
 		comma(b, i)

@@ -181,6 +181,13 @@ func (d *decoder) checkNetwork(c *Controls) {
 			}
 		}
 	}
+	if k := c.Outbound; k != nil {
+		for i, r := range k.Proxies {
+			if len(r.CIDRs)+len(r.DNSNames)+len(r.Ports) == 0 {
+				d.failAt(fmt.Sprintf("spec.controls.outbound.proxies[%d]", i), "selects nothing; add cidrs, dnsNames or ports")
+			}
+		}
+	}
 	if k := c.Inbound; k != nil {
 		d.needed(Inbound, k.Setting, "neither allow nor deny has rules; add one", len(k.Allow), len(k.Deny))
 		names := map[string]int{}

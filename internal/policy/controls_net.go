@@ -6,7 +6,16 @@ type OutboundControl struct {
 	Setting
 	Allow            []NetworkRule `json:"allow,omitempty" max:"1000" doc:"If not empty: everything that matches none of these rules is a violation."`
 	Deny             []NetworkRule `json:"deny,omitempty" max:"1000" doc:"What matches one of these rules is a violation, also when allowed."`
+	Proxies          []Proxy       `json:"proxies,omitempty" max:"100" doc:"HTTP and SOCKS proxies among the peers. Where a proxy is asked to go is judged by these rules as well, by name or address; what cannot be read is a violation."`
 	RestrictLoopback bool          `json:"restrictLoopback,omitempty" doc:"Apply the allow list to 127.0.0.0/8 and ::1 too. Without it only deny rules do."`
+}
+
+// Proxy selects peers that go elsewhere when they are asked to. cidrs and
+// dnsNames count as one selector.
+type Proxy struct {
+	CIDRs    []CIDR    `json:"cidrs,omitempty" max:"5000" doc:"Networks or addresses of proxies."`
+	DNSNames []DNSName `json:"dnsNames,omitempty" max:"1000" doc:"Host names of proxies."`
+	Ports    []Ports   `json:"ports,omitempty" max:"1000" doc:"Ports at which they listen."`
 }
 
 // NetworkRule selects peers. Every selector that is set must match; cidrs and

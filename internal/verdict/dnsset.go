@@ -75,6 +75,7 @@ type NameNeeds struct {
 	RecordNames bool // every question is to be recorded
 	AllowNames  bool // some allow rule of outbound names hosts
 	Talk        bool // Talk must be asked about connections to ports that pools use
+	Proxies     bool // Talk must be asked about what proxies are asked for
 	BadNames    bool // the reputation control has names
 	Wildcards   bool // some rule of outbound names hosts by pattern
 	// Hosts are the host names of outbound rules without patterns: their

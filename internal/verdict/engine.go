@@ -20,6 +20,7 @@ type Engine struct {
 	connect   []check[action.Connect]
 	query     []check[action.Query]
 	talk      []check[action.Talk]
+	proxies   []netRule
 	bind      []check[action.Bind]
 	accept    []check[action.Accept]
 	touch     []check[action.Accept] // connections to ports of honeypots

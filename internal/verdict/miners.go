@@ -136,8 +136,12 @@ func (m *miners) talk(a *action.Talk) policy.RuleID {
 	return ""
 }
 
-// Talk judges the first words of an outbound connection.
+// Talk judges the first words of an outbound connection; where a proxy is asked
+// to go, as if the process went there itself.
 func (e *Engine) Talk(a *action.Talk) Decision {
+	if a.Protocol == action.TalkProxy {
+		return e.Connect(&action.Connect{Proc: a.Proc, Protocol: action.ProtoTCP, Peer: a.To, Names: a.Names, Proxied: true})
+	}
 	return first(e.talk, a, subject{proc: a.Proc, addr: peerAddr(a.Peer), port: a.Peer.Port()})
 }
 

@@ -15,6 +15,7 @@ func (c *compiler) network(k *policy.Controls) {
 			o := c.outbound(k.Outbound)
 			c.e.connect = append(c.e.connect, check[action.Connect]{src, o.match})
 			c.e.frames = append(c.e.frames, check[action.Socket]{src, o.frames})
+			c.proxies(src, k.Outbound)
 		}
 	}
 	if k.MetadataEndpoints != nil {
@@ -134,8 +135,8 @@ func (o *outbound) match(a *action.Connect) policy.RuleID {
 		if !o.allowUnix {
 			return ""
 		}
-	} else if !o.allowIP || addr.IsLoopback() && !o.restrictLoopback {
-		return ""
+	} else if !o.allowIP || addr.IsLoopback() && !o.restrictLoopback && !a.Proxied {
+		return "" // a proxy's loopback is not ours
 	}
 	for i := range o.allow {
 		if o.allow[i].covers(a, addr) {
@@ -237,10 +238,10 @@ func (c *compiler) metadata(k *policy.MetadataControl) *metadata {
 }
 
 func (m *metadata) match(a *action.Connect) policy.RuleID {
-	if a.Protocol == action.ProtoUnix {
+	addr := peerAddr(a.Peer).WithZone("")
+	if a.Protocol == action.ProtoUnix || !addr.IsValid() {
 		return ""
 	}
-	addr := peerAddr(a.Peer).WithZone("")
 	for i := range m.endpoints {
 		e := &m.endpoints[i]
 		if e.addr == addr || !e.nets.empty() && e.nets.has(addr) {

@@ -117,11 +117,11 @@ func (h *Handlers) judge(c *Call, addr []byte, connecting bool) (Response, bool)
 	}
 	a := action.Connect{Protocol: kind.protocol(), Peer: peer, Datagram: !kind.stream()}
 	if known {
-		return s.judgeConnect(c, kind, a)
+		return s.judgeConnect(c, &a)
 	}
 	for _, k := range []sockKind{{peerDomain(peer), linux.SockStream, 0}, {peerDomain(peer), linux.SockDgram, 0}} {
 		a.Protocol, a.Datagram = k.protocol(), !k.stream()
-		if r, denied := s.judgeConnect(c, k, a); denied {
+		if r, denied := s.judgeConnect(c, &a); denied {
 			return r, true
 		}
 	}

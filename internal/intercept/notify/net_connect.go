@@ -68,11 +68,12 @@ func (c *Call) copyIn(at uint64, b []byte) syscall.Errno {
 	}
 }
 
-func (s *Supervisor) judgeConnect(c *Call, k sockKind, peer action.Connect) (Response, bool) {
+// judgeConnect fills in the rest of peer and asks about it.
+func (s *Supervisor) judgeConnect(c *Call, peer *action.Connect) (Response, bool) {
 	peer.Proc = c.Process()
-	s.nameConnect(&peer)
-	r, denied := answerOf(s.cfg.Judge.Connect(&peer))
-	if !denied && s.joins(c, &peer) {
+	s.nameConnect(peer)
+	r, denied := answerOf(s.cfg.Judge.Connect(peer))
+	if !denied && s.joins(c, peer) {
 		return fail(syscall.ECONNREFUSED), true
 	}
 	return r, denied
@@ -100,7 +101,7 @@ func (s *Supervisor) connectOwned(c *Call, k *sock, addr []byte) (r Response) {
 	}
 	if peer, ok := k.kind.destination(addr, true); ok {
 		a := action.Connect{Protocol: k.kind.protocol(), Peer: peer, Datagram: !k.kind.stream()}
-		if r, denied := s.judgeConnect(c, k.kind, a); denied {
+		if r, denied := s.judgeConnect(c, &a); denied {
 			return r
 		}
 		s.endListeners(c, k, peer)
@@ -108,9 +109,9 @@ func (s *Supervisor) connectOwned(c *Call, k *sock, addr []byte) (r Response) {
 			// Its writes would go where their headers say, unseen.
 			return fail(syscall.EPERM)
 		}
-		if s.relayed(k, peer) {
+		if proxy, yes := s.relayed(k, &a); yes {
 			held = false
-			return s.connectRelayed(c, k, fd, peer, addr, sum)
+			return s.connectRelayed(c, k, fd, &a, proxy, addr, sum)
 		}
 		var e syscall.Errno
 		if addr, e = s.redirectConnect(c, k, fd, peer, addr); e != 0 {

@@ -82,7 +82,7 @@ func naive(addrArg int, msg bool) handler {
 			return fail(e)
 		}
 		if peer, ok := (sockKind{domain: syscall.AF_INET, typ: syscall.SOCK_STREAM}).destination(b, true); ok {
-			if r, denied := s.judgeConnect(c, sockKind{}, action.Connect{Peer: peer}); denied {
+			if r, denied := s.judgeConnect(c, &action.Connect{Peer: peer}); denied {
 				return r
 			}
 		}

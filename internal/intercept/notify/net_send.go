@@ -164,7 +164,7 @@ func (s *Supervisor) judgeSend(c *Call, k *sock, m *outgoing) (Response, bool) {
 	a := action.Connect{Protocol: k.kind.protocol(), Datagram: true}
 	var ok bool
 	if a.Peer, ok = k.kind.destination(m.name, false); ok {
-		if r, denied := s.judgeConnect(c, k.kind, a); denied {
+		if r, denied := s.judgeConnect(c, &a); denied {
 			return r, true
 		}
 		if e := s.redirectSend(c, k, m, a.Peer); e != 0 {
@@ -176,7 +176,7 @@ func (s *Supervisor) judgeSend(c *Call, k *sock, m *outgoing) (Response, bool) {
 	}
 	if k.kind.typ == linux.SockRaw && linux.HeaderIncluded(k.fd) {
 		if a.Peer, ok = headerDestination(k.kind.domain, m.data); ok {
-			return s.judgeConnect(c, k.kind, a)
+			return s.judgeConnect(c, &a)
 		}
 	}
 	return Response{}, false

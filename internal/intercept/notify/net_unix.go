@@ -60,5 +60,5 @@ func (s *Supervisor) judgeUnixName(c *Call, at uint64, n int32) (Response, bool)
 func (s *Supervisor) judgeUnix(c *Call, addr []byte, datagram bool) (Response, bool) {
 	a := action.Connect{Protocol: action.ProtoUnix, Unix: unixName(addr), Datagram: datagram}
 	a.Real = s.leadsTo(c, a.Unix)
-	return s.judgeConnect(c, sockKind{}, a)
+	return s.judgeConnect(c, &a)
 }

@@ -5,6 +5,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/limpet-security/limpet/internal/action"
 	"github.com/limpet-security/limpet/internal/intercept/relay"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
 )
@@ -19,15 +20,19 @@ const (
 )
 
 // relayed says whether a connection that was allowed goes through package
-// relay, which looks at its first words.
-func (s *Supervisor) relayed(k *sock, peer netip.AddrPort) bool {
-	return s.cfg.Relay != nil && k.kind.tcp() && s.cfg.Relay.Wants(peer)
+// relay, which looks at its first words, or at what it asks of a proxy.
+func (s *Supervisor) relayed(k *sock, a *action.Connect) (proxy, yes bool) {
+	if !k.kind.tcp() {
+		return false, false
+	}
+	return s.cfg.Relay.Wants(a)
 }
 
-// connectRelayed connects to peer in the program's place and then the
+// connectRelayed connects to the peer of a in the program's place and then the
 // duplicate fd to the relay. It takes over the hold on k.
-func (s *Supervisor) connectRelayed(c *Call, k *sock, fd int, peer netip.AddrPort, addr []byte, sum uint64) Response {
-	try, err := s.cfg.Relay.Begin(peer, c.Process())
+func (s *Supervisor) connectRelayed(c *Call, k *sock, fd int, a *action.Connect, proxy bool, addr []byte, sum uint64) Response {
+	peer := a.Peer
+	try, err := s.cfg.Relay.Begin(peer, c.Process(), proxy)
 	if err != nil {
 		s.net.put(k)
 		s.cfg.Logger.Warn("a connection cannot be looked into", "error", err)

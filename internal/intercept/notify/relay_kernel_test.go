@@ -26,7 +26,8 @@ type talkJudge struct {
 	said []action.Talk
 }
 
-func (j *talkJudge) Talks() bool { return true }
+func (j *talkJudge) Talks() bool                { return true }
+func (j *talkJudge) Proxy(*action.Connect) bool { return false }
 func (j *talkJudge) Talk(a *action.Talk) intercept.Answer {
 	j.tmu.Lock()
 	defer j.tmu.Unlock()

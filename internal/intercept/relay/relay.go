@@ -19,13 +19,16 @@ import (
 
 // Judge decides about first words. Its methods must not block.
 type Judge interface {
-	Talks() bool // whether connections are looked into now
+	Talks() bool                // whether connections are looked into now
+	Proxy(*action.Connect) bool // whether the peer of one that is allowed is a proxy, whose peers are judged, too
 	Talk(*action.Talk) intercept.Answer
 }
 
 // Config of a Relay.
 type Config struct {
-	Judge  Judge
+	Judge Judge
+	// Names gives the host names that an address was given for. nil: none.
+	Names  func(netip.Addr) []string
 	Logger *slog.Logger // nil: discard
 }
 
@@ -77,9 +80,20 @@ func (r *Relay) Close() {
 	r.wg.Wait()
 }
 
-// Wants says whether a connection to peer is looked into now.
-func (r *Relay) Wants(peer netip.AddrPort) bool {
-	return r != nil && Looked(peer.Port()) && !peer.Addr().IsLoopback() && r.cfg.Judge.Talks()
+// Wants says whether a connection is looked into now; proxy: as one to a proxy.
+func (r *Relay) Wants(c *action.Connect) (proxy, yes bool) {
+	if r == nil || !r.cfg.Judge.Talks() {
+		return false, false
+	}
+	proxy = r.cfg.Judge.Proxy(c)
+	return proxy, proxy || Looked(c.Peer.Port()) && !c.Peer.Addr().IsLoopback()
+}
+
+func (r *Relay) names(ip netip.Addr) []string {
+	if r.cfg.Names == nil {
+		return nil
+	}
+	return r.cfg.Names(ip)
 }
 
 // Own says that addr is where we listen: nobody may go there of himself.
@@ -99,25 +113,26 @@ func (r *Relay) Own(addr netip.AddrPort) bool {
 
 // Try is a connection to where a program wants to go.
 type Try struct {
-	proc *action.Process
-	peer netip.AddrPort
-	done chan struct{}
-	conn *net.TCPConn // once done; nil if err says why not
-	err  error
-	came bool // the program's side is here; guarded by Relay.mu
+	proc  *action.Process
+	peer  netip.AddrPort
+	proxy bool
+	done  chan struct{}
+	conn  *net.TCPConn // once done; nil if err says why not
+	err   error
+	came  bool // the program's side is here; guarded by Relay.mu
 }
 
 var errBusy = errors.New("too many connections are carried")
 
-// Begin connects to peer in a program's place.
-func (r *Relay) Begin(peer netip.AddrPort, proc *action.Process) (*Try, error) {
+// Begin connects to peer in a program's place; proxy: as Wants says.
+func (r *Relay) Begin(peer netip.AddrPort, proc *action.Process, proxy bool) (*Try, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.shut || r.carried >= maxCarried {
 		return nil, errBusy
 	}
 	r.carried++
-	t := &Try{proc: proc, peer: peer, done: make(chan struct{})}
+	t := &Try{proc: proc, peer: peer, proxy: proxy, done: make(chan struct{})}
 	r.wg.Go(func() {
 		defer close(t.done)
 		ctx, cancel := context.WithTimeout(r.ctx, dialLimit)
@@ -265,7 +280,13 @@ func (r *Relay) carry(in *net.TCPConn, t *Try) {
 	}()
 	var back sync.WaitGroup
 	back.Go(func() { pass(in, out) })
-	first, eof, denied := r.listenTo(in, t)
+	var first []byte
+	var eof, denied bool
+	if t.proxy {
+		denied, eof = r.askProxy(in, out, t), true
+	} else {
+		first, eof, denied = r.listenTo(in, t)
+	}
 	if denied {
 		reset(in)
 		reset(out)
@@ -295,6 +316,15 @@ func pass(to, from *net.TCPConn) {
 	_ = to.CloseWrite()
 }
 
+// judge asks about words of t.Proc's; false: they are denied.
+func (r *Relay) judge(t *action.Talk) bool {
+	a := r.cfg.Judge.Talk(t)
+	if kill := r.kill.Load(); a.Kill && kill != nil {
+		(*kill)(t.Proc)
+	}
+	return a == intercept.Allow
+}
+
 // listenTo reads the program's first words and asks the Judge about them. They
 // may be long in coming: a server may speak first.
 func (r *Relay) listenTo(in *net.TCPConn, t *Try) (first []byte, eof, denied bool) {
@@ -317,11 +347,7 @@ func (r *Relay) listenTo(in *net.TCPConn, t *Try) (first []byte, eof, denied boo
 		late := errors.As(err, &timeout) && timeout.Timeout()
 		if talk.Protocol != action.TalkOther {
 			talk.Proc, talk.Peer = t.proc, t.peer
-			a := r.cfg.Judge.Talk(&talk)
-			if kill := r.kill.Load(); a.Kill && kill != nil {
-				(*kill)(t.proc)
-			}
-			if a != intercept.Allow {
+			if !r.judge(&talk) {
 				return nil, false, true
 			}
 		}

@@ -84,7 +84,8 @@ type judge struct {
 	said []action.Talk
 }
 
-func (j *judge) Talks() bool { return true }
+func (j *judge) Talks() bool                { return true }
+func (j *judge) Proxy(*action.Connect) bool { return false }
 func (j *judge) Talk(a *action.Talk) intercept.Answer {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -96,7 +97,9 @@ func (j *judge) Talk(a *action.Talk) intercept.Answer {
 }
 
 // carried connects through a relay to a server that echoes after a greeting.
-func carried(t *testing.T, r *Relay) net.Conn {
+func carried(t *testing.T, r *Relay) net.Conn { return carriedAs(t, r, false) }
+
+func carriedAs(t *testing.T, r *Relay, proxy bool) net.Conn {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -116,7 +119,7 @@ func carried(t *testing.T, r *Relay) net.Conn {
 			}()
 		}
 	}()
-	try, err := r.Begin(l.Addr().(*net.TCPAddr).AddrPort(), &action.Process{})
+	try, err := r.Begin(l.Addr().(*net.TCPAddr).AddrPort(), &action.Process{}, proxy)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +190,7 @@ func TestCarry(t *testing.T) {
 	}
 	c.Close()
 
-	try, err := r.Begin(netip.MustParseAddrPort("127.0.0.1:1"), nil)
+	try, err := r.Begin(netip.MustParseAddrPort("127.0.0.1:1"), nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package resolve
 import (
 	"net/netip"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 )
@@ -91,7 +92,7 @@ func (t *table) evict() {
 			break
 		}
 	}
-	slices.SortFunc(times, time.Time.Compare)
+	sort.Slice(times, func(i, j int) bool { return times[i].Before(times[j]) })
 	limit := times[len(times)/8]
 	for a, e := range t.m {
 		if e.static == 0 && !e.touched.After(limit) {

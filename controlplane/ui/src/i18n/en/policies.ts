@@ -151,6 +151,7 @@ export const policies = {
     ports: 'Ports',
     protocols: 'Protocols',
     unixSockets: 'UNIX sockets',
+    proxies: 'Proxies',
     restrictLoopback: 'Restrict loopback',
     maxTasks: 'Most processes and threads',
     maxDepth: 'Deepest nesting',

@@ -149,6 +149,7 @@ export const policies = {
     ports: 'ポート',
     protocols: 'プロトコル',
     unixSockets: 'UNIX ソケット',
+    proxies: 'プロキシ',
     restrictLoopback: 'ループバックも制限',
     maxTasks: 'プロセス・スレッド数の上限',
     maxDepth: '入れ子の深さの上限',
