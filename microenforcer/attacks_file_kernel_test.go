@@ -289,9 +289,6 @@ func TestFileAttacksOfEverybody(t *testing.T) {
 		rootOnly[name] = true // the files are root's
 	}
 	for _, u := range users {
-		if u.mixed {
-			continue
-		}
 		t.Run(u.name, func(t *testing.T) {
 			for _, mode := range []string{"audit", "enforce"} {
 				everyAttack(t, c, u, fileAttackCases, mode)

@@ -21,9 +21,6 @@ func TestNovelAttacks(t *testing.T) {
 		return c.run(t, []string{"--policy", "/tmp/p.yaml", "--manifest", "/tmp/manifest"}, append(append([]string{}, u.app...), command...)...)
 	}
 	for _, u := range users {
-		if u.mixed {
-			continue
-		}
 		t.Run(u.name, func(t *testing.T) {
 			for _, mode := range []string{"audit", "enforce"} {
 				controls, command := composeNovel(novelCases, mode, cellPeer)
@@ -47,6 +44,23 @@ func TestSetUserIDFile(t *testing.T) {
 			c.mask = nil
 			if r.has("novel-ran") != (mode == "audit") || len(r.of("setuidBinaries")) == 0 {
 				t.Errorf("%s, %s: %s", u.name, mode, r.brief())
+			}
+		}
+	}
+}
+
+// Calls that are carried out on an open file work as without us when nobody may
+// open it any more.
+func TestUnopenable(t *testing.T) {
+	c, _ := newLoaderCell(t)
+	for _, u := range users {
+		for _, thread := range []string{"", "thread"} {
+			writePolicy(t, filepath.Join(c.dir, "p.yaml"), "    systemTampering: {mode: enforce, logPaths: [/tmp/none]}\n    readOnlyFiles: {mode: enforce, paths: ['/tmp/none/**']}\n")
+			c.mask = u.as
+			r := c.run(t, []string{"--policy", "/tmp/p.yaml"}, append(append([]string{}, u.app...), strings.Fields("/tmp/novel unopenable /tmp/drop/unopenable "+thread)...)...)
+			c.mask = nil
+			if !r.has("size 7") || !r.has("worked unopenable") {
+				t.Errorf("%s %s: %s", u.name, thread, r.brief())
 			}
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/limpet-security/limpet/internal/event/eventpb"
 	"github.com/limpet-security/limpet/internal/kernel/seccomp"
 )
 
@@ -189,8 +188,8 @@ func TestDecoys(t *testing.T) {
 	}
 }
 
-// A thread that swaps the descriptor while another maps it wins, at most, a
-// mapping of which the process then dies.
+// A thread that swaps the descriptor while another maps it gains nothing: what
+// is mapped is what was judged, and nobody has to be killed for that.
 func TestMapRace(t *testing.T) {
 	c, _ := newLoaderCell(t)
 	good, err := os.ReadFile(filepath.Join(c.dir, "maps"))
@@ -215,16 +214,13 @@ func TestMapRace(t *testing.T) {
 				survived++
 			case r.has("signal: killed"):
 				killed++
-				if !slices.ContainsFunc(r.of("drift"), func(e *eventpb.Event) bool { return e.Killed && e.Attributes["late"] == "true" }) {
-					t.Errorf("killed without its event: %s", r.brief())
-				}
 			case !r.has("won 0"):
 				t.Fatal(r.brief())
 			}
 		}
 		t.Logf("%s: won %d, killed %d of 10", tt.mode, survived, killed)
-		if tt.mode == "control" && survived == 0 || tt.mode == "enforce" && survived > 0 {
-			t.Errorf("%s: the attacker got away with it %d times", tt.mode, survived)
+		if tt.mode == "control" && survived == 0 || tt.mode == "enforce" && survived+killed > 0 {
+			t.Errorf("%s: the attacker got away with it %d times, and died of it %d times", tt.mode, survived, killed)
 		}
 	}
 }

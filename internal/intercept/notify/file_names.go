@@ -104,6 +104,11 @@ func (u *fileUser) carry(near bool, do func() error, ops ...*action.FileOp) Resp
 			return fail(e)
 		}
 	}
+	return u.finished(ops...)
+}
+
+// finished tells the judge that a call succeeded.
+func (u *fileUser) finished(ops ...*action.FileOp) Response {
 	for _, op := range ops {
 		if op.Watch {
 			u.s.files.judge.FileDone(op)

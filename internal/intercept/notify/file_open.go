@@ -184,6 +184,9 @@ func (s *Supervisor) openFile(c *Call, dirfd int, at uint64, how linux.OpenHow, 
 	if how.Flags&syscall.O_CREAT != 0 {
 		return o.create()
 	}
+	if care == intercept.Decided && o.op.Access == action.FileRead {
+		u.reads = int(how.Flags&^(syscall.O_NOFOLLOW|syscall.O_EXCL)) | linux.ONoCTTY
+	}
 	obj, e := u.object(dirfd, name, how.Flags&syscall.O_NOFOLLOW != 0, how.Resolve)
 	if e != 0 {
 		return s.unlessWatched(care, e)
@@ -261,6 +264,10 @@ func (o *opening) existing(obj, dir *fileObject) Response {
 	if flags&syscall.O_TRUNC != 0 && obj.st.Size > 0 && o.full() {
 		return fail(syscall.EMFILE)
 	}
+	if fd := obj.open - 1; fd >= 0 {
+		obj.open = 0
+		return o.opened(fd, obj)
+	}
 	fd := -1
 	e := o.as(!obj.proc, func() (err error) {
 		if flags&syscall.O_NOFOLLOW != 0 && kind == syscall.S_IFDIR { // F_GETFL shows it
@@ -274,14 +281,23 @@ func (o *opening) existing(obj, dir *fileObject) Response {
 	if refused(e) && obj.proc && o.itself(procPID(obj.path)) && o.permitted(obj, how) {
 		// What its mode permits of its own, a process may open whatever it is
 		// to others.
+		at := o.seenAt(obj.path)
+		if at == "" {
+			at = linux.FDPath(obj.fd)
+		}
 		e = o.ourselves(func() (err error) {
-			fd, err = linux.Reopen(obj.fd, how|linux.ONoCTTY, 0)
+			fd, err = linux.OpenAt(linux.AtFDCWD, at, how|linux.ONoCTTY)
 			return err
 		})
 	}
 	if e != 0 {
 		return fail(e)
 	}
+	return o.opened(fd, obj)
+}
+
+// opened gives the caller what was opened for it.
+func (o *opening) opened(fd int, obj *fileObject) Response {
 	r := o.handFor(fd, obj)
 	if r.Errno == 0 {
 		o.done()

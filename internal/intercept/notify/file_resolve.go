@@ -16,12 +16,14 @@ type fileObject struct {
 	st   linux.Stat
 	path string // "": it has no name
 	proc bool   // lies in a proc file system
+	open int    // its descriptor for reading, plus 1; 0: none
 }
 
 func (o *fileObject) close() {
 	if o != nil && o.fd >= 0 {
 		linux.Close(o.fd)
-		o.fd = -1
+		closeIf(o.open - 1)
+		o.fd, o.open = -1, 0
 	}
 }
 
@@ -32,8 +34,10 @@ func (o *fileObject) file() action.File { return fileOf(&o.st) }
 // look fills in what the descriptor shows. path is the object's, if that is
 // known.
 func (o *fileObject) look(f *fileState, path string) syscall.Errno {
-	if err := linux.Fstat(o.fd, &o.st); err != nil {
-		return linux.ErrnoOf(err)
+	if o.st.Ino == 0 {
+		if err := linux.Fstat(o.fd, &o.st); err != nil {
+			return linux.ErrnoOf(err)
+		}
 	}
 	f.where(o)
 	if o.st.Nlink == 0 {
@@ -206,7 +210,9 @@ func (u *fileUser) try(from int, path string, flags int, resolve uint64) (*fileO
 	}
 	o := &fileObject{fd: -1}
 	e := u.as(true, func() (err error) {
-		o.fd, err = linux.OpenAt2(from, path, flags, resolve)
+		if o.fd, err = linux.OpenAt2(from, path, flags, resolve); err == nil {
+			u.ahead(o)
+		}
 		return err
 	})
 	if e != 0 {
@@ -221,6 +227,18 @@ func (u *fileUser) try(from int, path string, flags int, resolve uint64) (*fileO
 		return nil, e
 	}
 	return o, 0
+}
+
+// ahead opens a plain file while this thread is the caller, so that it need not
+// become it a second time: to open one for reading does nothing that a denial
+// would have to undo.
+func (u *fileUser) ahead(o *fileObject) {
+	if u.reads == 0 || !u.taken || linux.Fstat(o.fd, &o.st) != nil || o.kind() != syscall.S_IFREG || o.st.Size == 0 {
+		return // files below /proc have no size
+	}
+	if fd, err := linux.Reopen(o.fd, u.reads, 0); err == nil {
+		o.open = fd + 1
+	}
 }
 
 // depends says that an errno may depend on who asks.

@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/limpet-security/limpet/internal/action"
+	"github.com/limpet-security/limpet/internal/intercept"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
 	"github.com/limpet-security/limpet/internal/kernel/procfs"
 	"github.com/limpet-security/limpet/internal/kernel/seccomp/rules"
@@ -131,17 +132,39 @@ func (u *fileUser) resize(fd int, detail string, special syscall.Errno, access f
 	if r, denied := u.ask(&op); denied {
 		return r
 	}
-	return u.carry(true, func() error {
-		// With our own rights: the caller's descriptor was opened with those
-		// it had then.
-		u.drop()
-		open, err := linux.Reopen(o.fd, syscall.O_WRONLY, 0)
-		if err != nil {
-			return err
-		}
+	if u.care < intercept.Decided {
+		return u.finished(&op)
+	}
+	u.c.Brief()
+	// With our own rights: the caller's descriptor was opened with those it had
+	// then.
+	open, err := linux.Reopen(o.fd, syscall.O_WRONLY, 0)
+	if refused(err) {
+		return u.onItsOwn(fd, o, &op)
+	}
+	if err == nil {
 		defer linux.Close(open)
-		return do(open, o)
-	}, &op)
+		err = do(open, o)
+	}
+	if err != nil {
+		return fail(linux.ErrnoOf(err))
+	}
+	return u.finished(&op)
+}
+
+// onItsOwn has an allowed call made on the caller's own descriptor, which is
+// all that is left of a right: nobody may open the file any more.
+func (u *fileUser) onItsOwn(fd int, o *fileObject, op *action.FileOp) Response {
+	if u.s.alone(u.c) {
+		u.finished(op)
+		return cont()
+	}
+	r, err := u.s.carryFile(u.c, fd, func(st *linux.Stat) bool { return st.Dev == o.st.Dev && st.Ino == o.st.Ino })
+	if err != nil {
+		return fail(syscall.EACCES)
+	}
+	u.finished(op)
+	return r
 }
 
 // setFlags is chattr: ioctls that change attributes through a descriptor that

@@ -183,13 +183,8 @@ func (u *fileUser) jump(dir, link int, name string) (target string, fd int, e sy
 	}
 	fd, err = linux.OpenAt(dir, name, linux.OPath)
 	if refused(err) && u.itself(pid) {
-		if e := u.ourselves(func() (err error) {
-			fd, err = linux.OpenAt(dir, name, linux.OPath)
-			return err
-		}); e != 0 {
-			return "", -1, e
-		}
-		return "", fd, 0
+		fd, e = u.ownFile(dir, name, linux.OPath)
+		return "", fd, e
 	}
 	if err != nil {
 		return "", -1, linux.ErrnoOf(err)
@@ -209,15 +204,24 @@ func (u *fileUser) ownFolder(dir int, name string, denied error) (int, error) {
 	if err != nil || !strings.HasSuffix(where, "/fd") && !strings.HasSuffix(where, "/fdinfo") || !u.itself(procPID(where)) {
 		return -1, denied
 	}
-	fd := -1
-	e := u.ourselves(func() (err error) {
-		fd, err = linux.OpenAt(dir, name, linux.OPath|linux.ONoFollow)
-		return err
-	})
+	fd, e := u.ownFile(dir, name, linux.OPath|linux.ONoFollow)
 	if e != 0 {
 		return -1, e
 	}
 	return fd, nil
+}
+
+// ownFile opens with our rights what a folder of the caller's own, below /proc,
+// has: of the one through which it is looked at, if that is somebody else.
+func (u *fileUser) ownFile(dir int, name string, flags int) (fd int, e syscall.Errno) {
+	at, done := u.seen(dir)
+	defer done()
+	fd = -1
+	e = u.ourselves(func() (err error) {
+		fd, err = linux.OpenAt(at, name, flags)
+		return err
+	})
+	return fd, e
 }
 
 // ourselves runs fn with our own rights in the middle of what the caller does.

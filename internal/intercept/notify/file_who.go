@@ -107,6 +107,8 @@ type fileUser struct {
 	// change: the call is about more than reading.
 	change bool
 	care   intercept.Care
+	// reads are the flags of an open that only reads; 0: it is none.
+	reads int
 }
 
 func (s *Supervisor) fileUser(c *Call) (*fileUser, error) {
@@ -137,7 +139,7 @@ func (u *fileUser) drop() {
 	if !u.taken {
 		return
 	}
-	if err := linux.RestoreCreds(&u.s.files.us); err != nil {
+	if err := linux.RestoreCreds(&u.who.Creds, &u.s.files.us); err != nil {
 		// The thread must not go on as somebody else. Ending fails closed.
 		panic(fmt.Sprintf("cannot take back our own ids: %v", err))
 	}

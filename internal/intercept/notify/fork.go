@@ -11,8 +11,9 @@ func forkFamily() []entry {
 }
 
 const (
-	cloneFiles  = 0x00000400
-	cloneThread = 0x00010000
+	cloneFiles    = 0x00000400
+	cloneThread   = 0x00010000
+	cloneUntraced = 0x00800000
 )
 
 func handleClone(s *Supervisor, c *Call) Response {
@@ -31,7 +32,13 @@ func handleClone(s *Supervisor, c *Call) Response {
 	case flags&(syscall.CLONE_VM|syscall.CLONE_VFORK) == syscall.CLONE_VM:
 		s.sharedMemory.Store(true)
 	}
-	return s.fork(c, flags)
+	r := s.fork(c, flags)
+	if r.Continue && flags&cloneUntraced != 0 {
+		if w := s.power.wards.get(c.TID()); w != nil {
+			return w.traced(s, c)
+		}
+	}
+	return r
 }
 
 func handleFork(s *Supervisor, c *Call) Response { return s.fork(c, uint64(syscall.SIGCHLD)) }

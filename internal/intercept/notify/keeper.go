@@ -403,6 +403,22 @@ func (w *ward) change(s *Supervisor, c *Call) Response {
 	return r
 }
 
+// traced has the keeper of a ward make its clone without CLONE_UNTRACED, or what
+// it makes would be nobody's ward.
+func (w *ward) traced(s *Supervisor, c *Call) Response {
+	e := &errand{nr: int(c.NR), args: c.Args, ip: c.IP, again: true}
+	e.args[0] &^= cloneUntraced
+	w.asked.Store(e)
+	if w.stop() != nil {
+		w.done()
+		return fail(syscall.EINTR)
+	}
+	if s.killable {
+		s.send(c, fail(syscall.EINTR)) // it stops there
+	}
+	return done()
+}
+
 // called does what a ward's call asks for behind it.
 func (k *keeper) called(w *ward) {
 	a := w.asked.Load()
@@ -415,8 +431,14 @@ func (k *keeper) called(w *ward) {
 		_ = linux.Cont(w.tid, 0)
 		return
 	}
-	if a.exec != nil {
+	switch {
+	case a.exec != nil:
 		k.execute(w, b, a)
+		return
+	case a.again:
+		b.regs.Inject(a.ip, a.nr, a.args)
+		k.settle(w, b)
+		w.done()
 		return
 	}
 	_ = b.call(syscall.SYS_PRCTL, openFlags, nil)

@@ -2,7 +2,6 @@ package notify
 
 import (
 	"errors"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -16,10 +15,12 @@ import (
 // Memory that becomes executable. The arguments are scalars, but what they
 // stand for can change: a descriptor number, and the mappings of a range.
 // A process with one thread and a descriptor table of its own cannot change
-// them while it waits, so its call is judged and let through. Any other is
-// judged, let through, stopped at the call's return and looked at again; if
-// something else is executable than was judged, and is denied, the process is
-// killed: that is detection within a moment, not prevention.
+// them while it waits, so its call is judged and let through. Of any other the
+// mapping of a file is made by a thread with a table that nobody else can change
+// (carrier.go), and only of the file that was judged. The rest is judged, let
+// through, stopped at the call's return and looked at again; if something else
+// is executable than was judged, and is denied, the process is killed: that is
+// detection within a moment, not prevention.
 func mapFamily() []entry {
 	return []entry{
 		{"mmap", handleMmap},
@@ -63,21 +64,29 @@ func handleMmap(s *Supervisor, c *Call) Response {
 	}
 	tid := c.TID()
 	// A library that was found to be the image's is known by its identity.
-	var st linux.Stat
-	err := s.power.as(tid, func() error { return linux.StatAt(linux.AtFDCWD, s.power.path(tid, "fd/"+strconv.Itoa(fd)), &st, 0) })
+	st, err := s.statFD(tid, fd)
 	if errors.Is(err, syscall.ENOENT) {
 		return cont() // EBADF
 	}
 	alone := s.alone(c)
-	known := err == nil && !m.Writable && s.cfg.Judge.MapKnown(fileOf(&st))
+	judged := fileOf(&st)
+	known := err == nil && !m.Writable && s.cfg.Judge.MapKnown(judged)
 	if !known {
 		c.Slow()
 		if r := s.judgeFile(c, m, fd); !r.Continue {
 			return r
 		}
+		judged = m.File
 	}
 	if alone {
 		return cont()
+	}
+	if judged.Ino != 0 && !s.net.isStubborn(c.Process()) {
+		r, err := s.carryFile(c, fd, func(st *linux.Stat) bool { return same(fileOf(st), judged) })
+		if err != nil { // somebody traces it: judged once more as what cannot be looked at
+			return s.judgeMap(c, &action.Map{Syscall: "mmap", Unverified: true, FD: -1})
+		}
+		return r
 	}
 	length := (c.Args[1] + pageSize - 1) &^ (pageSize - 1)
 	return s.look2(c, func(at uint64) (from, to uint64) { return at, at + length })

@@ -12,8 +12,54 @@ import (
 	"github.com/limpet-security/limpet/internal/kernel/procfs"
 )
 
-// carryWhole has a carrier make the caller's own call.
+// carryWhole has a carrier make the caller's own call on a socket.
 func (s *Supervisor) carryWhole(b *borrowed, as use, control bool) {
+	fd := int(int32(b.args[0]))
+	s.carryOut(b, func(tid int) fitness { return s.fitness(tid, fd, as) }, func(k *carrier) (int64, error) {
+		if !k.mayBlock(fd) {
+			return k.run(b.nr, b.args)
+		}
+		if !control {
+			// The files of others must not be held for as long as it takes.
+			_ = k.only(uint64(fd))
+		}
+		return k.runPatiently(b.nr, b.args)
+	})
+}
+
+// carryFile has a carrier make the caller's own call on descriptor fd if that
+// names what was judged, and the caller begin anew if not.
+func (s *Supervisor) carryFile(c *Call, fd int, judged func(*linux.Stat) bool) (Response, error) {
+	c.Slow()
+	b, err := s.borrow(c)
+	switch {
+	case errors.Is(err, syscall.ESRCH):
+		return fail(syscall.EINTR), nil
+	case errors.Is(err, errUnseizable):
+		return Response{}, err
+	case err != nil:
+		return done(), nil
+	}
+	s.carryOut(b, func(tid int) fitness {
+		if st, err := s.statFD(tid, fd); err != nil || !judged(&st) {
+			return changed
+		}
+		return fits
+	}, func(k *carrier) (int64, error) { return k.run(b.nr, b.args) })
+	return done(), nil
+}
+
+// statFD looks at what a descriptor of a task names.
+func (s *Supervisor) statFD(tid, fd int) (st linux.Stat, err error) {
+	err = s.power.as(tid, func() error {
+		return linux.StatAt(linux.AtFDCWD, s.power.path(tid, "fd/"+strconv.Itoa(fd)), &st, 0)
+	})
+	return st, err
+}
+
+// carryOut has a carrier make a call by run, if its descriptor, which nobody
+// can change any more, is found fit.
+func (s *Supervisor) carryOut(b *borrowed, look func(tid int) fitness, run func(k *carrier) (int64, error)) {
 	k, err := b.carrier()
 	if err != nil {
 		if !errors.Is(err, errGone) {
@@ -22,19 +68,10 @@ func (s *Supervisor) carryWhole(b *borrowed, as use, control bool) {
 		}
 		return
 	}
-	fd := int(int32(b.args[0]))
 	var v int64
-	fit := s.fitness(k.tid, fd, as)
+	fit := look(k.tid)
 	if fit == fits {
-		run := k.run
-		if k.mayBlock(fd) {
-			run = k.runPatiently
-			if !control {
-				// The files of others must not be held for as long as it takes.
-				_ = k.only(uint64(fd))
-			}
-		}
-		v, err = run(b.nr, b.args)
+		v, err = run(k)
 	}
 	if k.end() != nil {
 		return

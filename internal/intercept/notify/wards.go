@@ -28,6 +28,8 @@ type errand struct {
 	nr   int
 	args [6]uint64
 	ip   uint64
+	// again: the call is made anew, with args.
+	again bool
 	// exec is what is to be executed (keeper_exec.go); over closes when that is
 	// over.
 	exec *attempt
@@ -94,23 +96,30 @@ func (p *power) path(tid int, name string) string { return procfs.Path(p.via(tid
 // seen gives the folder that shows of a ward's eye what dir, below /proc, would
 // show of the ward itself: dir, for everybody else.
 func (p place) seen(dir int) (fd int, done func()) {
-	eye := p.s.power.via(p.tid)
-	where, err := linux.PathOf(dir)
-	if eye == p.tid || err != nil {
-		return dir, func() {}
-	}
-	for _, own := range []int{p.tgid, p.tid} {
-		of := procfs.Path(own, "")
-		rest, ok := strings.CutPrefix(where+"/", of)
-		if !ok {
-			continue
-		}
-		rest = strings.TrimPrefix(rest, "task/"+strconv.Itoa(p.tid)+"/")
-		if fd, err := linux.OpenAt(linux.AtFDCWD, procfs.Path(eye, rest), linux.OPath); err == nil {
-			return fd, func() { linux.Close(fd) }
+	if p.s.power.via(p.tid) != p.tid {
+		where, err := linux.PathOf(dir)
+		if at := p.seenAt(where); err == nil && at != "" {
+			if fd, err = linux.OpenAt(linux.AtFDCWD, at, linux.OPath); err == nil {
+				return fd, func() { linux.Close(fd) }
+			}
 		}
 	}
 	return dir, func() {}
+}
+
+// seenAt gives the name below /proc under which a ward's eye has what path
+// names of the ward itself; "": it is somebody else's, or nobody's eye.
+func (p place) seenAt(path string) string {
+	eye := p.s.power.via(p.tid)
+	if eye == p.tid {
+		return ""
+	}
+	for _, own := range []int{p.tgid, p.tid} {
+		if rest, ok := strings.CutPrefix(path+"/", procfs.Path(own, "")); ok {
+			return procfs.Path(eye, strings.TrimSuffix(strings.TrimPrefix(rest, "task/"+strconv.Itoa(p.tid)+"/"), "/"))
+		}
+	}
+	return ""
 }
 
 // eyes counts the threads of ours in a task's process.

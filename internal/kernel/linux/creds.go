@@ -15,6 +15,7 @@ type Creds struct {
 	GID, EGID, FSGID uint32
 	Groups           []uint32
 	Effective        uint64 // capabilities
+	Permitted        uint64 // of ThreadCreds only
 }
 
 // Same says that two credentials open the same files.
@@ -41,6 +42,7 @@ func ThreadCreds() (Creds, error) {
 		return c, fmt.Errorf("cannot read our capabilities: %w", err)
 	}
 	c.Effective = uint64(d[1].Effective)<<32 | uint64(d[0].Effective)
+	c.Permitted = uint64(d[1].Permitted)<<32 | uint64(d[0].Permitted)
 	return c, nil
 }
 
@@ -88,19 +90,27 @@ func TakeCreds(c, own *Creds) error {
 	return nil
 }
 
-// RestoreCreds undoes TakeCreds.
-func RestoreCreds(own *Creds) error {
-	if _, _, e := syscall.RawSyscall(syscall.SYS_SETRESUID, uintptr(own.UID), uintptr(own.EUID), ^uintptr(0)); e != 0 {
-		return e
+// RestoreCreds undoes TakeCreds of c, whether or not it came to its end: all in
+// which c differs.
+func RestoreCreds(c, own *Creds) error {
+	if c.UID != own.UID || c.EUID != own.EUID || c.FSUID != own.FSUID {
+		if _, _, e := syscall.RawSyscall(syscall.SYS_SETRESUID, uintptr(own.UID), uintptr(own.EUID), ^uintptr(0)); e != 0 {
+			return e
+		}
 	}
-	if err := setEffective(own.Effective); err != nil {
-		return err
+	// Who becomes root again has by that what he is permitted.
+	if own.EUID != 0 || c.EUID == 0 || own.Effective != own.Permitted {
+		if err := setEffective(own.Effective); err != nil {
+			return err
+		}
 	}
-	if _, _, e := syscall.RawSyscall(syscall.SYS_SETRESGID, uintptr(own.GID), uintptr(own.EGID), ^uintptr(0)); e != 0 {
-		return e
+	if c.GID != own.GID || c.EGID != own.EGID || c.FSGID != own.FSGID {
+		if _, _, e := syscall.RawSyscall(syscall.SYS_SETRESGID, uintptr(own.GID), uintptr(own.EGID), ^uintptr(0)); e != 0 {
+			return e
+		}
 	}
-	if e := setgroups(own.Groups); e != 0 {
-		return e
+	if !slices.Equal(c.Groups, own.Groups) {
+		return errnoErr(setgroups(own.Groups))
 	}
 	return nil
 }

@@ -284,6 +284,7 @@ func TestForksAreAskedAboutWhenCounted(t *testing.T) {
 			{"clone", 0x400 | 17, retNotify},      // shared descriptors
 			{"clone", 0x10000000 | 17, retNotify}, // CLONE_NEWUSER
 			{"clone", 0x00020000 | 17, retNotify}, // CLONE_NEWNS
+			{"clone", 0x00800000 | 17, retNotify}, // CLONE_UNTRACED
 			{"clone3", 0, 0x00050000 | 38},        // ENOSYS
 		} {
 			nr, ok := Number(tt.call)

@@ -103,9 +103,9 @@ func forks(nrs map[string]int, arch uint32) []linux.SockFilter {
 }
 
 // plainMask are the flags of clone that somebody wants to know of: CLONE_FILES,
-// CLONE_THREAD, and CLONE_NEW* (NS, CGROUP, UTS, IPC, USER, PID, NET;
+// CLONE_THREAD, CLONE_UNTRACED, and CLONE_NEW* (NS, CGROUP, UTS, IPC, USER, PID, NET;
 // clone's low byte is the exit signal, so TIME cannot be asked for with it).
-const plainMask = 0x00000400 | 0x00010000 | 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
+const plainMask = 0x00000400 | 0x00010000 | 0x00020000 | 0x00800000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
 
 func decode(b []byte) ([]linux.SockFilter, error) {
 	if len(b) == 0 || len(b)%8 != 0 {

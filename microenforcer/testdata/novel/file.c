@@ -236,4 +236,26 @@ static int change(int argc, char **argv)
 	return -1;
 }
 
-const struct attack file_attacks[] = { { "readby", readby }, { "change", change }, { 0 } };
+static void *waits(void *x)
+{
+	pause();
+	return x;
+}
+
+/* unopenable FILE [thread]: what is open stays writable when nobody may open it
+ * any more. */
+static int unopenable(int argc, char **argv)
+{
+	pthread_t t;
+	struct stat st;
+	unlink(argv[0]);
+	int fd = open(argv[0], O_CREAT | O_EXCL | O_RDWR, 0);
+	if (fd < 0 || argc > 1 && pthread_create(&t, NULL, waits, NULL))
+		return -1;
+	if (ftruncate(fd, 5000) < 0 || fallocate(fd, 0, 0, 9000) < 0 || ftruncate(fd, 7) < 0 || fstat(fd, &st) < 0)
+		return -1;
+	printf("size %d\n", (int)st.st_size);
+	return unlink(argv[0]);
+}
+
+const struct attack file_attacks[] = { { "readby", readby }, { "change", change }, { "unopenable", unopenable }, { 0 } };
