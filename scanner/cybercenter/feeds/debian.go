@@ -24,28 +24,44 @@ func debianEcosystem(codename string) (vulndb.Ecosystem, bool) {
 
 // debianCVE is what the security tracker says of a source package and a CVE.
 type debianCVE struct {
-	Description string `json:"description"`
-	Scope       string `json:"scope"`
-	Releases    map[string]struct {
-		Status  string `json:"status"` // open, resolved, undetermined
-		Fixed   string `json:"fixed_version"`
-		Urgency string `json:"urgency"`
-		NoDSA   string `json:"nodsa"`        // a sentence: why there is no advisory
-		Reason  string `json:"nodsa_reason"` // "", ignored, postponed
-	} `json:"releases"`
+	Description string      `json:"description"`
+	Scope       string      `json:"scope"`
+	Releases    debianWords `json:"releases"`
+}
+
+// debianWords are by codename.
+type debianWords map[string]struct {
+	Status  string `json:"status"` // open, resolved, undetermined
+	Fixed   string `json:"fixed_version"`
+	Urgency string `json:"urgency"`      // "high**" where it is NVD's
+	NoDSA   string `json:"nodsa"`        // a sentence: why there is no advisory
+	Reason  string `json:"nodsa_reason"` // "", ignored, postponed
+}
+
+// UnmarshalJSON reads the empty list, too, that the tracker writes for none.
+func (w *debianWords) UnmarshalJSON(b []byte) error {
+	if string(b) == "[]" {
+		return nil
+	}
+	type plain debianWords
+	return json.Unmarshal(b, (*plain)(w))
 }
 
 // readDebianTracker reads security-tracker.debian.org/tracker/data/json.
 func readDebianTracker(name string, r io.Reader, o *Out) error {
 	return eachMember(r, func(pkg string, raw json.RawMessage) {
-		var all map[string]debianCVE
+		var all map[string]json.RawMessage
 		if err := json.Unmarshal(raw, &all); err != nil {
 			o.Fault(pkg, err)
 			return
 		}
 		for _, id := range slices.Sorted(maps.Keys(all)) {
-			c := all[id]
-			o.record(pkg+" "+id, "", c.rows(o, pkg, id))
+			var c debianCVE
+			err := json.Unmarshal(all[id], &c)
+			if err == nil {
+				err = c.rows(o, pkg, id)
+			}
+			o.record(pkg+" "+id, "", err)
 		}
 	})
 }
@@ -56,7 +72,7 @@ func (c *debianCVE) rows(o *Out, pkg, id string) error {
 		if !ok {
 			continue // a release that is not known yet has no data: HasEcosystem says so
 		}
-		a := vulndb.Advisory{ID: id, CVEs: cves([]string{id}), Severity: severity(r.Urgency), URLs: []string{"https://security-tracker.debian.org/tracker/" + id}}
+		a := vulndb.Advisory{ID: id, CVEs: cves([]string{id}), Severity: severity(strings.TrimRight(r.Urgency, "*")), URLs: []string{"https://security-tracker.debian.org/tracker/" + id}}
 		open := []vulndb.Range{{Introduced: "0"}}
 		switch {
 		case r.Status == "resolved" && r.Fixed == "0":

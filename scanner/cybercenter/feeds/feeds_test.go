@@ -93,6 +93,14 @@ func TestFormats(t *testing.T) {
 			"Debian:12|a": "CVE-2024-0001 [CVE-2024-0001] affected [0 1.2-3+deb12u1) medium\nCVE-2024-0002 [CVE-2024-0002] affected [0 ] negligible\nCVE-2024-0003 [CVE-2024-0003] fix-deferred [0 ]\nCVE-2024-0004 [CVE-2024-0004] will-not-fix [0 ]\n",
 			"Debian:11|a": "CVE-2024-0001 [CVE-2024-0001] not-affected\nCVE-2024-0002 [CVE-2024-0002] under-investigation [0 ]\nCVE-2024-0003 [CVE-2024-0003] fix-deferred [0 ]\nCVE-2024-0004 [CVE-2024-0004] end-of-life [0 ]\n",
 			"Debian:13|b": ""}, bad: 1},
+		{feed: "debian-tracker", name: "tracker.json", file: "debian-tracker-2022.json", want: map[string]string{
+			"Debian:10|prototypejs":      "CVE-2007-2383 [CVE-2007-2383] not-affected negligible\nCVE-2008-7220 [CVE-2008-7220] affected [0 1.6.0.2-1) high\n",
+			"Debian:12|chromium":         "CVE-2022-0456 [CVE-2022-0456] affected [0 98.0.4758.80-1)\n",
+			"Debian:10|chromium":         "CVE-2022-0456 [CVE-2022-0456] end-of-life [0 ]\n",
+			"Debian:12|chromium-browser": ""}},
+		{feed: "rocky-updateinfo", name: "8/updateinfo.xml", file: "rocky-updateinfo-2021.xml", want: map[string]string{
+			"Rocky Linux:8|lz4":          "RLSA-2021:2575 [CVE-2021-3520] affected [0 1.8.3-3.el8_4) medium 2021-07-22 x86_64\n",
+			"Rocky Linux:8|rubygem-bson": "RLSA-2019:1972 [CVE-2019-8324] affected [0 4.3.0-2.module+el8.4.0+592+03ff458a) high 2019-07-30 ruby:2.6 x86_64\n"}},
 		{feed: "debian-dsa", name: "DSA/list", file: "dsa-list", want: map[string]string{
 			"Debian:12|a": "DSA-5001-1 [CVE-2024-0001 CVE-2024-0002] affected [0 1.2-3+deb12u1) 2024-03-09\n",
 			"Debian:11|a": "DSA-5001-1 [CVE-2024-0001 CVE-2024-0002] not-affected\n",
