@@ -44,6 +44,11 @@ type Config struct {
 	JSON           bool          // show them as one JSON object a line
 	Version        string        // of this build
 
+	// Registries may stand in these networks although this server would not call
+	// them (loopback, link-local), and may be signed in to with its own cloud identity.
+	RegistryNetworks []string
+	RegistryIdentity bool
+
 	// Ready is called once with the addresses, when everything answers.
 	Ready func(Started)
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/limpet-security/limpet/controlplane/gateway"
 	"github.com/limpet-security/limpet/controlplane/ingest"
 	"github.com/limpet-security/limpet/controlplane/publish"
+	"github.com/limpet-security/limpet/controlplane/registries"
 	"github.com/limpet-security/limpet/controlplane/scanning"
 	"github.com/limpet-security/limpet/controlplane/store"
 	"github.com/limpet-security/limpet/controlplane/ui"
@@ -39,6 +40,7 @@ type server struct {
 	hub       events.Hub
 	ingest    *ingest.Service
 	scans     *scanning.Queue
+	looks     *registries.Service
 	api       *api.API
 	metrics   *prometheus.Registry
 }
@@ -92,6 +94,9 @@ func (s *server) open(ctx context.Context) error {
 	if err := s.openScans(ctx); err != nil {
 		return err
 	}
+	if err := s.openRegistries(); err != nil {
+		return err
+	}
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.ingest = ingest.New(ingest.Config{
 		Store: s.store, Authority: s.authority, Publisher: s.publisher, Hub: &s.hub, Log: s.Log, Interval: s.Heartbeat, Metrics: s.metrics,
@@ -141,7 +146,7 @@ func (s *server) serve(ctx context.Context) error {
 		consoleTLS.GetCertificate, consoleTLS.Certificates = nil, []tls.Certificate{pair}
 	}
 	s.api = api.New(api.Config{
-		Store: s.store, Publisher: s.publisher, Live: &s.hub, Scans: s.scans, Log: s.Log, Version: s.Version, Console: ui.Handler(),
+		Store: s.store, Publisher: s.publisher, Live: &s.hub, Scans: s.scans, Registries: s.looks, Log: s.Log, Version: s.Version, Console: ui.Handler(),
 		Metrics:    promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{}),
 		GatewayURL: s.GatewayURL, ServerURL: s.ServerURL, CAPEM: string(s.authority.CAPEM()), StaleAfter: 3 * s.Heartbeat, ExceptionAge: s.ExceptionAge,
 	})
@@ -159,6 +164,7 @@ func (s *server) serve(ctx context.Context) error {
 	background.Go(func() { s.scan(callsCtx) })
 	background.Go(func() { s.countInventory(callsCtx) })
 	background.Go(func() { s.rejudge(callsCtx) })
+	background.Go(func() { s.looks.Run(callsCtx) })
 	if gate != nil {
 		gw, err := gateway.New(gateway.Config{
 			Control: s.ingest, CA: s.authority.Certificate(), Logger: s.Log, Registerer: s.metrics,

@@ -35,6 +35,13 @@ const (
 	MetricsRead    Permission = "metrics:read"
 )
 
+// Who sees registries, and who may have this server call the addresses that are
+// given for them.
+const (
+	RegistriesRead  Permission = "registries:read"
+	RegistriesWrite Permission = "registries:write"
+)
+
 // Who asks for an exception, and who approves what others asked for.
 const (
 	ExceptionsRequest Permission = "exceptions:request"
@@ -55,19 +62,19 @@ var roles = map[string][]Permission{
 	Administrator: {
 		DashboardRead, GroupsRead, GroupsWrite, JoinWrite, EnforcersRead, EnforcersWrite, PoliciesRead, PoliciesWrite,
 		EventsRead, EventsExport, FindingsRead, FindingsWrite, InventoryRead, ScansWrite, ScansWork, AuditRead, UsersRead, UsersWrite, TokensRead, TokensWrite, MetricsRead,
-		ExceptionsRequest, ExceptionsApprove,
+		ExceptionsRequest, ExceptionsApprove, RegistriesRead, RegistriesWrite,
 	},
 	Security: {
 		DashboardRead, GroupsRead, GroupsWrite, JoinWrite, EnforcersRead, EnforcersWrite, PoliciesRead, PoliciesWrite,
 		EventsRead, EventsExport, FindingsRead, FindingsWrite, InventoryRead, ScansWrite, ScansWork, AuditRead, TokensRead, TokensWrite, MetricsRead,
-		ExceptionsRequest, ExceptionsApprove,
+		ExceptionsRequest, ExceptionsApprove, RegistriesRead, RegistriesWrite,
 	},
 	Developer: {
 		DashboardRead, GroupsRead, EnforcersRead, PoliciesRead, EventsRead, FindingsRead, InventoryRead, ScansWrite,
-		ExceptionsRequest,
+		ExceptionsRequest, RegistriesRead,
 	},
 	Auditor: {
-		DashboardRead, GroupsRead, EnforcersRead, PoliciesRead, EventsRead, EventsExport, FindingsRead, InventoryRead, AuditRead, UsersRead, TokensRead, MetricsRead,
+		DashboardRead, GroupsRead, EnforcersRead, PoliciesRead, EventsRead, EventsExport, FindingsRead, InventoryRead, RegistriesRead, AuditRead, UsersRead, TokensRead, MetricsRead,
 	},
 	Worker: {ScansWork},
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/limpet-security/limpet/controlplane/access"
 	"github.com/limpet-security/limpet/controlplane/inventory"
+	"github.com/limpet-security/limpet/controlplane/registries"
 	"github.com/limpet-security/limpet/controlplane/scanning"
 	"github.com/limpet-security/limpet/controlplane/store"
 	"github.com/limpet-security/limpet/internal/tenant"
@@ -44,6 +45,7 @@ type Config struct {
 	Store      *store.Store
 	Publisher  Publisher
 	Live       Live
+	Registries *registries.Service
 	Scans      *scanning.Queue
 	Log        *slog.Logger
 	Version    string        // of this server

@@ -10,12 +10,14 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/limpet-security/limpet/controlplane/access"
 	"github.com/limpet-security/limpet/controlplane/events"
 	"github.com/limpet-security/limpet/controlplane/publish"
+	"github.com/limpet-security/limpet/controlplane/registries"
 	"github.com/limpet-security/limpet/controlplane/scanning"
 	"github.com/limpet-security/limpet/controlplane/store"
 	"github.com/limpet-security/limpet/controlplane/store/storetest"
@@ -67,8 +69,10 @@ func newSite(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	s := &site{T: t, store: st, hub: &events.Hub{}, key: pub}
+	looks := registries.New(registries.Config{Store: st, Sealer: sealer(t), Queue: queue, Network: registries.Network{Allowed: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}})
+	queue.Lend(looks)
 	s.api = New(Config{
-		Store: st, Publisher: publish.New(st, oneKey{key}), Live: s.hub, Scans: queue, Version: "test",
+		Store: st, Publisher: publish.New(st, oneKey{key}), Live: s.hub, Scans: queue, Registries: looks, Version: "test",
 		GatewayURL: "https://gateway.test:8444", ServerURL: "https://limpet.test:8443", CAPEM: "pem",
 		Console: http.NotFoundHandler(), Metrics: http.NotFoundHandler(),
 	})

@@ -1,6 +1,9 @@
 package api
 
-import "github.com/limpet-security/limpet/controlplane/access"
+import (
+	"github.com/limpet-security/limpet/controlplane/access"
+	"github.com/limpet-security/limpet/controlplane/registries"
+)
 
 // routes is everything this server answers but the console's files.
 var routes []route
@@ -122,6 +125,23 @@ func init() {
 		{get, prefix + "/vulnerabilities", access.InventoryRead, "List the vulnerabilities that artefacts have, the worst first", do((*API).listVulnerabilities)},
 		{get, prefix + "/vulnerabilities/{id}", access.InventoryRead, "Show a vulnerability", do((*API).getVulnerability)},
 		{get, prefix + "/vulnerabilities/{id}/workloads", access.InventoryRead, "List the enforcers that run an image which has it", do((*API).listVulnerableWorkloads)},
+
+		{get, prefix + "/registries", access.RegistriesRead, "List registries", do((*API).listRegistries)},
+		{post, prefix + "/registries", access.RegistriesWrite, "Add a registry", do((*API).postRegistry)},
+		{get, prefix + "/registry-types", access.RegistriesRead, "List the types of registries, and what each is told", do((*API).listRegistryTypes)},
+		{post, prefix + "/registry-test", access.RegistriesWrite, "Try a registry without keeping it", do((*API).tryRegistry)},
+		{get, prefix + "/registries/{id}", access.RegistriesRead, "Show a registry", do((*API).getRegistry)},
+		{put, prefix + "/registries/{id}", access.RegistriesWrite, "Change a registry", do((*API).putRegistry)},
+		{remove, prefix + "/registries/{id}", access.RegistriesWrite, "Remove a registry with what was found in it", do((*API).deleteRegistry)},
+		{post, prefix + "/registries/{id}/test", access.RegistriesWrite, "Try a registry that is kept", do((*API).testRegistry)},
+		{post, prefix + "/registries/{id}/sync", access.ScansWrite, "Look through a registry now", do((*API).syncRegistry)},
+		{post, prefix + "/registries/{id}/webhook-secret", access.RegistriesWrite, "Make a new secret for push notifications, shown once", do((*API).postHookSecret)},
+		{get, prefix + "/registries/{id}/repositories", access.RegistriesRead, "List the repositories that were found", do((*API).listRegistryRepositories)},
+		{get, prefix + "/registries/{id}/tags", access.RegistriesRead, "List the tags that were found, those that are gone too", do((*API).listRegistryTags)},
+		{get, prefix + "/registries/{id}/search", access.RegistriesRead, "Search for repositories: all of Docker Hub, elsewhere what was found", do((*API).searchRegistry)},
+		{get, prefix + "/registries/{id}/remote-tags", access.RegistriesRead, "Ask the registry for a repository's tags", do((*API).listRemoteTags)},
+		{post, prefix + "/registries/{id}/images", access.ScansWrite, "Hand images to the scan queue", do((*API).addImages)},
+		{post, prefix + "/registries/{id}/webhook", access.Public, "Take a push notification; its own secret is checked", doLarge(registries.MaxHook, (*API).postRegistryHook)},
 
 		{get, prefix + "/events", access.EventsRead, "List events, newest first", do((*API).listEvents)},
 		{get, prefix + "/events/stream", access.EventsRead, "Follow events as they are committed (server-sent events)", do((*API).streamEvents)},

@@ -50,7 +50,10 @@ func (s *site) plant() {
 			Packages:        []store.ArtifactPackage{{PackageID: marker, Package: marker}},
 			Vulnerabilities: []store.ArtifactVulnerability{{Vulnerability: marker, PackageID: marker, Package: marker}},
 		})
-		return errors.Join(err9, err10, err11, err12, err13, err14, err15, tx.AddInstallTenant(ctx, secretTenant), err1, err2, err3, err4, err5, err6, err7, err8)
+		_, errRegistry := tx.AddRegistry(ctx, secretTenant, store.Registry{ID: marker, Name: marker, Type: "generic", Document: `{"type":"generic","address":"https://` + marker + `.test"}`})
+		errFound := errors.Join(errRegistry, tx.PutRepositories(ctx, secretTenant, marker, []store.RegistryRepository{{Repository: marker}}),
+			tx.PutTags(ctx, secretTenant, marker, []store.RegistryTag{{Repository: marker, Tag: marker, Digest: marker}}))
+		return errors.Join(errFound, err9, err10, err11, err12, err13, err14, err15, tx.AddInstallTenant(ctx, secretTenant), err1, err2, err3, err4, err5, err6, err7, err8)
 	})
 	if err != nil {
 		s.Fatal(err)

@@ -79,6 +79,8 @@ A flag wins over the environment, the environment over the file.`,
 	fl.IntVar(&f.ScanWorkers, "scan-workers", 0, "scans of queued images that this process makes side by side (default: half the processors); -1: none, where 'limpet worker' makes them")
 	fl.DurationVar(&f.ScanLease, "scan-lease", time.Minute, "a worker that is silent for so long loses what it scans")
 	fl.StringVar(&f.exceptionAge, "max-exception-age", "365d", "how long an exception may hold at most, before it is to be approved again")
+	fl.StringArrayVar(&f.RegistryNetworks, "registry-network", nil, "`NETWORK` in which registries may stand although it is this machine's own or link-local, such as 127.0.0.0/8 (repeatable)")
+	fl.BoolVar(&f.RegistryIdentity, "registry-cloud-identity", false, "let registries be signed in to with this server's own cloud identity (AWS)")
 	fl.StringVar(&f.SetupCodeFile, "setup-code-file", "", "write the setup code to this file as well (mode 0600)")
 	fl.BoolVar(&f.JSON, "print-json", false, "print addresses and setup code as one line of JSON")
 	fl.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")

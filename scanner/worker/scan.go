@@ -92,7 +92,7 @@ func (s *Images) prepare() ([]inspect.Inspector, error) {
 // host of the reference alone; where nothing is, this machine's own means are used.
 func (a *Access) Use(reference string) (authn.Keychain, http.RoundTripper, error) {
 	var transport http.RoundTripper
-	if a.Insecure || a.CA != "" {
+	if a.Insecure || a.CA != "" || a.Cert != "" {
 		t, ok := remote.DefaultTransport.(*http.Transport)
 		if !ok {
 			return nil, nil, errors.New("cannot reach registry: the transport is not HTTP's")
@@ -108,6 +108,13 @@ func (a *Access) Use(reference string) (authn.Keychain, http.RoundTripper, error
 				return nil, nil, errors.New("cannot reach registry: its CA holds no certificate")
 			}
 			t.TLSClientConfig.RootCAs = pool
+		}
+		if a.Cert != "" {
+			pair, err := tls.X509KeyPair([]byte(a.Cert), []byte(a.Key))
+			if err != nil {
+				return nil, nil, errors.New("cannot reach registry: the certificate to show and its key are no pair")
+			}
+			t.TLSClientConfig.Certificates = []tls.Certificate{pair}
 		}
 		transport = t
 	}

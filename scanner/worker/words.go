@@ -43,6 +43,8 @@ type Access struct {
 	Auth     *authn.AuthConfig `json:"auth,omitempty" doc:"Credentials for the registry of the reference, for the time of the lease"`
 	Insecure bool              `json:"insecure,omitempty" doc:"The registry is spoken to over plain HTTP, or its certificate is not verified"`
 	CA       string            `json:"ca,omitempty" doc:"PEM certificates to trust for this registry besides the system's"`
+	Cert     string            `json:"cert,omitempty" doc:"PEM certificate to show to this registry"`
+	Key      string            `json:"key,omitempty" doc:"Its key"`
 }
 
 // ttl is how long the lease lasts.
