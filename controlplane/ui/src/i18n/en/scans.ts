@@ -27,7 +27,7 @@ export const scans = {
     retry: 'Scan again',
     retryNamed: 'Scan {{image}} again',
     none: 'Nothing has been queued yet',
-    noneHelp: 'Queue an image here or from the command line. It is scanned by this server, by schedules and pushes later, and by every worker that you start:',
+    noneHelp: 'Queue an image here or from the command line. This server scans it, and every worker that you start:',
     noneMatch: 'No scan matches',
     noneMatchHelp: 'Change or clear the filters.',
     commands: 'Queue a scan, and start a worker',
@@ -43,7 +43,7 @@ export const scans = {
     active: 'active',
     silent: 'silent',
     waiting: 'Waiting',
-    oldest: 'the longest since',
+    oldest: 'Waiting longest',
     hour: 'Ended in the last hour',
   },
 }

@@ -42,7 +42,7 @@ export const scans = {
     active: '稼働中',
     silent: '応答なし',
     waiting: '待機中',
-    oldest: '最長の待機開始',
+    oldest: '最も長く待機中',
     hour: '直近 1 時間に終了',
   },
 }

@@ -121,7 +121,7 @@ export function ScansPage() {
           </Text>
           {n.oldestWaiting && (
             <Text size="sm" component="div">
-              {t('scans.oldest')} <When at={n.oldestWaiting} />
+              {t('scans.oldest')}: <When at={n.oldestWaiting} />
             </Text>
           )}
         </Group>
@@ -148,7 +148,11 @@ export function ScansPage() {
             <Text size="sm" c="dimmed" mb="sm">
               {filtered ? t('scans.noneMatchHelp') : t('scans.noneHelp')}
             </Text>
-            {!filtered && <Command text={`limpet scans enqueue registry.example.com/shop/web:1.4\n\n${workerCommand()}`} label={t('scans.commands')} />}
+            {!filtered && (
+              <Text ta="left" component="div">
+                <Command text={`limpet scans enqueue registry.example.com/shop/web:1.4\n\n${workerCommand()}`} label={t('scans.commands')} />
+              </Text>
+            )}
           </Empty>
         }
       />
@@ -190,7 +194,7 @@ function How({ job: j }: { job: ScanJob }) {
         </Group>
       )}
       {j.error && (
-        <Text size="xs" lang="en" c={j.state === 'failed' ? 'var(--mantine-color-error)' : 'dimmed'} lineClamp={4} style={{ overflowWrap: 'anywhere' }}>
+        <Text size="xs" lang="en" c={j.state === 'failed' ? undefined : 'dimmed'} lineClamp={4} style={{ overflowWrap: 'anywhere' }}>
           {j.error}
         </Text>
       )}
