@@ -38,9 +38,28 @@ func (r *Reader) Layers(ctx context.Context, img *image.Image) ([]*Layer, error)
 			todo = append(todo, i)
 		}
 	}
+	b := &budget{limits: r.Limits}
+	err := r.some(ctx, img, todo, out, b)
+	if err == nil && b.over.Load() && (r.Workers > 1 || r.Cache != nil) {
+		// Which layer met a limit of the whole artefact depended on which was
+		// first, and on what was kept: one after the other, it does not.
+		one := *r
+		one.Workers, one.Cache = 1, nil
+		err = one.some(ctx, img, todo, out, &budget{limits: r.Limits})
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i, l := range img.Layers {
+		out[i] = out[first[l.DiffID.Hex]]
+	}
+	return out, nil
+}
+
+// some reads the layers of these numbers, several at a time.
+func (r *Reader) some(ctx context.Context, img *image.Image, todo []int, out []*Layer, b *budget) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	b := &budget{limits: r.Limits}
 	var (
 		wg   sync.WaitGroup
 		mu   sync.Mutex
@@ -71,12 +90,9 @@ func (r *Reader) Layers(ctx context.Context, img *image.Image) ([]*Layer, error)
 	close(next)
 	wg.Wait()
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
-	for i, l := range img.Layers {
-		out[i] = out[first[l.DiffID.Hex]]
-	}
-	return out, nil
+	return nil
 }
 
 // layer takes a layer from the cache, or reads it.
@@ -86,6 +102,7 @@ func (r *Reader) layer(ctx context.Context, l image.Layer, b *budget) (*Layer, e
 	}
 	key := r.key(l.DiffID.String())
 	if kept := r.Cache.get(key, l.DiffID.String()); kept != nil {
+		_ = b.whole(kept) // over: all is read again, in order
 		return kept, nil
 	}
 	read, err := r.readLayer(ctx, l, b)
