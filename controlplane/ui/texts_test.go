@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/limpet-security/limpet/internal/assurance"
 	"github.com/limpet-security/limpet/internal/policy"
 	"github.com/limpet-security/limpet/internal/policy/platform"
 )
@@ -31,6 +32,15 @@ func served() map[string]bool {
 		fields(c.Fields)
 	}
 	fields(policy.ExceptionFields())
+	for _, c := range assurance.Registry() {
+		out[c.Title], out[c.Description] = true, true
+		fields(c.Fields)
+	}
+	fields(assurance.SpecFields())
+	fields(assurance.ExceptionFields())
+	for _, w := range assurance.Vocabulary() {
+		out[w.About] = true
+	}
 	t := platform.Known()
 	for _, p := range t.Platforms {
 		out[p.About] = true

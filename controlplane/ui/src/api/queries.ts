@@ -104,10 +104,18 @@ export const policiesQuery = queryOptions({
   queryFn: () => getAll<Policy>('/policies'),
 })
 
-export const policyQuery = (name: string) =>
+// Both kinds of policies come in the same shapes (pages/policies/kind.ts).
+interface Kind {
+  id: string
+  api: string
+}
+
+export const policiesOfQuery = (kind: Kind) => queryOptions({ queryKey: [kind.id], queryFn: () => getAll<Policy>(kind.api) })
+
+export const policyQuery = (name: string, kind: Kind = { id: 'policies', api: '/policies' }) =>
   queryOptions({
-    queryKey: ['policies', name],
-    queryFn: ({ signal }) => getVersioned<Policy>(`/policies/${encodeURIComponent(name)}`, signal),
+    queryKey: [kind.id, name],
+    queryFn: ({ signal }) => getVersioned<Policy>(`${kind.api}/${encodeURIComponent(name)}`, signal),
     refetchOnWindowFocus: false, // the editor holds what was changed
   })
 
@@ -129,10 +137,10 @@ export const revokedImagesQuery = queryOptions({
   queryFn: () => getAll<RevokedImage>('/revoked-images'),
 })
 
-export const revisionsQuery = (name: string) =>
+export const revisionsQuery = (name: string, kind: Kind) =>
   queryOptions({
-    queryKey: ['policies', name, 'revisions'],
-    queryFn: () => getAll<PolicyRevision>(`/policies/${encodeURIComponent(name)}/revisions`),
+    queryKey: [kind.id, name, 'revisions'],
+    queryFn: () => getAll<PolicyRevision>(`${kind.api}/${encodeURIComponent(name)}/revisions`),
   })
 
 export const controlsQuery = queryOptions({

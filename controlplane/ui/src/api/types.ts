@@ -2,7 +2,7 @@
 // contract; the server's own description is at /api/v1/openapi.json. Fields
 // that an older or newer server may leave out are optional.
 
-export type Mode = 'off' | 'audit' | 'enforce'
+export type Mode = 'off' | 'audit' | 'enforce' | 'warn' | 'block' // the last two: assurance
 export type GroupMode = 'audit' | 'enforce'
 export type Verdict = 'allow' | 'audit' | 'deny'
 export type OnNoPolicy = 'audit' | 'refuse'
@@ -192,6 +192,7 @@ export interface PolicyRevision {
   updatedBy?: string
   yaml?: string
   document?: PolicyDocument
+  note?: string
 }
 
 export interface PolicyError {
@@ -230,6 +231,7 @@ export interface ControlInfo {
   available: boolean
   fixed?: boolean // always enforced, no policy sets it
   reason?: string
+  example?: string // YAML
   fields?: ControlField[] | null
 }
 

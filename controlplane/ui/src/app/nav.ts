@@ -1,5 +1,5 @@
 import {
-  IconActivity, IconBox, IconBug, IconGitBranch, IconHistory, IconLayoutDashboard, IconListCheck,
+  IconActivity, IconBox, IconBug, IconCertificate, IconGitBranch, IconHandStop, IconHistory, IconLayoutDashboard, IconListCheck,
   IconRadar2, IconSettings, IconShieldCheck, IconShieldCog, IconTargetArrow,
 } from '@tabler/icons-react'
 
@@ -14,6 +14,8 @@ export const pages = [
   { id: 'vulnerabilities', to: '/vulnerabilities', key: 'v', icon: IconBug, needs: 'inventory' },
   { id: 'ciScans', to: '/ci-scans', key: 'c', icon: IconGitBranch, needs: 'inventory' },
   { id: 'scans', to: '/scans', key: 'q', icon: IconRadar2, needs: 'inventory' },
+  { id: 'assurance', to: '/assurance', key: 'r', icon: IconCertificate, needs: 'policies' },
+  { id: 'exceptions', to: '/exceptions', key: 'x', icon: IconHandStop, needs: 'policies' },
   { id: 'findings', to: '/findings', key: 'f', icon: IconTargetArrow, needs: 'findings' },
   { id: 'events', to: '/events', key: 'e', icon: IconActivity, needs: 'events' },
   { id: 'audit', to: '/audit', key: 'a', icon: IconHistory, needs: 'audit' },

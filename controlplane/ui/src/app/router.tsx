@@ -5,7 +5,7 @@ import { queryClient, sessionQuery, setupQuery } from '../api/queries'
 import { NotFound, RouteError, RoutePending } from './RouteStates'
 import { Shell } from './Shell'
 import {
-  agentSearch, auditSearch, ciScansSearch, enforcersSearch, eventsSearch, findingsSearch, groupSearch,
+  agentSearch, auditSearch, ciScansSearch, enforcersSearch, eventsSearch, exceptionsSearch, findingsSearch, groupSearch,
   imageSearch, imagesSearch, loginSearch, policiesSearch, policySearch, scansSearch, vulnerabilitiesSearch,
 } from './search'
 
@@ -153,6 +153,34 @@ const scans = createRoute({
   component: lazyRouteComponent(() => import('../pages/scans/Scans'), 'ScansPage'),
 })
 
+const exceptions = createRoute({
+  getParentRoute: () => shell,
+  path: '/exceptions',
+  validateSearch: exceptionsSearch,
+  component: lazyRouteComponent(() => import('../pages/exceptions/Exceptions'), 'ExceptionsPage'),
+})
+
+const assurance = createRoute({
+  getParentRoute: () => shell,
+  path: '/assurance',
+  validateSearch: policiesSearch,
+  component: lazyRouteComponent(() => import('../pages/assurance/Assurance'), 'AssurancePage'),
+})
+
+const assuranceNew = createRoute({
+  getParentRoute: () => shell,
+  path: '/assurance/-/new',
+  validateSearch: policySearch,
+  component: lazyRouteComponent(() => import('../pages/assurance/AssurancePolicy'), 'NewAssurancePage'),
+})
+
+const assurancePolicy = createRoute({
+  getParentRoute: () => shell,
+  path: '/assurance/$policy',
+  validateSearch: policySearch,
+  component: lazyRouteComponent(() => import('../pages/assurance/AssurancePolicy'), 'AssurancePolicyPage'),
+})
+
 const findings = createRoute({
   getParentRoute: () => shell,
   path: '/findings',
@@ -186,7 +214,7 @@ export const router = createRouter({
     firstRun,
     login,
     shell.addChildren([
-      dashboard, enforcers, group, enforcer, policies, policyNew, policy, lists, scans, findings, events, event, audit, settings, settingsHome,
+      dashboard, enforcers, group, enforcer, policies, policyNew, policy, lists, scans, exceptions, assurance, assuranceNew, assurancePolicy, findings, events, event, audit, settings, settingsHome,
       images, image, vulnerabilities, vulnerability, ciScans,
     ]),
   ]),

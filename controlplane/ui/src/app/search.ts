@@ -75,7 +75,7 @@ export const agentSearch = (r: Raw): AgentSearch => compact({ tab: one(r.tab, ['
 export interface PoliciesSearch { q?: string; sort?: string }
 export const policiesSearch = (r: Raw): PoliciesSearch => compact({ q: text(r.q), sort: text(r.sort) })
 
-export const policyTabs = ['edit', 'groups', 'revisions'] as const
+export const policyTabs = ['edit', 'groups', 'simulate', 'tests', 'revisions'] as const
 export interface PolicySearch {
   tab?: (typeof policyTabs)[number]
   view?: 'form' | 'yaml'
@@ -137,6 +137,10 @@ export const findingsSearch = (r: Raw): FindingsSearch =>
     q: text(r.q),
     id: text(r.id),
   })
+
+export const exceptionStates = ['requested', 'expiring', 'approved', 'expired', 'refused', 'revoked', 'all'] as const
+export interface ExceptionsSearch { state?: (typeof exceptionStates)[number]; q?: string; name?: string }
+export const exceptionsSearch = (r: Raw): ExceptionsSearch => compact({ state: one(r.state, exceptionStates), q: text(r.q), name: text(r.name) })
 
 export interface AuditSearch { actor?: string; action?: string; objectKind?: string; q?: string; open?: string }
 export const auditSearch = (r: Raw): AuditSearch =>

@@ -7,14 +7,16 @@ export function useSession(): Session | null | undefined {
   return useQuery(sessionQuery).data
 }
 
+type Verb = 'read' | 'write' | 'request' | 'approve'
+
 // may says whether the session holds a permission, e.g. ("policies", "write").
 // It only decides what is shown: the server decides what is done.
-export function may(session: Session | null | undefined, resource: string, verb: 'read' | 'write'): boolean {
+export function may(session: Session | null | undefined, resource: string, verb: Verb): boolean {
   const held = session?.permissions ?? []
   return held.some((p) => p === '*' || p === `${resource}:${verb}` || p === `${resource}.${verb}` || p === `${resource}:*`)
 }
 
-export function useMay(resource: string, verb: 'read' | 'write' = 'write'): boolean {
+export function useMay(resource: string, verb: Verb = 'write'): boolean {
   return may(useSession(), resource, verb)
 }
 

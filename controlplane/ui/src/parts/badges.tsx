@@ -7,7 +7,7 @@ import type { ControlState, Mode, Verdict } from '../api/types'
 
 // Colour never stands alone: every badge has a word, most have an icon too.
 
-const modeColor: Record<Mode, MantineColor> = { enforce: 'limpet', audit: 'yellow', off: 'gray' }
+const modeColor: Record<Mode, MantineColor> = { enforce: 'limpet', audit: 'yellow', off: 'gray', warn: 'orange', block: 'red' }
 
 export function ModeBadge({ mode }: { mode: Mode }) {
   const { t } = useTranslation()

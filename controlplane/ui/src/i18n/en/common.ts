@@ -40,6 +40,8 @@ export const common = {
     vulnerabilities: 'Vulnerabilities',
     ciScans: 'CI scans',
     scans: 'Scan queue',
+    assurance: 'Assurance',
+    exceptions: 'Exceptions',
     findings: 'Findings',
     events: 'Events',
     audit: 'Audit record',
@@ -61,7 +63,7 @@ export const common = {
     close: 'Close what is open',
     goTo: 'Go to {{page}}',
   },
-  mode: { off: 'Off', audit: 'Audit', enforce: 'Enforce', auditOnly: 'Audit only' },
+  mode: { off: 'Off', audit: 'Audit', enforce: 'Enforce', auditOnly: 'Audit only', warn: 'Warn', block: 'Block' },
   verdict: { allow: 'Allowed', audit: 'Audited', deny: 'Denied', killed: 'Killed' },
   controlState: {
     enforced: 'Enforced',

@@ -1,3 +1,4 @@
+import { assurance } from './assurance'
 import { common } from './common'
 import { controls } from './controls'
 import { enforcers } from './enforcers'
@@ -8,4 +9,4 @@ import { policies } from './policies'
 import { scans } from './scans'
 import { settings } from './settings'
 
-export const en = { ...common, ...enforcers, ...policies, ...events, ...settings, ...scans, ...learning, ...inventory, controls }
+export const en = { ...common, ...enforcers, ...policies, ...events, ...settings, ...scans, ...learning, ...inventory, ...assurance, controls }

@@ -39,6 +39,8 @@ export const common = {
     vulnerabilities: '脆弱性',
     ciScans: 'CI スキャン',
     scans: 'スキャンキュー',
+    assurance: 'アシュアランス',
+    exceptions: '例外',
     findings: '検出事項',
     events: 'イベント',
     audit: '監査ログ',
@@ -60,7 +62,7 @@ export const common = {
     close: '開いているものを閉じる',
     goTo: '{{page}}へ移動',
   },
-  mode: { off: 'オフ', audit: '監査', enforce: '制御', auditOnly: '監査のみ' },
+  mode: { off: 'オフ', audit: '監査', enforce: '制御', auditOnly: '監査のみ', warn: '警告', block: 'ブロック' },
   verdict: { allow: '許可', audit: '監査', deny: 'ブロック', killed: '強制終了' },
   controlState: {
     enforced: '制御中',

@@ -1,4 +1,5 @@
 import type { en } from '../en'
+import { assurance } from './assurance'
 import { common } from './common'
 import { controls } from './controls'
 import { enforcers } from './enforcers'
@@ -15,4 +16,4 @@ type Words<T> = {
   [K in keyof T as K extends `${string}_one` ? never : K]: T[K] extends string ? string : Words<T[K]>
 }
 
-export const ja: Words<typeof en> = { ...common, ...enforcers, ...policies, ...events, ...settings, ...scans, ...learning, ...inventory, controls }
+export const ja: Words<typeof en> = { ...common, ...enforcers, ...policies, ...events, ...settings, ...scans, ...learning, ...inventory, ...assurance, controls }

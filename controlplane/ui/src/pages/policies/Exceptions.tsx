@@ -1,24 +1,23 @@
 import { Accordion, Badge, Button, Group, Stack, Text } from '@mantine/core'
 import { IconPlus, IconTrash } from '@tabler/icons-react'
-import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { exceptionFieldsQuery } from '../../api/queries'
 import type { PolicyError } from '../../api/types'
-import { useControlText } from '../../parts/control'
 import { ProblemAlert } from '../../parts/states'
 import { FieldList, isObject } from './fields'
+import { useCatalogue, useTitles } from './kind'
 import type { DocumentProps } from './ScopeFields'
 
 // Exceptions edits what the policy leaves out, by the server's description of
 // an exception. "Allow this" on an event adds to it too.
 export function Exceptions({ document, put, readOnly, errors }: DocumentProps & { errors: PolicyError[] }) {
   const { t } = useTranslation()
-  const control = useControlText()
-  const fields = useQuery(exceptionFieldsQuery)
+  const control = useTitles()
+  const catalogue = useCatalogue()
+  const fields = catalogue.exceptions
   const [open, setOpen] = useState<string | null>(null)
   const list: unknown[] = Array.isArray(document.spec?.exceptions) ? document.spec.exceptions : []
-  if (!fields.data) return fields.error ? <ProblemAlert error={fields.error} onRetry={() => void fields.refetch()} /> : null
+  if (!fields) return catalogue.error ? <ProblemAlert error={catalogue.error} onRetry={catalogue.refetch} /> : null
   const replace = (all: unknown[]) => put(['spec', 'exceptions'], all)
   return (
     <Stack gap="xs">
@@ -58,7 +57,7 @@ export function Exceptions({ document, put, readOnly, errors }: DocumentProps & 
                 ))}
                 <div className="exception-fields">
                   <FieldList
-                    fields={fields.data}
+                    fields={fields}
                     values={x}
                     errors={errors}
                     base={base}

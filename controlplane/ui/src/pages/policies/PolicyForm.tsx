@@ -1,18 +1,18 @@
 import { Accordion, Badge, Box, Group, Paper, SegmentedControl, Stack, Text, Textarea, TextInput, Title, UnstyledButton } from '@mantine/core'
 import { IconChevronDown, IconChevronRight } from '@tabler/icons-react'
-import { useQuery } from '@tanstack/react-query'
 import { memo, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { controlsQuery } from '../../api/queries'
 import type { ControlField, ControlInfo, Mode, PolicyDocument, PolicyError } from '../../api/types'
 import { Loading, ProblemAlert } from '../../parts/states'
 import { Unavailable } from '../../parts/badges'
-import { useControlText } from '../../parts/control'
-import { controls, modeOf, set, setMode, type Path } from './document'
+import { Command } from '../../parts/Command'
+import { controls, fromExample, modeOf, set, setMode, type Path } from './document'
 import { FieldList } from './fields'
 import { PlatformChips, PlatformTable } from './Platforms'
 import { Exceptions } from './Exceptions'
+import { useCatalogue, useKind, useTitles } from './kind'
 import { ScopeFields } from './ScopeFields'
+import { Vocabulary } from './Vocabulary'
 
 interface Props {
   text: string
@@ -24,11 +24,10 @@ interface Props {
   onOpen: (c: string | undefined) => void
 }
 
-const order = ['executables', 'processes', 'behaviour', 'network', 'privilege', 'files']
-
 export function PolicyForm({ text, document, onText, errors, readOnly, open, onOpen }: Props) {
   const { t } = useTranslation()
-  const registry = useQuery(controlsQuery)
+  const kind = useKind()
+  const catalogue = useCatalogue()
   const put = (path: Path, value: unknown) => onText(set(text, path, value))
   // One set of callbacks for the life of the form: a row that says the same is
   // not drawn again for every key that is typed elsewhere.
@@ -44,7 +43,7 @@ export function PolicyForm({ text, document, onText, errors, readOnly, open, onO
     }),
     [],
   )
-  const categories = [...new Set([...order, ...(registry.data ?? []).map((c) => c.category)])].filter((x) => registry.data?.some((c) => c.category === x && !c.fixed))
+  const categories = [...new Set([...kind.order, ...(catalogue.items ?? []).map((c) => c.category)])].filter((x) => catalogue.items?.some((c) => c.category === x && !c.fixed))
   return (
     <Stack gap="md">
       <Paper p="md">
@@ -69,14 +68,18 @@ export function PolicyForm({ text, document, onText, errors, readOnly, open, onO
             <Accordion.Item value="scope">
               <Accordion.Control>
                 <Text size="sm" fw={600}>
-                  {t('policies.scope')}
+                  {t(kind.id === 'assurance' ? 'assurance.scope' : 'policies.scope')}
                 </Text>
                 <Text size="xs" c="dimmed">
-                  {t('policies.scopeHelp')}
+                  {t(kind.id === 'assurance' ? 'assurance.scopeHelp' : 'policies.scopeHelp')}
                 </Text>
               </Accordion.Control>
               <Accordion.Panel>
-                <ScopeFields document={document} put={put} readOnly={readOnly} />
+                {kind.id === 'policies' ? (
+                  <ScopeFields document={document} put={put} readOnly={readOnly} />
+                ) : (
+                  <FieldList fields={catalogue.spec ?? []} values={document.spec ?? {}} errors={errors} base="spec" readOnly={readOnly} put={(path, v) => put(['spec', ...path], v)} />
+                )}
               </Accordion.Panel>
             </Accordion.Item>
             <Accordion.Item value="exceptions">
@@ -100,18 +103,20 @@ export function PolicyForm({ text, document, onText, errors, readOnly, open, onO
           </Accordion>
         </Stack>
       </Paper>
-      <ProblemAlert error={registry.error} onRetry={() => void registry.refetch()} />
-      {registry.isPending && <Loading />}
-      <Text size="xs" c="dimmed">
-        {t('policies.platforms')}: {t('policies.legend')}
-      </Text>
+      <ProblemAlert error={catalogue.error} onRetry={catalogue.refetch} />
+      {catalogue.isPending && <Loading />}
+      {kind.id === 'policies' && (
+        <Text size="xs" c="dimmed">
+          {t('policies.platforms')}: {t('policies.legend')}
+        </Text>
+      )}
       {categories.map((category) => (
         <section key={category}>
           <Title order={3} mb={6}>
             {t(`category.${category as 'executables'}`, { defaultValue: category })}
           </Title>
           <Paper>
-            {(registry.data ?? [])
+            {(catalogue.items ?? [])
               .filter((c) => c.category === category && !c.fixed)
               .map((c) => (
                 <ControlRow
@@ -139,7 +144,8 @@ export function messageAt(errors: PolicyError[], path: string): string | undefin
 // What a control must have beside its mode to be valid, so that switching it
 // on in the form does not make the policy invalid.
 function requiredDefaults(c: ControlInfo): Record<string, unknown> {
-  const out: Record<string, unknown> = {}
+  const out: Record<string, unknown> = fromExample(c.example)
+  if (c.example) return out
   for (const f of c.fields ?? []) {
     if (f.name === 'mode' || !f.required) continue
     if (f.type === 'integer') out[f.name] = Math.max(f.minimum ?? 0, 1024)
@@ -171,11 +177,12 @@ function sameRow(a: RowProps, b: RowProps): boolean {
   )
 }
 
-const colour: Record<Mode, string | undefined> = { off: undefined, audit: 'yellow', enforce: 'limpet' }
+const colour: Record<Mode, string | undefined> = { off: undefined, audit: 'yellow', enforce: 'limpet', warn: 'orange', block: 'red.9' }
 
 const ControlRow = memo(function ControlRow({ info, mode, values, errors, readOnly, opened, act }: RowProps) {
   const { t } = useTranslation()
-  const text = useControlText()
+  const kind = useKind()
+  const text = useTitles()
   const row = useRef<HTMLDivElement>(null)
   const [arrived] = useState(opened)
   // A link to one control ("?control=drift") leads to its row.
@@ -206,7 +213,7 @@ const ControlRow = memo(function ControlRow({ info, mode, values, errors, readOn
               <Text size="xs" c="dimmed" lang={about.lang}>
                 {about.text}
               </Text>
-              <PlatformChips control={info.id} mode={now} />
+              {kind.id === 'policies' && <PlatformChips control={info.id} mode={now} />}
             </div>
           </Group>
         </UnstyledButton>
@@ -218,7 +225,7 @@ const ControlRow = memo(function ControlRow({ info, mode, values, errors, readOn
           autoContrast
           onChange={(v) => act.mode(info, v as Mode)}
           aria-label={t('policies.modeOf', { control: text.title(info.id) })}
-          data={(['off', 'audit', 'enforce'] as const).map((m) => ({ value: m, label: t(`mode.${m}`) }))}
+          data={kind.modes.map((m) => ({ value: m, label: t(`mode.${m}`) }))}
         />
       </Group>
       {opened && (
@@ -236,7 +243,16 @@ const ControlRow = memo(function ControlRow({ info, mode, values, errors, readOn
             readOnly={readOnly || !mode}
             put={(path, v) => act.put(info.id, path, v)}
           />
-          <PlatformTable control={info.id} />
+          {kind.id === 'policies' && <PlatformTable control={info.id} />}
+          <Vocabulary control={info.id} />
+          {info.example && (
+            <Box mt="sm">
+              <Text size="xs" c="dimmed" mb={4}>
+                {t('assurance.example')}
+              </Text>
+              <Command text={info.example} label={t('assurance.example')} />
+            </Box>
+          )}
           {!info.available && (
             <Text size="xs" c="dimmed" mt="xs">
               {t('controlState.unavailableWhy')}

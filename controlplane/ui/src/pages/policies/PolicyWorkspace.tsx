@@ -14,6 +14,7 @@ import { PageHeader } from '../../parts/PageHeader'
 import { save } from '../../parts/files'
 import { Assign } from './Assign'
 import { parse } from './document'
+import { useKind } from './kind'
 import { PolicyEditor } from './PolicyEditor'
 import { Revisions } from './Revisions'
 import { SaveDialog } from './SaveDialog'
@@ -26,10 +27,12 @@ interface Props {
   search: PolicySearch
   onSearch: (s: PolicySearch) => void
   note?: ReactNode // between the heading and the text
+  panel?: (tab: 'simulate' | 'tests', text: string) => ReactNode // of tabs that the kind has beside the common ones
 }
 
-export function PolicyWorkspace({ name, loaded, start, search, onSearch, note }: Props) {
+export function PolicyWorkspace({ name, loaded, start, search, onSearch, note, panel }: Props) {
   const { t } = useTranslation()
+  const kind = useKind()
   const navigate = useNavigate()
   const client = useQueryClient()
   const mayWrite = useMay('policies')
@@ -43,7 +46,8 @@ export function PolicyWorkspace({ name, loaded, start, search, onSearch, note }:
   const validation = useValidation(text, dirty || !name)
   const parsed = parse(text)
   const title = name ?? t('policies.newTitle')
-  const tab = name ? (search.tab ?? 'edit') : 'edit'
+  const tabs = kind.tabs.filter((x) => name || (x !== 'groups' && x !== 'revisions'))
+  const tab = tabs.find((x) => x === search.tab) ?? 'edit'
 
   const blocker = useBlocker({
     shouldBlockFn: ({ current, next }) => dirty && name !== undefined && mayWrite && current.pathname !== next.pathname,
@@ -53,27 +57,26 @@ export function PolicyWorkspace({ name, loaded, start, search, onSearch, note }:
   useHotkeys([['mod+S', () => dirty && mayWrite && setSaving(true)]], [])
 
   const remove = useMutation({
-    mutationFn: () => del(`/policies/${encodeURIComponent(name ?? '')}`),
+    mutationFn: () => del(`${kind.api}/${encodeURIComponent(name ?? '')}`),
     onSuccess: async () => {
       setText(base.text)
-      await navigate({ to: '/policies', ignoreBlocker: true })
-      await client.invalidateQueries({ queryKey: ['policies'] })
+      await navigate({ to: kind.list, ignoreBlocker: true })
+      await client.invalidateQueries({ queryKey: [kind.id] })
     },
   })
 
   const saved = async (p: Versioned<Policy>) => {
     setBase({ text, etag: p.etag, revision: p.value.revision })
     setSaving(false)
-    await client.invalidateQueries({ queryKey: ['policies'] })
-    if (!name) await navigate({ to: '/policies/$policy', params: { policy: p.value.name }, ignoreBlocker: true })
+    await client.invalidateQueries({ queryKey: [kind.id] })
+    if (!name) await navigate({ to: kind.one, params: { policy: p.value.name }, ignoreBlocker: true })
   }
 
-  const tabs = (['edit', 'groups', 'revisions'] as const).filter((x) => name || x === 'edit')
   return (
     <>
       <PageHeader
         title={title}
-        back={{ to: '/policies', label: t('nav.policies') }}
+        back={{ to: kind.list, label: t(`nav.${kind.id}`) }}
         badge={
           <Group gap={6}>
             {base.revision !== undefined && (
@@ -110,7 +113,7 @@ export function PolicyWorkspace({ name, loaded, start, search, onSearch, note }:
                 </Menu.Target>
                 <Menu.Dropdown>
                   {mayWrite && (
-                    <Menu.Item leftSection={<IconCopy size={15} />} onClick={() => void navigate({ to: '/policies/-/new', search: { from: name } })}>
+                    <Menu.Item leftSection={<IconCopy size={15} />} onClick={() => void navigate({ to: kind.fresh, search: { from: name } })}>
                       {t('policies.duplicate')}
                     </Menu.Item>
                   )}
@@ -147,11 +150,14 @@ export function PolicyWorkspace({ name, loaded, start, search, onSearch, note }:
             onControl={(control) => onSearch({ ...search, control })}
           />
         </Tabs.Panel>
+        {(tab === 'simulate' || tab === 'tests') && <Tabs.Panel value={tab}>{panel?.(tab, text)}</Tabs.Panel>}
         {name && (
           <>
-            <Tabs.Panel value="groups">
-              <Assign policy={name} />
-            </Tabs.Panel>
+            {kind.id === 'policies' && (
+              <Tabs.Panel value="groups">
+                <Assign policy={name} />
+              </Tabs.Panel>
+            )}
             <Tabs.Panel value="revisions">
               <Revisions
                 policy={name}
@@ -191,7 +197,7 @@ export function PolicyWorkspace({ name, loaded, start, search, onSearch, note }:
         onConfirm={() => remove.mutate()}
         onClose={() => setDeleting(false)}
       >
-        {t('policies.deleteText')}
+        {t(kind.id === 'assurance' ? 'assurance.deleteText' : 'policies.deleteText')}
       </Confirm>
       <Confirm
         opened={blocker.status === 'blocked'}

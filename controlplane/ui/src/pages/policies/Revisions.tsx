@@ -5,6 +5,7 @@ import { revisionsQuery } from '../../api/queries'
 import { DiffView } from '../../parts/DiffView'
 import { Loading, ProblemAlert } from '../../parts/states'
 import { When } from '../../parts/When'
+import { useKind } from './kind'
 
 interface Props {
   policy: string
@@ -16,7 +17,7 @@ interface Props {
 
 export function Revisions({ policy, current, selected, onSelect, onRestore }: Props) {
   const { t } = useTranslation()
-  const query = useQuery(revisionsQuery(policy))
+  const query = useQuery(revisionsQuery(policy, useKind()))
   if (query.isPending) return <Loading />
   if (query.error) return <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />
   const list = (query.data.items ?? []).toSorted((a, b) => b.revision - a.revision)
@@ -35,6 +36,7 @@ export function Revisions({ policy, current, selected, onSelect, onRestore }: Pr
             description={
               <>
                 {r.updatedBy} · <When at={r.updatedAt} />
+                {r.note && <span style={{ display: 'block' }}>{r.note}</span>}
               </>
             }
           />

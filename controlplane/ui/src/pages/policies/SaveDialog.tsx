@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Modal, Stack, Text } from '@mantine/core'
+import { Alert, Button, Group, Modal, Stack, Text, Textarea } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -7,6 +7,7 @@ import type { Policy } from '../../api/types'
 import { DiffView } from '../../parts/DiffView'
 import { done } from '../../parts/notify'
 import { ProblemAlert } from '../../parts/states'
+import { useKind } from './kind'
 
 interface Props {
   name?: string // undefined: the policy is new
@@ -21,13 +22,16 @@ interface Props {
 // policy meanwhile (412), it shows the change against theirs and asks again.
 export function SaveDialog({ name, base, text, onClose, onSaved, onNewBase }: Props) {
   const { t } = useTranslation()
+  const kind = useKind()
+  const [note, setNote] = useState('')
   const [theirs, setTheirs] = useState<Policy>()
   const write = useMutation({
     mutationFn: async () => {
+      const body = { yaml: text, note: note.trim() || undefined }
       const p = name
-        ? await put<Policy>(`/policies/${encodeURIComponent(name)}`, { yaml: text }, base.etag)
-        : await post<Policy>('/policies', { yaml: text })
-      return getVersioned<Policy>(`/policies/${encodeURIComponent(p.name)}`)
+        ? await put<Policy>(`${kind.api}/${encodeURIComponent(name)}`, body, base.etag)
+        : await post<Policy>(kind.api, body)
+      return getVersioned<Policy>(`${kind.api}/${encodeURIComponent(p.name)}`)
     },
     onSuccess: (p) => {
       done(t('policies.saved', { name: p.value.name, n: p.value.revision }))
@@ -35,7 +39,7 @@ export function SaveDialog({ name, base, text, onClose, onSaved, onNewBase }: Pr
     },
     onError: async (e) => {
       if (!name || !isProblem(e, 412)) return
-      const p = await getVersioned<Policy>(`/policies/${encodeURIComponent(name)}`)
+      const p = await getVersioned<Policy>(`${kind.api}/${encodeURIComponent(name)}`)
       setTheirs(p.value)
       onNewBase(p)
     },
@@ -50,10 +54,11 @@ export function SaveDialog({ name, base, text, onClose, onSaved, onNewBase }: Pr
           </Alert>
         ) : (
           <Text size="sm" c="dimmed">
-            {t('policies.saveText')}
+            {t(kind.id === 'assurance' ? 'assurance.saveText' : 'policies.saveText')}
           </Text>
         )}
         <DiffView before={base.text} after={text} />
+        <Textarea size="xs" label={t('policies.note')} placeholder={t('policies.noteHelp')} value={note} onChange={(e) => setNote(e.currentTarget.value)} maxLength={2000} autosize />
         {!conflict && <ProblemAlert error={write.error} />}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>

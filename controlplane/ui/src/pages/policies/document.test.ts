@@ -91,7 +91,7 @@ describe('document', () => {
     const doc = parse(text).document
     expect(modeOf(doc, 'drift')).toBe('enforce')
     expect(modeOf(doc, 'mounts')).toBeUndefined()
-    expect(countModes(doc)).toEqual({ enforce: 1, audit: 1 })
-    expect(countModes(undefined)).toEqual({ enforce: 0, audit: 0 })
+    expect(countModes(doc)).toEqual({ enforce: 1, audit: 1, warn: 0, block: 0 })
+    expect(countModes(undefined)).toEqual({ enforce: 0, audit: 0, warn: 0, block: 0 })
   })
 })

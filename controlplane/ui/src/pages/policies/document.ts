@@ -76,9 +76,11 @@ export function set(text: string, path: Path, value: unknown): string {
   })
 }
 
+const modes: readonly Mode[] = ['off', 'audit', 'enforce', 'warn', 'block']
+
 export function modeOf(document: PolicyDocument | undefined, control: string): Mode | undefined {
   const c = controls(document)[control]
-  return c?.mode === 'off' || c?.mode === 'audit' || c?.mode === 'enforce' ? c.mode : undefined
+  return modes.find((m) => m === c?.mode)
 }
 
 export function controls(document: PolicyDocument | undefined): Record<string, { mode?: unknown } & Record<string, unknown>> {
@@ -96,9 +98,10 @@ export function setMode(text: string, control: string, mode: Mode, defaults: Rec
   return set(text, [...path, 'mode'], mode)
 }
 
-export function countModes(document: PolicyDocument | undefined): { enforce: number; audit: number } {
-  const modes = Object.values(controls(document)).map((c) => c?.mode)
-  return { enforce: modes.filter((m) => m === 'enforce').length, audit: modes.filter((m) => m === 'audit').length }
+export function countModes(document: PolicyDocument | undefined): Record<Exclude<Mode, 'off'>, number> {
+  const all = Object.values(controls(document)).map((c) => c?.mode)
+  const count = (m: Mode) => all.filter((x) => x === m).length
+  return { enforce: count('enforce'), audit: count('audit'), warn: count('warn'), block: count('block') }
 }
 
 export function template(name: string): string {
@@ -113,4 +116,26 @@ spec:
     reverseShell:
       mode: audit
 `
+}
+
+export function assuranceTemplate(name: string): string {
+  return `apiVersion: limpet.dev/v1
+kind: AssurancePolicy
+metadata:
+  name: ${name}
+spec:
+  controls:
+    vulnerabilities:
+      mode: warn
+      rules:
+        - {name: critical-fixable, atLeast: critical, fixable: true, fixedDays: 14}
+    secrets:
+      mode: warn
+`
+}
+
+// fromExample reads the settings of a control's example without its mode.
+export function fromExample(example?: string): Record<string, unknown> {
+  if (!example) return {}
+  return Object.fromEntries(Object.entries(parseDocument(example).toJS() as Record<string, unknown>).filter(([k]) => k !== 'mode'))
 }

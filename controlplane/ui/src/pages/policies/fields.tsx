@@ -3,8 +3,8 @@ import { IconPlus, IconTrash } from '@tabler/icons-react'
 import { useTranslation } from 'react-i18next'
 import type { ControlField, PolicyError } from '../../api/types'
 import { useWords } from '../../parts/words'
-import { useControlText } from '../../parts/control'
 import type { Path } from './document'
+import { useTitles } from './kind'
 
 interface ListProps {
   fields: ControlField[]
@@ -47,7 +47,7 @@ interface FieldProps {
 function Field({ field: f, value, errors, path, readOnly, put }: FieldProps) {
   const { t } = useTranslation()
   const words = useWords()
-  const control = useControlText()
+  const control = useTitles()
   const label = t(`field.${f.name as 'mode'}`, { defaultValue: f.name })
   const said = words(f.description)
   const help = [said.text, f.available === false ? t('policies.fieldNotYet') : '']
@@ -69,14 +69,14 @@ function Field({ field: f, value, errors, path, readOnly, put }: FieldProps) {
       />
     )
   }
-  if (f.type === 'integer') {
+  if (f.type === 'integer' || f.type === 'number') {
     return (
       <NumberInput
         {...shared}
         w={220}
         min={f.minimum}
         max={f.maximum || undefined}
-        allowDecimal={false}
+        allowDecimal={f.type === 'number'}
         clampBehavior="none"
         value={typeof value === 'number' ? value : ''}
         onChange={(v) => put([], v === '' ? undefined : Number(v))}
@@ -185,7 +185,7 @@ function ObjectList({ field: f, list, label, help, errors, path, readOnly, put }
             variant="light"
             w="fit-content"
             leftSection={<IconPlus size={13} />}
-            onClick={() => put([], [...list, { name: `rule-${list.length + 1}` }])}
+            onClick={() => put([], [...list, f.fields?.some((x) => x.name === 'name') ? { name: `rule-${list.length + 1}` } : {}])}
           >
             {t('policies.addRule')}
           </Button>

@@ -4,6 +4,7 @@ import { useMemo } from 'react'
 import { post } from '../../api/client'
 import type { PolicyError, Validation } from '../../api/types'
 import { parse } from './document'
+import { useKind } from './kind'
 
 export interface ValidationState {
   errors: PolicyError[]
@@ -14,11 +15,12 @@ export interface ValidationState {
 // useValidation asks the server about the text a moment after the last key.
 // Text that is no YAML is not sent: the parser here says where it breaks.
 export function useValidation(text: string, on: boolean): ValidationState {
+  const { api } = useKind()
   const [asked] = useDebouncedValue(text, 350)
   const local = useMemo(() => parse(text).errors, [text])
   const query = useQuery({
-    queryKey: ['validate', asked],
-    queryFn: () => post<Validation>('/policies/validate', { yaml: asked }),
+    queryKey: ['validate', api, asked],
+    queryFn: () => post<Validation>(`${api}/validate`, { yaml: asked }),
     enabled: on && local.length === 0 && asked === text,
     placeholderData: keepPreviousData,
     staleTime: Infinity,
