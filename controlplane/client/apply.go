@@ -55,7 +55,7 @@ func (c *Client) apply(ctx context.Context, d Document, dry bool, made map[strin
 	case err != nil:
 		return r, fmt.Errorf("%s: %w", d.Source, err)
 	}
-	if r.Outcome == Changed && same(have, d.normal) {
+	if r.Outcome == Changed && same(have, d.normal) && !d.brings() {
 		r.Outcome = Unchanged
 		return r, nil
 	}
@@ -70,8 +70,12 @@ func (c *Client) apply(ctx context.Context, d Document, dry bool, made map[strin
 	if dry {
 		query = "?dryRun=true"
 	}
-	if _, err := c.Do(ctx, method, path+query, etag, d.body, nil); err != nil {
+	now, err := c.Do(ctx, method, path+query, etag, d.body, nil)
+	if err != nil {
 		return r, fmt.Errorf("%s: %s %s: %w", d.Source, d.Kind, d.Name, err)
+	}
+	if d.brings() && now == etag && etag != "" {
+		r.Outcome = Unchanged
 	}
 	return r, nil
 }

@@ -42,6 +42,7 @@ var kindList = []*kind{
 	{policy.KindRuntime, "/policies", []string{"runtimepolicy", "runtimepolicies", "policy", "policies"}, parsePolicy, textOfPolicy, true},
 	{assurance.Kind, "/assurance-policies", []string{"assurancepolicy", "assurancepolicies", "assurance"}, parseAssurance, textOfPolicy, true},
 	{assurance.KindException, "/exceptions", []string{"exception", "exceptions"}, parseException, textOfPolicy, true},
+	{KindRegistry, "/registries", []string{"registry", "registries"}, parseRegistry, textOfRegistry, true},
 	{KindGroup, "/groups", []string{"enforcergroup", "enforcergroups", "group", "groups"}, parseGroup, textOfGroup, true},
 }
 
@@ -64,7 +65,7 @@ func Kind(name string) (string, error) {
 			}
 		}
 	}
-	return "", fmt.Errorf("kind %q is not known; want policy, assurance, exception, group or list", name)
+	return "", fmt.Errorf("kind %q is not known; want policy, assurance, exception, registry, group or list", name)
 }
 
 // Get gives one object as its document, or every object of the kind if name

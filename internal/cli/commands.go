@@ -16,6 +16,7 @@ func commands() []*cobra.Command {
 		CheckCommand(),
 		VerifyCommand(),
 		ListCommand(),
+		RegistryCommand(),
 		DBCommand(),
 		EnforcerCommand(),
 		ImageCommand(),

@@ -17,9 +17,10 @@ func GetCommand() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "get KIND [NAME]",
-		Short: "Write policies, groups, lists, assurance policies or exceptions as documents that apply takes",
+		Short: "Write policies, groups, lists, registries, assurance policies or exceptions as documents that apply takes",
 		Long: `Write policies (KIND policy or policies), enforcer groups (group or groups),
-reputation lists (list or lists), assurance policies (assurance) or exceptions
+reputation lists (list or lists), assurance policies (assurance), registries
+(registry or registries, without their credentials) or exceptions
 (exception or exceptions): one as the document that apply takes, or the
 names of all.`,
 		Example: `  limpet get policies
@@ -28,7 +29,7 @@ names of all.`,
   limpet get list bad-hosts`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 1 || len(args) > 2 {
-				return &UsageError{errors.New("want a kind (policy, assurance, exception, group or list) and perhaps a name")}
+				return &UsageError{errors.New("want a kind (policy, assurance, exception, registry, group or list) and perhaps a name")}
 			}
 			return nil
 		},
