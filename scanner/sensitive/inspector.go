@@ -16,7 +16,7 @@ import (
 const MaxBytes = 8 << 20
 
 // version changes with the rules and with how they are applied.
-const version = "1"
+const version = "2"
 
 // Options choose what is looked for; the zero value is everything.
 type Options struct {
@@ -81,6 +81,9 @@ func (i *Inspector) Wants(f inspect.Info) inspect.Want {
 	if known(f.Path) != nil {
 		return inspect.Want{Bytes: MaxBytes}
 	}
+	if isArchive(f.Path) {
+		return inspect.Want{Bytes: maxArchive}
+	}
 	if classify(f.Path) == skipped || f.Mode&fs.FileMode(0o111) != 0 && owned(f.Path) && f.Size > 1<<20 {
 		return inspect.Want{}
 	}
@@ -89,6 +92,9 @@ func (i *Inspector) Wants(f inspect.Info) inspect.Want {
 
 // Inspect looks at one file.
 func (i *Inspector) Inspect(f inspect.File) inspect.Found {
+	if isArchive(f.Path) {
+		return i.archive(f)
+	}
 	head := f.Head[:min(len(f.Head), MaxBytes)]
 	var found inspect.Found
 	found.Secrets = i.named(f.Path, head)
