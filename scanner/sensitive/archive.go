@@ -58,8 +58,8 @@ func (i *Inspector) archive(f inspect.File) (found inspect.Found) {
 		}
 		data, err := io.ReadAll(io.LimitReader(in, min(maxArchiveFile, left)))
 		left -= int64(len(data))
-		if err != nil && len(data) == 0 {
-			return nil
+		if err != nil && len(data) == 0 || k == nil && bytes.IndexByte(data[:min(len(data), 8000)], 0) >= 0 {
+			return nil // text is what people put their secrets into
 		}
 		secrets := i.named(name, data)
 		if how != skipped {

@@ -89,3 +89,18 @@ func TestArchives(t *testing.T) {
 		}
 	}
 }
+
+func FuzzArchive(f *testing.F) {
+	i := newInspector(f)
+	f.Add("/app/a.zip", []byte(zipOf(f, "conf/a.yml", "password: x\n", "b/.netrc", "machine a password b\n")))
+	f.Add("/app/a.jar", []byte(zipOf(f, "BOOT-INF/classes/a.yml", "password: x\n")))
+	f.Add("/app/a.tgz", []byte(tgzOf(f, "conf/a.yml", "password: x\n")))
+	f.Fuzz(func(t *testing.T, path string, data []byte) {
+		found := i.Inspect(inspect.File{Info: inspect.Info{Path: path, Size: int64(len(data))}, Head: data, Whole: true})
+		for _, s := range found.Secrets {
+			if s.Place.Path != path || s.Severity.Rank() == 0 {
+				t.Errorf("%+v", s)
+			}
+		}
+	})
+}
