@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"slices"
+	"sort"
 )
 
 // Set is a set of addresses. The zero value is empty and sealed.
@@ -96,7 +97,8 @@ func (s *Set) Seal() {
 		}
 	}
 	s.v4 = slices.Clip(out4)
-	slices.SortFunc(s.v6, func(a, b span6) int { return a.lo.compare(b.lo) })
+	// Not slices.SortFunc, of which each type would bring a copy into the enforcer.
+	sort.Slice(s.v6, func(i, j int) bool { return s.v6[i].lo.compare(s.v6[j].lo) < 0 })
 	out6 := s.v6[:0]
 	for _, r := range s.v6 {
 		if n := len(out6); n > 0 && (r.lo.compare(out6[n-1].hi) <= 0 || r.lo == out6[n-1].hi.next()) {
