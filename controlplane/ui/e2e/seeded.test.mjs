@@ -287,6 +287,101 @@ describe('console with data', { timeout: 900_000 }, () => {
     clean()
   })
 
+  test('images: by risk, what to fix first, why a finding is one, two digests compared', async () => {
+    await open('/images', 'Images')
+    const table = page.getByRole('table', { name: 'Images' })
+    await table.getByText('registry.example.com/shop/nginx:1.27').waitFor()
+    await look('inventory-images')
+    await page.getByRole('switch', { name: 'Riskiest first' }).click()
+    await page.waitForURL(/sort=risk/)
+    await page.getByText('Repositories', { exact: true }).click()
+    await page.getByRole('table', { name: 'Repositories' }).getByRole('link', { name: 'registry.example.com/payments/gateway' }).click()
+    await page.waitForURL(/repository=/)
+    await table.getByText('gateway:4.2.0').waitFor()
+    assert.equal(await table.getByRole('row').count(), 3, 'two images of the repository and the head')
+
+    const images = (await api('/artifacts')).items
+    const web = images.find((a) => a.name.includes('shop/nginx'))
+    await open(`/images/${web.id}`, web.name)
+    await page.getByText('Every digest matched', { exact: false }).or(page.getByText('every digest matched', { exact: false })).first().waitFor()
+    await page.getByText('3 workloads run it').waitFor()
+    await page.getByText('production-images').waitFor()
+    await look('inventory-image')
+    await page.getByRole('tab', { name: 'Fix first' }).click()
+    await page.getByRole('heading', { name: /A newer base image/ }).waitFor()
+    await page.getByText('FROM docker.io/library/debian:12-slim').waitFor()
+    await page.getByText(/apt-get install -y --only-upgrade/).first().waitFor()
+    await look('inventory-fixes')
+    await page.getByRole('tab', { name: /^Vulnerabilities/ }).click()
+    await page.getByRole('combobox', { name: 'Layer' }).click()
+    await page.getByRole('option', { name: 'Layer 1' }).click()
+    await page.waitForURL(/layer=1/)
+    const found = page.getByRole('table', { name: 'Vulnerabilities' })
+    await found.getByText('libwebp7').first().waitFor()
+    await found.getByText('CVE-2023-4863').first().click()
+    const drawer = page.getByRole('dialog', { name: 'CVE-2023-4863' })
+    await drawer.getByText('Why it is here').waitFor()
+    await drawer.getByText(/1\.2\.4-0\.2 < /).waitFor()
+    await drawer.getByText('apt-get install -y curl', { exact: false }).waitFor()
+    await look('inventory-explain')
+    await drawer.getByRole('link', { name: 'Which workloads run this?' }).click()
+    await heading('CVE-2023-4863').waitFor()
+    await page.getByRole('table', { name: 'Workloads' }).getByText('shop-web-7d9f-x2k4p').waitFor()
+    await page.getByRole('table', { name: 'Images' }).getByText('registry.example.com/data/importer:2026.11').waitFor()
+    await look('inventory-vulnerability')
+
+    for (const tab of ['Layers', 'Packages', 'Secrets', 'Malware', 'Licences', 'Configuration', 'History']) {
+      await open(`/images/${web.id}`, web.name)
+      await page.getByRole('tab', { name: new RegExp(`^${tab}`) }).click()
+      await settled(page)
+      await look(`inventory-${tab.toLowerCase()}`)
+      assert.ok(!/undefined|\[object|NaN/.test(await page.locator('main').textContent()), tab)
+    }
+    const older = images.find((a) => a.name.includes('gateway:4.2.0'))
+    const newer = images.find((a) => a.name.includes('gateway:4.2.1'))
+    await open(`/images/${older.id}?tab=history&with=${newer.id}`, older.name)
+    await page.getByRole('heading', { name: 'In the other image' }).waitFor()
+    await page.getByText(/0 added, [1-9]\d* fixed/).waitFor()
+    await look('inventory-compare')
+    clean()
+  })
+
+  test('vulnerabilities, scans of pipelines, and downloads', async () => {
+    await open('/vulnerabilities', 'Vulnerabilities')
+    await page.getByRole('table', { name: 'Vulnerabilities' }).getByText('CVE-2023-50447').waitFor()
+    await look('inventory-vulnerabilities')
+    await page.getByRole('switch', { name: 'Exploited only' }).click()
+    await page.waitForURL(/kev=true/)
+    await page.getByRole('table', { name: 'Vulnerabilities' }).getByText('CVE-2023-4863').waitFor()
+    for (const [path, format, begin] of [['/vulnerabilities/export', 'pdf', '%PDF-'], ['/artifacts/export', 'csv', 'artefact,'], ['/artifacts/export', 'html', '<!doctype html>']]) {
+      const text = await page.evaluate(([p, f]) => fetch(`/api/v1${p}?format=${f}`).then((r) => r.text()), [path, format])
+      assert.ok(text.startsWith(begin), `${path} as ${format}: ${text.slice(0, 60)}`)
+    }
+    await page.getByRole('button', { name: 'Download' }).click()
+    const saved = page.waitForEvent('download')
+    await page.getByRole('menuitem', { name: 'CSV' }).click()
+    assert.match((await saved).suggestedFilename(), /^limpet-vulnerabilities-.*\.csv$/)
+
+    await open('/ci-scans', 'CI scans')
+    const table = page.getByRole('table', { name: 'CI scans' })
+    await table.getByText('data/importer', { exact: false }).first().waitFor()
+    await look('inventory-ci')
+    await page.getByRole('textbox', { name: 'Repository, branch, commit, build' }).fill('jenkins')
+    await page.waitForURL(/q=jenkins/)
+    await table.getByText('jenkins-gateway-214').waitFor()
+    await table.locator('.row-open').first().click()
+    const drawer = page.getByRole('dialog', { name: 'Scan of a pipeline' })
+    await drawer.getByRole('link', { name: /^https:\/\/jenkins\.example\.com/ }).waitFor()
+    await drawer.getByText('production-images').waitFor()
+    await look('inventory-ci-scan')
+    await open('/', 'Dashboard')
+    await page.getByRole('heading', { name: 'Risk of the inventory' }).waitFor()
+    await page.getByText('1 image runs that was never scanned').waitFor()
+    await page.getByRole('heading', { name: 'Images to fix first' }).scrollIntoViewIfNeeded()
+    await look('inventory-dashboard')
+    clean()
+  })
+
   test('scan queue: progress, a failure with its reason, cancel, scan again, add', async () => {
     await open('/scans', 'Scan queue')
     const table = page.getByRole('table', { name: 'Scan queue' })
@@ -319,7 +414,10 @@ describe('console with data', { timeout: 900_000 }, () => {
   })
 
   test('every page, narrow and wide, dark, and in Japanese', async () => {
+    const image = (await api('/artifacts')).items.find((a) => a.name.includes('shop/nginx')).id
     const places = [
+      ['inventory', '/images'], ['image', `/images/${image}`], ['image-fixes', `/images/${image}?tab=fixes`], ['image-found', `/images/${image}?tab=vulnerabilities`], ['vulnerabilities', '/vulnerabilities'],
+      ['vulnerability', '/vulnerabilities/CVE-2023-4863'], ['ci-scans', '/ci-scans'],
       ['dashboard', '/'], ['enforcers', '/enforcers'], ['members', '/enforcers?view=enforcers'], ['effective', '/enforcers/groups/payments?tab=effective'],
       ['learning', '/enforcers/groups/batch-jobs?tab=learning'], ['simulate', '/enforcers/groups/batch-jobs?tab=simulate'], ['policy', '/policies/web-servers?control=outbound'],
       ['proposal', '/policies/-/new?learn=batch-jobs'], ['lists', '/lists'], ['scans', '/scans'], ['images', '/settings/images'], ['findings', '/findings'], ['events', '/events'], ['audit', '/audit'], ['settings', '/settings/tokens'],

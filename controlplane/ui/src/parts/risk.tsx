@@ -10,7 +10,7 @@ const severityColor: Record<Severity, MantineColor> = { critical: 'red.9', high:
 
 export function SeverityBadge({ severity }: { severity: Severity }) {
   const { t } = useTranslation()
-  return <Badge color={severityColor[severity] ?? 'gray'} variant={severity === 'critical' ? 'filled' : 'light'}>{t(`inventory.severities.${severity}`)}</Badge>
+  return <Badge miw="max-content" color={severityColor[severity] ?? 'gray'} variant={severity === 'critical' ? 'filled' : 'light'}>{t(`inventory.severities.${severity}`)}</Badge>
 }
 
 const resultColor: Record<Result, MantineColor> = { pass: 'limpet', warn: 'yellow', fail: 'red' }
