@@ -59,6 +59,10 @@ func plans(t *testing.T, address string) {
 	for what, f := range map[string]ScanFilter{"scans_source": {Source: "ci"}, "scans_result": {Source: "ci", Result: "fail"}} {
 		ask(what, what, f.scan(ta).candidates(s.Reader, &scanKey{"s"}).Limit(50))
 	}
+	for what, f := range map[string]ScanJobFilter{"scan_jobs": {}, "scan_jobs_state": {State: ScanFailed}} {
+		ask("first "+what, what, f.scan(ta).candidates(s.Reader, nil).Limit(50))
+		ask("later "+what, what, f.scan(ta).candidates(s.Reader, &scanJobKey{"j"}).Limit(50))
+	}
 	for what, f := range map[string]VulnerabilityFilter{
 		"vulnerabilities_list": {Severity: -1}, "vulnerabilities_list ": {Severity: 5}, "vulnerabilities_kev": {Severity: -1, KEV: true}, "vulnerabilities_running": {Severity: -1, Running: true},
 	} {

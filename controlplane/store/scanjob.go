@@ -95,10 +95,10 @@ type ScanJobFilter struct {
 	Query  string // part of the reference
 }
 
-// ScanJobs lists scan jobs, the last one first.
-func (r Reader) ScanJobs(ctx context.Context, t tenant.ID, f ScanJobFilter, p Page) ([]ScanJob, string, error) {
-	type key struct{ ID string }
-	s := scan[key]{
+type scanJobKey struct{ ID string }
+
+func (f ScanJobFilter) scan(t tenant.ID) scan[scanJobKey] {
+	s := scan[scanJobKey]{
 		table: (*ScanJob)(nil), key: []string{"id"}, order: "id DESC",
 		index: func(q *bun.SelectQuery) *bun.SelectQuery {
 			q = q.Where("tenant = ?", t)
@@ -107,7 +107,7 @@ func (r Reader) ScanJobs(ctx context.Context, t tenant.ID, f ScanJobFilter, p Pa
 			}
 			return q
 		},
-		after: func(q *bun.SelectQuery, k key) *bun.SelectQuery { return q.Where("id < ?", k.ID) },
+		after: func(q *bun.SelectQuery, k scanJobKey) *bun.SelectQuery { return q.Where("id < ?", k.ID) },
 	}
 	if f.Reason != "" || f.Worker != "" || f.Query != "" {
 		s.needs = []string{"reason", "worker", "reference"}
@@ -124,15 +124,20 @@ func (r Reader) ScanJobs(ctx context.Context, t tenant.ID, f ScanJobFilter, p Pa
 			return q
 		}
 	}
-	var from *key
+	return s
+}
+
+// ScanJobs lists scan jobs, the last one first.
+func (r Reader) ScanJobs(ctx context.Context, t tenant.ID, f ScanJobFilter, p Page) ([]ScanJob, string, error) {
+	var from *scanJobKey
 	if p.Cursor != "" {
 		_, id, err := cursorNamed(p.Cursor)
 		if err != nil {
 			return nil, "", err
 		}
-		from = &key{id}
+		from = &scanJobKey{id}
 	}
-	keys, next, err := s.page(ctx, r, from, p.limit())
+	keys, next, err := f.scan(t).page(ctx, r, from, p.limit())
 	if err != nil {
 		return nil, "", fmt.Errorf("cannot list scan jobs: %w", err)
 	}
