@@ -54,6 +54,7 @@ if [ "$level" = test ]; then
   need curl curl
   need yara yara
   need rpm rpm
+  need docker-registry docker-registry
   # Disks of virtual machines and registry hives, made on the spot.
   need mke2fs e2fsprogs
   need mkfs.xfs xfsprogs
