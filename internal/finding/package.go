@@ -19,8 +19,8 @@ type Package struct {
 	// OwnedBy is the ID of the distribution's package that installed this one.
 	// The distribution's advisories speak for it, not its ecosystem's.
 	OwnedBy    string `json:"ownedBy,omitempty"`
-	Direct     *bool  `json:"direct,omitempty"` // nil: not known
-	Dev        bool   `json:"dev,omitempty"`    // a lock file's development dependency
+	Direct     *bool  `json:"direct,omitempty"`     // nil: not known
+	Dev        bool   `json:"dev,omitempty"`        // a lock file's development dependency
 	Confidence string `json:"confidence,omitempty"` // "": certain; Guess
 	// SHA1 is the digest of an archive whose name is a guess: a database may know it.
 	SHA1 string `json:"sha1,omitempty"`
