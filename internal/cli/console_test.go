@@ -23,7 +23,7 @@ func startServer(t *testing.T) (data string) {
 	ready, ended := make(chan controlplane.Started, 1), make(chan error, 1)
 	go func() {
 		ended <- controlplane.Run(ctx, controlplane.Config{
-			Data: data, Listen: "127.0.0.1:0", GatewayListen: "127.0.0.1:0", Names: []string{"127.0.0.1"}, Out: io.Discard,
+			Data: data, Listen: "127.0.0.1:0", GatewayListen: "127.0.0.1:0", Names: []string{"127.0.0.1"}, Out: io.Discard, ScanWorkers: -1,
 			Ready: func(s controlplane.Started) { ready <- s },
 		})
 	}()
