@@ -7,7 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+
+	"github.com/limpet-security/limpet/infra/debian"
 )
 
 // nginxConf serves one page and passes /tools/ to the vulnerable program.
@@ -55,46 +56,11 @@ func (d *demo) rootfs(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := os.Stat(out); err == nil {
-		return out, nil
+	if _, err := os.Stat(out); err != nil {
+		suite, _ := debian.Host()
+		d.step("building a Debian %s with nginx from its packages (once; about 30 s)", suite)
 	}
-	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
-		return "", err
-	}
-	part := strings.TrimSuffix(out, ".tar") + ".part.tar" // the ending says what mmdebstrap makes
-	suite, sources := hostDebian()
-	args := []string{"--quiet", "--format=tar", "--variant=minbase", "--include=nginx-light,curl", "--dpkgopt=path-exclude=/usr/share/{doc,man,locale}/*", suite, part}
-	args = append(args, sources...)
-	d.step("building a Debian %s with nginx from its packages (once; about 30 s)", suite)
-	if b, err := exec.CommandContext(ctx, "mmdebstrap", args...).CombinedOutput(); err != nil {
-		_ = os.Remove(part)
-		return "", fmt.Errorf("cannot build the server image with mmdebstrap: %w\n%s", err, b)
-	}
-	return out, os.Rename(part, out)
-}
-
-// hostDebian gives the suite and the package sources of this machine, if it
-// is a Debian, and bookworm from the default mirror elsewhere.
-func hostDebian() (suite string, sources []string) {
-	suite = "bookworm"
-	b, err := os.ReadFile("/etc/os-release")
-	if err != nil {
-		return suite, nil
-	}
-	values := map[string]string{}
-	for line := range strings.Lines(string(b)) {
-		k, v, _ := strings.Cut(strings.TrimSpace(line), "=")
-		values[k] = strings.Trim(v, `"`)
-	}
-	if values["ID"] != "debian" || values["VERSION_CODENAME"] == "" {
-		return suite, nil
-	}
-	for _, f := range []string{"/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"} {
-		if _, err := os.Stat(f); err == nil {
-			return values["VERSION_CODENAME"], []string{f}
-		}
-	}
-	return values["VERSION_CODENAME"], nil
+	return out, debian.Tar(ctx, out, "nginx-light,curl", false)
 }
 
 // sourceImage makes the image that is going to be wrapped: nginx, or the
