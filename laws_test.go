@@ -31,7 +31,7 @@ var laws = []law{
 	},
 	{
 		name: "judgement knows no mechanism and no network",
-		from: []string{"internal/verdict", "internal/drift", "internal/bundle", "internal/assurance"},
+		from: []string{"internal/verdict", "internal/drift", "internal/bundle", "internal/assurance", "internal/attest", "internal/cosign"},
 		not:  []string{"os/exec", "net/http", "internal/kernel", "internal/intercept", "internal/wire", "internal/uplink", "controlplane", "layers", "microenforcer"},
 	},
 	{

@@ -20,7 +20,8 @@ import (
 
 // Options say what to scan and how.
 type Options struct {
-	Kind finding.Kind // "": an image
+	Signatures bool         // look in an image's registry for signatures of it
+	Kind       finding.Kind // "": an image
 	// Source is what to scan: of an image a place (image.Syntax), of a root file
 	// system its folder, of a function its zip, of a virtual machine its
 	// disk, of configuration files their folder; not used for the host.
@@ -104,6 +105,9 @@ func scanImage(ctx context.Context, o Options, reader *extract.Reader, r *findin
 	img, err := pick(source, o.Platform)
 	if err != nil {
 		return err
+	}
+	if o.Signatures {
+		r.Signatures = signaturesOf(ctx, place, source, img, o.Image)
 	}
 	return ScanImage(ctx, img, o.Source, source.Ref, reader, r)
 }

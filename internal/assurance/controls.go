@@ -163,7 +163,7 @@ type Signatures struct {
 
 // Signer is a key, or an identity with its issuer.
 type Signer struct {
-	Key      string `json:"key,omitempty" doc:"Identifier of the public key."`
+	Key      string `json:"key,omitempty" doc:"Public key in PEM, or its base64: ECDSA P-256, Ed25519 or RSA; or an identifier of one that somebody else verified."`
 	Identity string `json:"identity,omitempty" doc:"Identity in the certificate; * matches any run of characters but /."`
 	Issuer   string `json:"issuer,omitempty" doc:"Issuer of that identity."`
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/limpet-security/limpet/internal/cosign"
 	"github.com/limpet-security/limpet/internal/finding"
 	"github.com/limpet-security/limpet/internal/policy"
 )
@@ -219,10 +220,14 @@ func (k *Signatures) compile() (func(*run, ControlID, Mode), error) {
 	type signer struct {
 		Signer
 		identity patterns
+		key      *cosign.Key // nil: Key is only an identifier
 	}
 	var signers []signer
 	for _, s := range k.AnyOf {
 		c := signer{Signer: s}
+		if key, err := cosign.ParseKey(s.Key); err == nil {
+			c.key = key
+		}
 		if s.Identity != "" {
 			var err error
 			if c.identity, err = compile([]string{s.Identity}); err != nil {
@@ -232,22 +237,40 @@ func (k *Signatures) compile() (func(*run, ControlID, Mode), error) {
 		signers = append(signers, c)
 	}
 	accepted := func(s signer, g Signature) bool {
-		return s.Key != "" && s.Key == g.Key || s.Identity != "" && s.Issuer == g.Issuer && s.identity.match(g.Identity)
+		return s.Key != "" && (s.Key == g.Key || s.key != nil && s.key.ID == g.Key) || s.Identity != "" && s.Issuer == g.Issuer && s.identity.match(g.Identity)
 	}
 	return func(r *run, id ControlID, mode Mode) {
 		if r.report.Artifact.Kind != finding.KindImage {
 			return
 		}
-		if r.subject.Signatures == nil {
-			r.notKnown("%s: nobody verified signatures: counted as unsigned", id)
+		found := r.report.Signatures
+		switch {
+		case found != nil && found.Problem != "":
+			r.notKnown("%s: signatures could not be looked for: counted as unsigned", id)
+		case found == nil && r.subject.Signatures == nil:
+			r.notKnown("%s: nobody looked for signatures: counted as unsigned", id)
+		}
+		if found != nil {
+			for _, g := range found.Items {
+				if slices.ContainsFunc(signers, func(s signer) bool { return s.key != nil && s.key.Signed(g.Subject, g.MediaType, g.Document, g.Value) }) {
+					return
+				}
+			}
 		}
 		for _, g := range r.subject.Signatures {
 			if slices.ContainsFunc(signers, func(s signer) bool { return accepted(s, g) }) {
 				return
 			}
 		}
-		r.violated(id, mode, "", 0, one("unsigned", counted(len(r.subject.Signatures), "signature")), said("no accepted signer has signed the image"))
+		r.violated(id, mode, "", 0, one("unsigned", counted(len(r.subject.Signatures)+len(itemsOf(found)), "signature")), said("no accepted signer has signed the image"))
 	}, nil
+}
+
+func itemsOf(s *finding.Signatures) []finding.Signature {
+	if s == nil {
+		return nil
+	}
+	return s.Items
 }
 
 func (k *Age) compile() (func(*run, ControlID, Mode), error) {

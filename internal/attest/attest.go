@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -101,43 +102,46 @@ func Sign(s Statement, key ed25519.PrivateKey) ([]byte, error) {
 // Verify gives the statement of an envelope that one of the keys has signed,
 // and the key's KeyID.
 func Verify(data []byte, keys []ed25519.PublicKey) (*Statement, string, error) {
+	var signer string
+	s, err := VerifyWith(data, func(message, sig []byte) bool {
+		for _, key := range keys {
+			if len(key) == ed25519.PublicKeySize && ed25519.Verify(key, message, sig) {
+				signer = KeyID(key)
+				return true
+			}
+		}
+		return false
+	})
+	return s, signer, err
+}
+
+// VerifyWith gives the statement of an envelope for one of whose signatures
+// valid says true. The key identifiers of an envelope are hints that anybody can
+// write: they are not looked at.
+func VerifyWith(data []byte, valid func(message, sig []byte) bool) (*Statement, error) {
 	if len(data) > MaxBytes {
-		return nil, "", fmt.Errorf("%w: %d bytes are more than %d", ErrMalformed, len(data), MaxBytes)
+		return nil, fmt.Errorf("%w: %d bytes are more than %d", ErrMalformed, len(data), MaxBytes)
 	}
 	var e envelope
 	if err := json.Unmarshal(data, &e); err != nil {
-		return nil, "", fmt.Errorf("%w: %v", ErrMalformed, err)
+		return nil, fmt.Errorf("%w: %v", ErrMalformed, err)
 	}
 	if e.PayloadType != PayloadType || len(e.Signatures) == 0 || len(e.Signatures) > MaxSignatures {
-		return nil, "", fmt.Errorf("%w: payload type %q with %d signatures", ErrMalformed, e.PayloadType, len(e.Signatures))
+		return nil, fmt.Errorf("%w: payload type %q with %d signatures", ErrMalformed, e.PayloadType, len(e.Signatures))
 	}
-	signer, ok := e.signer(keys)
-	if !ok {
-		return nil, "", ErrUntrusted
+	text := preAuth(e.PayloadType, e.Payload)
+	if !slices.ContainsFunc(e.Signatures, func(g signature) bool { return valid(text, g.Sig) }) {
+		return nil, ErrUntrusted
 	}
 	var s Statement
 	dec := json.NewDecoder(bytes.NewReader(e.Payload))
 	if err := dec.Decode(&s); err != nil {
-		return nil, "", fmt.Errorf("%w: %v", ErrMalformed, err)
+		return nil, fmt.Errorf("%w: %v", ErrMalformed, err)
 	}
 	if err := s.check(); err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	return &s, signer, nil
-}
-
-// signer gives the first key that has signed. The key identifiers of an
-// envelope are hints that anybody can write: every key is tried.
-func (e *envelope) signer(keys []ed25519.PublicKey) (string, bool) {
-	text := preAuth(e.PayloadType, e.Payload)
-	for _, sig := range e.Signatures {
-		for _, key := range keys {
-			if len(key) == ed25519.PublicKeySize && ed25519.Verify(key, text, sig.Sig) {
-				return KeyID(key), true
-			}
-		}
-	}
-	return "", false
+	return &s, nil
 }
 
 func (s *Statement) check() error {

@@ -38,6 +38,7 @@ type scanFlags struct {
 	scanners   []string
 	platform   string
 	insecure   bool
+	signatures bool
 	layers     []string
 	db         string
 	maxAge     string
@@ -176,6 +177,7 @@ func (f *scanFlags) add(cmd *cobra.Command, kind finding.Kind) {
 	fl.StringArrayVar(&f.vex, "vex", nil, "VEX document `FILE`: OpenVEX, CSAF or CycloneDX (repeatable)")
 	fl.StringSliceVar(&f.scanners, "scanners", []string{"vuln", "secret"}, "what to look for: "+strings.Join(scannerNames(), ","))
 	fl.StringVar(&f.platform, "platform", "", "`OS/ARCH` to take of an index (default: linux on this machine's processor)")
+	fl.BoolVar(&f.signatures, "signatures", false, "put what may be signatures of the image (cosign's) into the report, for policies with the control signatures")
 	fl.BoolVar(&f.insecure, "insecure-registry", false, "speak plain HTTP to registries; for tests")
 	fl.StringArrayVar(&f.layers, "layer", nil, "`ZIP` of a layer of the function, lowest first (repeatable)")
 	fl.StringVar(&f.db, "db", "", "vulnerability database `FILE` (default: the one that 'limpet db pull' fetched)")
@@ -188,7 +190,7 @@ func (f *scanFlags) add(cmd *cobra.Command, kind finding.Kind) {
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "no progress and no warnings")
 	f.conn.flags(cmd)
 	fl.Lookup("server").Usage = "let this control plane `URL` match, judge and keep: exit code 1 where its policies refuse"
-	hide := map[string]bool{"platform": kind != finding.KindImage, "insecure-registry": kind != finding.KindImage, "layer": kind != finding.KindFunction}
+	hide := map[string]bool{"signatures": kind != finding.KindImage, "platform": kind != finding.KindImage, "insecure-registry": kind != finding.KindImage, "layer": kind != finding.KindFunction}
 	if kind == finding.KindConfig {
 		for _, name := range []string{"match-guesses", "ignore-unfixed", "exit-on-eol", "vex", "scanners", "db", "max-db-age", "offline", "explain", "cache-dir", "no-cache"} {
 			hide[name] = true

@@ -20,6 +20,8 @@ type Report struct {
 	Malware           []Malware          `json:"malware,omitempty"`
 	Licences          []Licence          `json:"licences,omitempty"`
 	Misconfigurations []Misconfiguration `json:"misconfigurations,omitempty"`
+	// Signatures is what may be signatures of an image; nil: nobody looked.
+	Signatures *Signatures `json:"signatures,omitempty"`
 	// Suppressed is what was found and set aside, each with the rule that did so.
 	Suppressed []Suppressed `json:"suppressed,omitempty"`
 	// Coverage says, per kind of package, whether there was anything to match it with.

@@ -49,7 +49,7 @@ func (s *Images) Scan(ctx context.Context, j *Job, progress func(Progress)) (*fi
 		return nil, err
 	}
 	o := scanner.Options{
-		Kind: finding.KindImage, Source: j.Reference, Platform: j.Platform, Insecure: j.Insecure, Inspectors: inspectors,
+		Kind: finding.KindImage, Signatures: true, Source: j.Reference, Platform: j.Platform, Insecure: j.Insecure, Inspectors: inspectors,
 		CacheDir: s.CacheDir, TempDir: s.TempDir, Image: image.Options{UserAgent: "limpet/" + version.Version},
 		Progress: func(p scanner.Progress) { progress(Progress(p)) },
 	}
