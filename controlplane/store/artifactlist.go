@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -38,6 +39,8 @@ type ArtifactFilter struct {
 	Package       string // that it has, by name
 	Running       bool   // only what enforcers run
 	ByRisk        bool   // the riskiest first, instead of the last scanned
+
+	wide bool // the vulnerability is in so many that the list's own order meets them soon
 }
 
 // artifactKey is the place of an artefact in both orders.
@@ -62,7 +65,11 @@ func (f ArtifactFilter) scan(t tenant.ID) scan[artifactKey] {
 	where := func(query string, args ...any) func(*bun.SelectQuery) *bun.SelectQuery {
 		return func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where(query, args...) }
 	}
-	if f.Vulnerability != "" {
+	switch {
+	case f.Vulnerability == "":
+	case f.wide:
+		first = append(first, where("EXISTS (SELECT 1 FROM artifact_vulnerabilities AS v WHERE v.tenant = ? AND v.vulnerability = ? AND v.artifact_id = artifact.id)", t, f.Vulnerability))
+	default:
 		first = append(first, where("id IN (SELECT artifact_id FROM artifact_vulnerabilities WHERE tenant = ? AND vulnerability = ?)", t, f.Vulnerability))
 	}
 	if f.Package != "" {
@@ -99,6 +106,18 @@ func (f ArtifactFilter) scan(t tenant.ID) scan[artifactKey] {
 	return sc
 }
 
+// wideArtifacts is in how many artefacts a vulnerability is looked for one by one
+// along a list, instead of collecting them all for one page.
+const wideArtifacts = 1000
+
+func (r Reader) wide(ctx context.Context, t tenant.ID, vulnerability string) (bool, error) {
+	v, err := r.Vulnerability(ctx, t, vulnerability)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return v.Artifacts > wideArtifacts, err
+}
+
 func (k artifactKey) at(byRisk bool) int64 {
 	if byRisk {
 		return k.Risk
@@ -115,6 +134,12 @@ func (r Reader) Artifacts(ctx context.Context, t tenant.ID, f ArtifactFilter, p 
 			return nil, "", err
 		}
 		from = &artifactKey{at, at, id}
+	}
+	var err error
+	if f.Vulnerability != "" {
+		if f.wide, err = r.wide(ctx, t, f.Vulnerability); err != nil {
+			return nil, "", err
+		}
 	}
 	keys, next, err := f.scan(t).page(ctx, r, from, p.limit())
 	if err != nil {

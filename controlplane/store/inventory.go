@@ -193,10 +193,18 @@ func (r Reader) Vulnerability(ctx context.Context, t tenant.ID, id string) (Vuln
 // digests of the artefacts that have a vulnerability.
 func (r Reader) EnforcersOf(ctx context.Context, t tenant.ID, vulnerability string, p Page) ([]Enforcer, string, error) {
 	var rows []Enforcer
-	q := r.db.NewSelect().Model(&rows).Where("tenant = ? AND stopping = ?", t, false).
-		Where(`image_digest IN (SELECT a.digest FROM artifacts AS a JOIN artifact_vulnerabilities AS v ON v.tenant = a.tenant AND v.artifact_id = a.id
-			WHERE v.tenant = ? AND v.vulnerability = ? AND a.digest <> '')`, t, vulnerability).
-		Order("id").Limit(int64(p.limit()) + 1)
+	wide, err := r.wide(ctx, t, vulnerability)
+	if err != nil {
+		return nil, "", err
+	}
+	q := r.db.NewSelect().Model(&rows).Where("enforcer.tenant = ? AND stopping = ?", t, false).Order("id").Limit(int64(p.limit()) + 1)
+	if wide {
+		q = q.Where(`EXISTS (SELECT 1 FROM artifacts AS a JOIN artifact_vulnerabilities AS v ON v.tenant = a.tenant AND v.artifact_id = a.id
+			WHERE a.tenant = ? AND a.digest = enforcer.image_digest AND a.digest <> '' AND v.vulnerability = ?)`, t, vulnerability)
+	} else {
+		q = q.Where(`image_digest IN (SELECT a.digest FROM artifacts AS a JOIN artifact_vulnerabilities AS v ON v.tenant = a.tenant AND v.artifact_id = a.id
+			WHERE v.tenant = ? AND v.vulnerability = ? AND a.digest <> '')`, t, vulnerability)
+	}
 	if p.Cursor != "" {
 		q = q.Where("id > ?", p.Cursor)
 	}
