@@ -47,6 +47,9 @@ func Fill(ctx context.Context, to Target) (wait func(), err error) {
 	if err := s.inventory(ctx); err != nil {
 		return nil, err
 	}
+	if err := s.exceptions(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.scans(ctx); err != nil {
 		return nil, err
 	}

@@ -413,6 +413,60 @@ describe('console with data', { timeout: 900_000 }, () => {
     clean()
   })
 
+  test('assurance: switch a control on, simulate, test, look at what was', async () => {
+    await open('/assurance', 'Assurance')
+    await look('assurance')
+    await page.getByRole('table', { name: 'Assurance' }).getByRole('link', { name: 'default' }).click()
+    await heading('default').waitFor()
+    const row = page.locator('[data-control=vulnerabilities]')
+    await row.getByRole('button', { expanded: false }).first().click()
+    await row.getByText('What expressions can say').waitFor()
+    await page.locator('[data-control=environment]').getByText('Block').click()
+    await page.getByText('Not saved').waitFor()
+    await page.getByText('The policy is valid').waitFor()
+    await look('assurance-edit')
+    await page.getByRole('tab', { name: 'Simulate' }).click()
+    await page.getByRole('tabpanel').getByRole('button', { name: 'Simulate' }).click()
+    await page.getByTestId('simulated').getByText(/artefacts looked at/).waitFor()
+    await look('assurance-simulate')
+    await page.getByRole('tab', { name: 'Tests' }).click()
+    await page.getByRole('button', { name: 'Run' }).click()
+    await page.getByText('does not exist', { exact: false }).or(page.getByText('not found', { exact: false })).first().waitFor()
+    await page.getByRole('tab', { name: 'Revisions' }).click()
+    await page.getByRole('button', { name: /^Revision 1/ }).waitFor()
+    clean()
+  })
+
+  test('exceptions: approve what another asked for, ask for one, which nobody approves alone', async () => {
+    await open('/exceptions', 'Exceptions')
+    const table = page.getByRole('table', { name: 'Exceptions' })
+    await table.getByText('openssl-shop').click()
+    const drawer = page.getByRole('dialog', { name: 'Exception' })
+    await drawer.getByText('PKCS#12 files are not read').first().waitFor()
+    await look('exception')
+    assert.ok(await drawer.getByRole('button', { name: 'Refuse' }).isDisabled(), 'a comment is asked for')
+    await drawer.getByRole('button', { name: 'Approve' }).click()
+    await drawer.getByRole('button', { name: 'Revoke' }).waitFor()
+    await drawer.getByRole('button', { name: 'Close' }).click()
+    await page.getByRole('button', { name: 'Ask for an exception' }).click()
+    const form = page.getByRole('dialog', { name: 'Ask for an exception' })
+    await form.getByLabel('Paths').fill('/app/testdata/**')
+    await page.keyboard.press('Enter')
+    await form.getByRole('combobox', { name: 'Kind of reason' }).click()
+    await page.getByRole('option', { name: 'False positive' }).click()
+    await form.getByRole('textbox', { name: 'Reason', exact: true }).fill('keys of tests')
+    await look('exception-ask')
+    await form.getByRole('button', { name: 'Send request' }).click()
+    await form.waitFor({ state: 'detached' })
+    await table.getByText('app-testdata').first().click()
+    await drawer.getByText('somebody else must approve it', { exact: false }).waitFor()
+    assert.ok(await drawer.getByRole('button', { name: 'Approve' }).isDisabled(), 'one’s own request')
+    await drawer.getByRole('button', { name: 'Withdraw' }).click()
+    await drawer.waitFor({ state: 'detached' })
+    await look('exceptions')
+    clean()
+  })
+
   test('every page, narrow and wide, dark, and in Japanese', async () => {
     const image = (await api('/artifacts')).items.find((a) => a.name.includes('shop/nginx')).id
     const places = [
@@ -420,7 +474,7 @@ describe('console with data', { timeout: 900_000 }, () => {
       ['vulnerability', '/vulnerabilities/CVE-2023-4863'], ['ci-scans', '/ci-scans'],
       ['dashboard', '/'], ['enforcers', '/enforcers'], ['members', '/enforcers?view=enforcers'], ['effective', '/enforcers/groups/payments?tab=effective'],
       ['learning', '/enforcers/groups/batch-jobs?tab=learning'], ['simulate', '/enforcers/groups/batch-jobs?tab=simulate'], ['policy', '/policies/web-servers?control=outbound'],
-      ['proposal', '/policies/-/new?learn=batch-jobs'], ['lists', '/lists'], ['scans', '/scans'], ['images', '/settings/images'], ['findings', '/findings'], ['events', '/events'], ['audit', '/audit'], ['settings', '/settings/tokens'],
+      ['proposal', '/policies/-/new?learn=batch-jobs'], ['lists', '/lists'], ['assurance', '/assurance'], ['assurance-policy', '/assurance/default?control=vulnerabilities'], ['exceptions', '/exceptions'], ['scans', '/scans'], ['images', '/settings/images'], ['findings', '/findings'], ['events', '/events'], ['audit', '/audit'], ['settings', '/settings/tokens'],
     ]
     for (const [scheme, language, width] of [['dark', 'ja', 768], ['light', 'en', 1440]]) {
       await page.setViewportSize({ width, height: 900 })

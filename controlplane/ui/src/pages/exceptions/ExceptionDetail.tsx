@@ -20,7 +20,7 @@ const lists = ['ids', 'packages', 'paths', 'images', 'digests', 'controls', 'sta
 
 // ExceptionDetail shows an exception whole, and what the person may do with it.
 export function ExceptionDetail({ name, onGone }: { name: string; onGone: () => void }) {
-  const { t } = useTranslation()
+  const { t, i18n } = useTranslation()
   const client = useQueryClient()
   const mayRequest = useMay('exceptions', 'request')
   const mayApprove = useMay('exceptions', 'approve')
@@ -66,7 +66,7 @@ export function ExceptionDetail({ name, onGone }: { name: string; onGone: () => 
         <Fact name={t('exceptions.reasonClass')}>{t(`exceptions.classes.${s.reasonClass as ReasonClass}`)}</Fact>
         <Fact name={t('exceptions.reason')}>{s.reason}</Fact>
         <Fact name={t('exceptions.owner')}>{e.owner}</Fact>
-        <Fact name={t('exceptions.expires')}><When at={e.expiresAt} /></Fact>
+        <Fact name={t('exceptions.expires')}>{new Date(e.expiresAt).toLocaleDateString(i18n.language)}</Fact>
         <Fact name={t('exceptions.requestedBy')}>{e.requestedBy} · <When at={e.requestedAt} /></Fact>
         <Fact name={t('exceptions.decidedBy')}>{e.decidedBy && <>{e.decidedBy} {e.decidedAt && <>· <When at={e.decidedAt} /></>}</>}</Fact>
         <Fact name={t('exceptions.comment')}>{e.comment}</Fact>

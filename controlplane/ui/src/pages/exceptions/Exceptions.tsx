@@ -21,7 +21,7 @@ import { tones } from './tones'
 const route = getRouteApi('/shell/exceptions')
 
 export function ExceptionsPage() {
-  const { t } = useTranslation()
+  const { t, i18n } = useTranslation()
   const search = route.useSearch()
   const navigate = route.useNavigate()
   const set = (part: Partial<ExceptionsSearch>) => void navigate({ search: (s) => narrow(s, part), replace: true })
@@ -43,10 +43,10 @@ export function ExceptionsPage() {
       { id: 'reason', header: t('exceptions.reasonClass'), cell: ({ row }) => t(`exceptions.classes.${row.original.document.spec.reasonClass as ReasonClass}`) },
       { id: 'owner', header: t('exceptions.owner'), cell: ({ row }) => row.original.owner },
       { id: 'requested', header: t('exceptions.requestedBy'), cell: ({ row: { original: e } }) => <>{e.requestedBy} <span className="dim"><When at={e.requestedAt} /></span></> },
-      { id: 'expires', header: t('exceptions.expires'), cell: ({ row: { original: e } }) => <Text size="sm" c={e.expiresSoon ? 'orange' : undefined}><When at={e.expiresAt} /></Text>, meta: { width: 120 } },
+      { id: 'expires', header: t('exceptions.expires'), cell: ({ row: { original: e } }) => <Text size="sm" c={e.expiresSoon ? 'orange' : undefined}>{new Date(e.expiresAt).toLocaleDateString(i18n.language)}</Text>, meta: { width: 120 } },
       { id: 'state', header: t('exceptions.state'), cell: ({ row: { original: e } }) => <Badge color={tones[e.state]}>{t(`exceptions.states.${e.state}`)}</Badge>, meta: { width: 120 } },
     ],
-    [t],
+    [t, i18n.language],
   )
   const filtered = Boolean(search.state || search.q)
   return (
