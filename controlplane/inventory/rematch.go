@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"reflect"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/limpet-security/limpet/controlplane/store"
+	"github.com/limpet-security/limpet/internal/assurance"
 	"github.com/limpet-security/limpet/internal/finding"
 	"github.com/limpet-security/limpet/internal/tenant"
 	"github.com/limpet-security/limpet/scanner/match"
@@ -151,7 +153,11 @@ func rematch(ctx context.Context, s *store.Store, src match.Source, rules *Rules
 	if err != nil {
 		return nil, err
 	}
-	if verdict, err := json.Marshal(v); err == nil && string(verdict) == scan.Verdict && before.equal(said(r)) {
+	var kept assurance.Verdict // without the time at which it was judged
+	if err := json.Unmarshal([]byte(scan.Verdict), &kept); err != nil {
+		return nil, fmt.Errorf("cannot read verdict: %w", err)
+	}
+	if reflect.DeepEqual(kept, v) && before.equal(said(r)) {
 		return nil, nil
 	}
 	rows, err := Rows(r, v, scan.Source, scan.ScannedBy)
