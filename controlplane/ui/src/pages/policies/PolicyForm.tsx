@@ -177,7 +177,7 @@ function sameRow(a: RowProps, b: RowProps): boolean {
   )
 }
 
-const colour: Record<Mode, string | undefined> = { off: undefined, audit: 'yellow', enforce: 'limpet', warn: 'orange.9', block: 'red.9' }
+const colour: Record<Mode, string | undefined> = { off: undefined, audit: 'yellow', enforce: 'limpet', warn: '#c2410c', block: 'red.9' }
 
 const ControlRow = memo(function ControlRow({ info, mode, values, errors, readOnly, opened, act }: RowProps) {
   const { t } = useTranslation()
