@@ -104,6 +104,7 @@ func (p *barePlace) start(ctx context.Context, d *demo) (target, error) {
 		return nil, err
 	}
 	source, wrapped, root := filepath.Join(d.dir, "source.tar"), filepath.Join(d.dir, "wrapped"), filepath.Join(d.dir, "root")
+	d.source = "tar:" + source
 	if err := writeSource(source, rootfs, siteFile); err != nil {
 		return nil, fmt.Errorf("cannot build the image: %w", err)
 	}

@@ -68,6 +68,7 @@ func (p *dockerPlace) gatewayIP() string { return p.gateway }
 func (p *dockerPlace) start(ctx context.Context, d *demo) (target, error) {
 	d.say("Building, wrapping and running the image")
 	source, wrapped := p.name+":source", p.name+":wrapped"
+	d.source = "docker://" + source
 	if err := d.sourceImage(ctx, source); err != nil {
 		return nil, err
 	}

@@ -62,6 +62,10 @@ func run(ctx context.Context, cfg config) (err error) {
 		return fmt.Errorf("%w%s", err, place.logs())
 	}
 	bad := d.printResults(results)
+	d.say("What is in the image")
+	if err := d.scan(ctx); err != nil {
+		return err
+	}
 	if cfg.Stay && ctx.Err() == nil {
 		d.say("The console stays up: %s", d.consoleURL)
 		d.say("Sign in as %q with the password %q. Press Ctrl-C to end.", adminName, d.password)
@@ -80,6 +84,7 @@ type demo struct {
 	consoleURL string
 	gatewayURL string
 	password   string
+	source     string // the image that was wrapped, as limpet names it
 	api        *client
 	undo       undo
 }
