@@ -1,20 +1,20 @@
-import { Button, Group, Text, TextInput } from '@mantine/core'
-import { useDebouncedCallback } from '@mantine/hooks'
-import { IconPlus, IconSearch, IconShieldCog } from '@tabler/icons-react'
+import { Button, Group, Text } from '@mantine/core'
+import { IconPlus, IconShieldCog } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import type { ColumnDef } from '@tanstack/react-table'
-import { useMemo, useState } from 'react'
+import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { policiesQuery } from '../../api/queries'
 import type { Policy } from '../../api/types'
 import { useMay } from '../../app/session'
 import { DataTable } from '../../parts/DataTable'
+import { AnchorLink } from '../../parts/links'
 import { PageHeader } from '../../parts/PageHeader'
+import { SearchField } from '../../parts/SearchField'
 import { Empty, Loading, ProblemAlert } from '../../parts/states'
 import { When } from '../../parts/When'
 import { countModes } from './document'
-import { AnchorLink } from '../../parts/links'
 
 const route = getRouteApi('/shell/policies')
 
@@ -25,8 +25,6 @@ export function PoliciesPage() {
   const open = useNavigate()
   const mayWrite = useMay('policies')
   const query = useQuery(policiesQuery)
-  const [text, setText] = useState(search.q ?? '')
-  const setLater = useDebouncedCallback((q: string) => void navigate({ search: (s) => ({ ...s, q: q.trim() || undefined }), replace: true }), 300)
   const all = query.data?.items
   const rows = useMemo(() => {
     const needle = search.q?.toLowerCase()
@@ -98,20 +96,9 @@ export function PoliciesPage() {
           )
         }
       />
-      <TextInput
-        data-page-search
-        size="xs"
-        w={260}
-        mb="sm"
-        value={text}
-        onChange={(e) => {
-          setText(e.currentTarget.value)
-          setLater(e.currentTarget.value)
-        }}
-        placeholder={t('policies.search')}
-        aria-label={t('policies.search')}
-        leftSection={<IconSearch size={14} />}
-      />
+      <Group mb="sm" role="search">
+        <SearchField label={t('policies.search')} value={search.q} onChange={(q) => void navigate({ search: (s) => ({ ...s, q }), replace: true })} />
+      </Group>
       <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />
       {query.isPending && <Loading />}
       {all?.length === 0 && (
