@@ -57,11 +57,11 @@ func plans(t *testing.T, address string) {
 	}
 	ask("riskiest", "artifacts_risk", ArtifactFilter{ByRisk: true}.scan(ta).candidates(s.Reader, &artifactKey{7, 7, "a"}).Limit(50))
 	for what, f := range map[string]ScanFilter{"scans_source": {Source: "ci"}, "scans_result": {Source: "ci", Result: "fail"}} {
-		ask(what, what, f.scan(ta).candidates(s.Reader, &scanKey{"s"}).Limit(50))
+		ask(what, what, f.scan(ta).candidates(s.Reader, &idKey{"s"}).Limit(50))
 	}
 	for what, f := range map[string]ScanJobFilter{"scan_jobs": {}, "scan_jobs_state": {State: ScanFailed}} {
 		ask("first "+what, what, f.scan(ta).candidates(s.Reader, nil).Limit(50))
-		ask("later "+what, what, f.scan(ta).candidates(s.Reader, &scanJobKey{"j"}).Limit(50))
+		ask("later "+what, what, f.scan(ta).candidates(s.Reader, &idKey{"j"}).Limit(50))
 	}
 	for what, f := range map[string]VulnerabilityFilter{
 		"vulnerabilities_list": {Severity: -1}, "vulnerabilities_list ": {Severity: 5}, "vulnerabilities_kev": {Severity: -1, KEV: true}, "vulnerabilities_running": {Severity: -1, Running: true},

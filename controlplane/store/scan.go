@@ -100,3 +100,32 @@ func full[K any](keys []K, limit int, next *K) ([]K, *K, error) {
 	}
 	return keys, next, nil
 }
+
+// idKey is the key of lists whose identifiers grow with time.
+type idKey struct{ ID string }
+
+func behindID(q *bun.SelectQuery, k idKey) *bun.SelectQuery { return q.Where("id < ?", k.ID) }
+
+// newest gives the identifiers of one page, the newest first, and the cursor of
+// the next one ("" at the end).
+func newest(ctx context.Context, r Reader, s scan[idKey], p Page) (ids []string, cursor string, err error) {
+	var from *idKey
+	if p.Cursor != "" {
+		_, id, err := cursorNamed(p.Cursor)
+		if err != nil {
+			return nil, "", err
+		}
+		from = &idKey{id}
+	}
+	keys, next, err := s.page(ctx, r, from, p.limit())
+	if err != nil {
+		return nil, "", err
+	}
+	if next != nil {
+		cursor = cursorName(0, next.ID)
+	}
+	for _, k := range keys {
+		ids = append(ids, k.ID)
+	}
+	return ids, cursor, nil
+}

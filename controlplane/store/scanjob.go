@@ -95,10 +95,8 @@ type ScanJobFilter struct {
 	Query  string // part of the reference
 }
 
-type scanJobKey struct{ ID string }
-
-func (f ScanJobFilter) scan(t tenant.ID) scan[scanJobKey] {
-	s := scan[scanJobKey]{
+func (f ScanJobFilter) scan(t tenant.ID) scan[idKey] {
+	s := scan[idKey]{
 		table: (*ScanJob)(nil), key: []string{"id"}, order: "id DESC",
 		index: func(q *bun.SelectQuery) *bun.SelectQuery {
 			q = q.Where("tenant = ?", t)
@@ -107,7 +105,7 @@ func (f ScanJobFilter) scan(t tenant.ID) scan[scanJobKey] {
 			}
 			return q
 		},
-		after: func(q *bun.SelectQuery, k scanJobKey) *bun.SelectQuery { return q.Where("id < ?", k.ID) },
+		after: behindID,
 	}
 	if f.Reason != "" || f.Worker != "" || f.Query != "" {
 		s.needs = []string{"reason", "worker", "reference"}
@@ -129,28 +127,12 @@ func (f ScanJobFilter) scan(t tenant.ID) scan[scanJobKey] {
 
 // ScanJobs lists scan jobs, the last one first.
 func (r Reader) ScanJobs(ctx context.Context, t tenant.ID, f ScanJobFilter, p Page) ([]ScanJob, string, error) {
-	var from *scanJobKey
-	if p.Cursor != "" {
-		_, id, err := cursorNamed(p.Cursor)
-		if err != nil {
-			return nil, "", err
-		}
-		from = &scanJobKey{id}
-	}
-	keys, next, err := f.scan(t).page(ctx, r, from, p.limit())
+	ids, cursor, err := newest(ctx, r, f.scan(t), p)
 	if err != nil {
 		return nil, "", fmt.Errorf("cannot list scan jobs: %w", err)
 	}
-	cursor := ""
-	if next != nil {
-		cursor = cursorName(0, next.ID)
-	}
-	if len(keys) == 0 {
+	if len(ids) == 0 {
 		return nil, cursor, nil
-	}
-	ids := make([]string, len(keys))
-	for i, k := range keys {
-		ids[i] = k.ID
 	}
 	var rows []ScanJob
 	if err := r.db.NewSelect().Model(&rows).Where("tenant = ? AND id IN (?)", t, bun.List(ids)).Order("id DESC").Scan(ctx); err != nil {

@@ -42,12 +42,10 @@ type ScanFilter struct {
 	Query  string // part of name, branch, commit or build
 }
 
-type scanKey struct{ ID string }
-
-func (f ScanFilter) scan(t tenant.ID) scan[scanKey] {
-	sc := scan[scanKey]{
+func (f ScanFilter) scan(t tenant.ID) scan[idKey] {
+	sc := scan[idKey]{
 		table: (*Scan)(nil), key: []string{"id"}, order: "id DESC",
-		after: func(q *bun.SelectQuery, k scanKey) *bun.SelectQuery { return q.Where("id < ?", k.ID) },
+		after: behindID,
 		index: func(q *bun.SelectQuery) *bun.SelectQuery {
 			q = q.Where("tenant = ? AND source = ?", t, f.Source)
 			if f.Result != "" {
@@ -67,28 +65,12 @@ func (f ScanFilter) scan(t tenant.ID) scan[scanKey] {
 
 // ScansBySource lists the scans that were made in one way, the newest first.
 func (r Reader) ScansBySource(ctx context.Context, t tenant.ID, f ScanFilter, p Page) ([]Scan, string, error) {
-	var from *scanKey
-	if p.Cursor != "" {
-		_, id, err := cursorNamed(p.Cursor)
-		if err != nil {
-			return nil, "", err
-		}
-		from = &scanKey{id}
-	}
-	keys, next, err := f.scan(t).page(ctx, r, from, p.limit())
+	ids, cursor, err := newest(ctx, r, f.scan(t), p)
 	if err != nil {
 		return nil, "", fmt.Errorf("cannot list scans: %w", err)
 	}
-	cursor := ""
-	if next != nil {
-		cursor = cursorName(0, next.ID)
-	}
-	if len(keys) == 0 {
+	if len(ids) == 0 {
 		return nil, cursor, nil
-	}
-	ids := make([]string, len(keys))
-	for i, k := range keys {
-		ids[i] = k.ID
 	}
 	var rows []Scan
 	err = r.db.NewSelect().Model(&rows).ExcludeColumn("verdict").Where("tenant = ? AND id IN (?)", t, bun.List(ids)).Order("id DESC").Scan(ctx)
