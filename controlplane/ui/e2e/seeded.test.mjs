@@ -167,7 +167,7 @@ describe('console with data', { timeout: 900_000 }, () => {
       assert.equal(await chips.count(), known.platforms.length, c.control)
     }
     await look('policy-platforms')
-    await page.getByText('Exceptions', { exact: true }).click()
+    await page.locator('main').getByText('Exceptions', { exact: true }).click()
     await page.getByRole('button', { name: /certificate renewal/ }).click()
     await page.getByText('Read-only files', { exact: true }).first().waitFor()
     await look('policy-exceptions')
@@ -179,7 +179,7 @@ describe('console with data', { timeout: 900_000 }, () => {
 
   test('an exception is added by its selectors', async () => {
     await open('/policies/web-servers?control=drift', 'web-servers')
-    await page.getByText('Exceptions', { exact: true }).click()
+    await page.locator('main').getByText('Exceptions', { exact: true }).click()
     await page.getByRole('button', { name: 'Add entry' }).last().click()
     const panel = page.locator('.exception-fields').last()
     // What is typed fast stays: no field is drawn with what it held before.
