@@ -95,6 +95,11 @@ type foundView struct {
 	FirstSeen      time.Time `json:"firstSeen" doc:"In this artefact"`
 }
 
+type usedFoundView struct {
+	foundView
+	InUse string `json:"inUse" enum:"yes,notSeen,unknown" doc:"Whether learned profiles show workloads of the image to use the package"`
+}
+
 func viewFound(v store.ArtifactVulnerability) foundView {
 	return foundView{
 		ID: v.Vulnerability, Severity: severityWord(v.Severity), PackageID: v.PackageID, Package: v.Package, PackageVersion: v.PackageVersion, PackageType: v.PackageType,
@@ -123,19 +128,24 @@ type foundInput struct {
 	SeverityQuery
 	Layer int64  `query:"layer" default:"-1" doc:"Only what this layer brought; -1: any"`
 	Query string `query:"query" maxLength:"256" doc:"Part of the identifier or of the package's name"`
+	UseQuery
 }
 
-func (a *API) listArtifactVulnerabilities(ctx context.Context, in *foundInput) (*listOutput[foundView], error) {
+func (a *API) listArtifactVulnerabilities(ctx context.Context, in *foundInput) (*listOutput[usedFoundView], error) {
 	t := access.From(ctx).Tenant
-	if _, err := a.Store.Artifact(ctx, t, in.ID); err != nil {
+	usage, err := a.usage(ctx, t, in.ID)
+	if err != nil {
 		return nil, err
 	}
-	f := store.FoundFilter{Severity: in.rank(), KEV: in.KEV, Fixable: in.Fixable, Layer: in.Layer, Query: in.Query}
+	f := store.FoundFilter{Severity: in.rank(), KEV: in.KEV, Fixable: in.Fixable, Layer: in.Layer, Query: in.Query, Packages: in.packages(usage)}
 	rows, next, err := a.Store.ArtifactVulnerabilities(ctx, t, in.ID, f, in.page())
 	if err != nil {
 		return nil, err
 	}
-	return newList(rows, next, viewFound), nil
+	return newList(rows, next, func(v store.ArtifactVulnerability) usedFoundView {
+		use, _ := usage.Of(v.PackageID)
+		return usedFoundView{viewFound(v), string(use)}
+	}), nil
 }
 
 type packageView struct {
@@ -149,6 +159,7 @@ type packageView struct {
 	Path            string `json:"path,omitempty" doc:"The first of its places"`
 	Layer           int64  `json:"layer" doc:"That brought it, from 0; -1: not known"`
 	Vulnerabilities int64  `json:"vulnerabilities"`
+	useView
 }
 
 type packagesInput struct {
@@ -156,14 +167,16 @@ type packagesInput struct {
 	PageInput
 	Type  string `query:"type" maxLength:"32" doc:"deb, npm, ..."`
 	Query string `query:"query" maxLength:"256" doc:"Part of the name"`
+	UseQuery
 }
 
 func (a *API) listArtifactPackages(ctx context.Context, in *packagesInput) (*listOutput[packageView], error) {
 	t := access.From(ctx).Tenant
-	if _, err := a.Store.Artifact(ctx, t, in.ID); err != nil {
+	usage, err := a.usage(ctx, t, in.ID)
+	if err != nil {
 		return nil, err
 	}
-	rows, next, err := a.Store.ArtifactPackages(ctx, t, in.ID, store.PackageFilter{Type: in.Type, Query: in.Query}, in.page())
+	rows, next, err := a.Store.ArtifactPackages(ctx, t, in.ID, store.PackageFilter{Type: in.Type, Query: in.Query, Packages: in.packages(usage)}, in.page())
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +191,7 @@ func (a *API) listArtifactPackages(ctx context.Context, in *packagesInput) (*lis
 	return newList(rows, next, func(p store.ArtifactPackage) packageView {
 		return packageView{
 			ID: p.PackageID, Name: p.Package, Version: p.PackageVersion, Type: p.PackageType, PURL: p.PURL, Licences: p.Licences, Owner: p.Owner,
-			Path: p.Path, Layer: p.Layer, Vulnerabilities: have[p.PackageID],
+			Path: p.Path, Layer: p.Layer, Vulnerabilities: have[p.PackageID], useView: viewUse(usage, p.PackageID),
 		}
 	}), nil
 }

@@ -120,6 +120,7 @@ func (r *Rules) subject(ctx context.Context, report *finding.Report, reference s
 	var failed error
 	var here map[[2]string]time.Time
 	var anywhere map[string]time.Time
+	var usage *Usage
 	return assurance.Subject{
 		Report: report, Reference: reference, Now: r.at, ScannedAt: scannedAt, Stage: stage, Exceptions: r.exceptions,
 		Since: func(name string) time.Time { return r.since[name] }, Numbers: r.numbers,
@@ -138,6 +139,13 @@ func (r *Rules) subject(ctx context.Context, report *finding.Report, reference s
 				anywhere, failed = r.store.FirstSeenAnywhere(ctx, r.tenant, ids)
 			}
 			return r.or(anywhere[id])
+		},
+		InUse: func(pkg string) (used, known bool) {
+			if usage == nil && failed == nil {
+				usage, failed = LoadUsage(ctx, r.store, r.tenant, report, r.at)
+			}
+			use, _ := usage.Of(pkg)
+			return use == InUse, use != UseUnknown
 		},
 	}, &failed
 }

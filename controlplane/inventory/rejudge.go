@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -13,8 +14,13 @@ import (
 	"github.com/limpet-security/limpet/internal/tenant"
 )
 
+// profileEvery is how long a verdict stands at least before what workloads were
+// seen to do is a reason to judge again.
+const profileEvery = 10 * time.Minute
+
 // Rejudge asks the policies again of every artefact of a tenant that was judged
-// before something changed: a policy, an exception, the day. It says how many
+// before something changed: a policy, an exception, what workloads
+// do, the day. It says how many
 // results became others. An artefact whose report cannot be read keeps its
 // result, is logged and not asked again before the next change.
 func Rejudge(ctx context.Context, s *store.Store, t tenant.ID, log *slog.Logger) (changed int, err error) {
@@ -24,6 +30,9 @@ func Rejudge(ctx context.Context, s *store.Store, t tenant.ID, log *slog.Logger)
 			return changed, err
 		}
 		rows, err := s.StaleVerdicts(ctx, t, before, rematchBatch)
+		if err == nil && len(rows) == 0 {
+			rows, err = s.VerdictsBehindProfiles(ctx, t, store.Now().Add(-profileEvery), rematchBatch)
+		}
 		if err != nil || len(rows) == 0 {
 			return changed, err
 		}

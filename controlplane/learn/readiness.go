@@ -15,6 +15,10 @@ const (
 	enoughQuiet  = 6 * time.Hour
 )
 
+// ReadyScore is from which a profile is taken as the whole of what a workload
+// does.
+const ReadyScore = 80
+
 // Readiness says how far a profile can be trusted as the whole of what a
 // workload does.
 type Readiness struct {

@@ -16,8 +16,9 @@ type FoundFilter struct {
 	Severity int64 // this rank; below 0: any
 	KEV      bool
 	Fixable  bool
-	Layer    int64  // below 0: any
-	Query    string // part of the identifier or the package's name
+	Layer    int64    // below 0: any
+	Query    string   // part of the identifier or the package's name
+	Packages []string // only of these, by package ID; nil: of any
 }
 
 // ArtifactVulnerabilities lists an artefact's vulnerabilities, the worst first.
@@ -36,6 +37,9 @@ func (r Reader) ArtifactVulnerabilities(ctx context.Context, t tenant.ID, artifa
 	}
 	if f.Layer >= 0 {
 		q = q.Where("layer = ?", f.Layer)
+	}
+	if f.Packages != nil {
+		q = q.Where("package_id IN (?)", bun.List(append(f.Packages, "")))
 	}
 	if f.Query != "" {
 		like := "%" + escapeLike(strings.ToLower(f.Query)) + "%"
@@ -57,8 +61,9 @@ func (r Reader) ArtifactVulnerabilities(ctx context.Context, t tenant.ID, artifa
 
 // PackageFilter narrows a list of an artefact's packages.
 type PackageFilter struct {
-	Type  string
-	Query string // part of the name
+	Type     string
+	Query    string   // part of the name
+	Packages []string // only these, by package ID; nil: any
 }
 
 // ArtifactPackages lists an artefact's packages by name.
@@ -67,6 +72,9 @@ func (r Reader) ArtifactPackages(ctx context.Context, t tenant.ID, artifact stri
 	q := r.db.NewSelect().Model(&rows).Where("tenant = ? AND artifact_id = ?", t, artifact).Order("package", "package_id").Limit(int64(p.limit()) + 1)
 	if f.Type != "" {
 		q = q.Where("package_type = ?", f.Type)
+	}
+	if f.Packages != nil {
+		q = q.Where("package_id IN (?)", bun.List(append(f.Packages, "")))
 	}
 	if f.Query != "" {
 		q = q.Where("LOWER(package) LIKE ? ESCAPE '!'", "%"+escapeLike(strings.ToLower(f.Query))+"%")

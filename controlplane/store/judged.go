@@ -60,6 +60,20 @@ func (r Reader) StaleVerdicts(ctx context.Context, t tenant.ID, before time.Time
 	return rows, nil
 }
 
+// VerdictsBehindProfiles gives artefacts of whose workloads something new was
+// seen since they were judged, and which were judged before a time: while a
+// workload shows something new each moment, it is not judged each moment.
+func (r Reader) VerdictsBehindProfiles(ctx context.Context, t tenant.ID, before time.Time, limit int) ([]Artifact, error) {
+	var rows []Artifact
+	err := r.db.NewSelect().Model(&rows).Where("tenant = ? AND judged_at < ? AND digest <> ''", t, ns(before)).
+		Where("digest IN (SELECT p.image_digest FROM profiles AS p WHERE p.tenant = artifact.tenant AND p.image_digest = artifact.digest AND p.last_new > artifact.judged_at)").
+		Order("judged_at", "id").Limit(int64(limit)).Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("cannot list verdicts behind profiles: %w", err)
+	}
+	return rows, nil
+}
+
 // ArtifactsByID lists artefacts in the order of their identifiers, behind one.
 func (r Reader) ArtifactsByID(ctx context.Context, t tenant.ID, after string, limit int) ([]Artifact, error) {
 	var rows []Artifact

@@ -2,10 +2,12 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/limpet-security/limpet/controlplane/store"
+	"github.com/limpet-security/limpet/internal/tenant"
 )
 
 func testProfiles(t *testing.T, s *store.Store) {
@@ -66,6 +68,33 @@ func testProfiles(t *testing.T, s *store.Store) {
 	}
 	if len(got) != 3 || got[0] != 1 {
 		t.Errorf("pages give %v", got)
+	}
+	image := delta("e3", "b3", 1, item(1, 1, 1, 5, 6))
+	image.GroupName, image.ImageDigest = "shop", "sha256:image"
+	push(image, true)
+	if rows, err := s.ProfilesOfImage(t.Context(), ta, "sha256:image", 10); err != nil || len(rows) != 1 || rows[0].GroupName != "shop" {
+		t.Errorf("profiles of an image: %+v %v", rows, err)
+	}
+	if rows, _ := s.ProfilesOfImage(t.Context(), tb, "sha256:image", 10); len(rows) != 0 {
+		t.Error("another tenant sees the profile of an image")
+	}
+	var kept []store.Artifact
+	for _, digest := range []string{"sha256:image", "sha256:other", ""} {
+		for _, who := range []tenant.ID{ta, tb} {
+			update(t, s, func(ctx context.Context, tx *store.Tx) error {
+				a, err := tx.PutScan(ctx, who, store.Scanned{Artifact: store.Artifact{Kind: "image", Name: "shop/web", Digest: digest}, Scan: store.Scan{ID: "scan of " + string(who) + digest}})
+				kept = append(kept, a)
+				return errors.Join(err, tx.SetJudged(ctx, who, []string{a.ID}, store.Time(1)))
+			})
+		}
+	}
+	for judged, want := range map[int64]int{1: 1, 5: 0} { // something new was seen at 5
+		update(t, s, func(ctx context.Context, tx *store.Tx) error {
+			return tx.SetJudged(ctx, ta, []string{kept[0].ID}, store.Time(judged))
+		})
+		if rows, err := s.VerdictsBehindProfiles(t.Context(), ta, time.Now(), 10); err != nil || len(rows) != want || want == 1 && rows[0].ID != kept[0].ID {
+			t.Errorf("judged at %d: %+v %v", judged, rows, err)
+		}
 	}
 	if rows, _, _ := s.Profiles(t.Context(), tb, "web", store.Page{}); len(rows) != 0 {
 		t.Error("another tenant sees the profile")

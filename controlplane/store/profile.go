@@ -147,6 +147,17 @@ func (r Reader) Profiles(ctx context.Context, t tenant.ID, group string, p Page)
 	return rows, next, nil
 }
 
+// ProfilesOfImage gives the profiles of workloads that run an image, in any
+// group.
+func (r Reader) ProfilesOfImage(ctx context.Context, t tenant.ID, digest string, limit int) ([]Profile, error) {
+	var rows []Profile
+	err := r.db.NewSelect().Model(&rows).Where("tenant = ? AND image_digest = ?", t, digest).Order("group_name", "workload").Limit(int64(limit)).Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read profiles of an image: %w", err)
+	}
+	return rows, nil
+}
+
 // ProfileItems gives everything that a group's workloads do (one workload's if
 // it is not ""), seen between two times (zero: no bound), the most frequent of
 // a kind first.

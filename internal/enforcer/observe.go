@@ -237,7 +237,12 @@ func (o *Observer) file(f *action.FileOp) {
 	if !o.on.Load() || f.Proc == nil || !worthNoting(f) {
 		return
 	}
-	o.note(thing{kind: wire.ProfileFile, exe: f.Proc.Exe, uid: f.Proc.UID, path: f.Path, a: int64(f.Access)}, f.Proc.PID, f.Proc.PPID)
+	what := thing{kind: wire.ProfileFile, exe: f.Proc.Exe, uid: f.Proc.UID, path: f.Path, a: int64(f.Access)}
+	if profile.SharedObject(f.Path) {
+		o.note(what) // libc.so.6 is no name that process 6 made up
+		return
+	}
+	o.note(what, f.Proc.PID, f.Proc.PPID)
 }
 
 // sample looks at what no call tells: listening ports and the number of tasks.

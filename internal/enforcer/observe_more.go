@@ -7,6 +7,7 @@ import (
 	"github.com/limpet-security/limpet/internal/action"
 	"github.com/limpet-security/limpet/internal/intercept"
 	"github.com/limpet-security/limpet/internal/kernel/seccomp"
+	"github.com/limpet-security/limpet/internal/profile"
 	"github.com/limpet-security/limpet/internal/wire"
 )
 
@@ -97,6 +98,9 @@ func worthNoting(f *action.FileOp) bool {
 	}
 	if f.Dir() {
 		return false
+	}
+	if profile.SharedObject(f.Path) {
+		return true // which libraries are in use
 	}
 	for _, t := range programTrees {
 		if strings.HasPrefix(f.Path, t) {

@@ -181,7 +181,7 @@ func TestObserverNotesNamesPortsAndFiles(t *testing.T) {
 	c = connectTo("/usr/bin/app", "127.0.0.1:5432")
 	c.Names = []string{"localhost"}
 	l.Connect(c)
-	for path, access := range map[string]action.FileAccess{"/srv/a": action.FileCreate, "/etc/app.conf": action.FileRead, "/usr/lib/libc.so": action.FileRead, "": action.FileModify} {
+	for path, access := range map[string]action.FileAccess{"/srv/a": action.FileCreate, "/etc/app.conf": action.FileRead, "/usr/lib/libc.so.6": action.FileRead, "/usr/lib/os-release": action.FileRead, "": action.FileModify} {
 		l.File(&action.FileOp{Proc: p, Path: path, Access: access, FD: -1})
 	}
 	l.observer.sample("/proc", l.ports.is) // finds nothing that nobody was seen to bind
@@ -190,7 +190,7 @@ func TestObserverNotesNamesPortsAndFiles(t *testing.T) {
 		got = append(got, fmt.Sprintf("%s %s%s %s:%d %s", it.Kind, it.Name, it.Path, it.Address, it.Port, it.Call))
 	}
 	slices.Sort(got)
-	want := []string{"connect  127.0.0.1:5432 ", "connect db 0.0.0.0:5432 ", "dns db :0 ", "file /etc/app.conf :0 read", "file /srv/a :0 create", "listen  0.0.0.0:8080 "}
+	want := []string{"connect  127.0.0.1:5432 ", "connect db 0.0.0.0:5432 ", "dns db :0 ", "file /etc/app.conf :0 read", "file /srv/a :0 create", "file /usr/lib/libc.so.6 :0 read", "listen  0.0.0.0:8080 "}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q\nwant %q", got, want)
 	}

@@ -26,7 +26,16 @@ type Package struct {
 	SHA1 string `json:"sha1,omitempty"`
 	// Evidence says how it was recognised: "dpkg status", "go build info", ...
 	Evidence string `json:"evidence,omitempty"`
+	// Files are programs and shared objects that a distribution's package
+	// installed, in order, as its package manager lists them; at most MaxFiles.
+	Files []string `json:"files,omitempty"`
+	// MoreFiles says that it installed other code too: modules, what no name
+	// tells, or more than is kept.
+	MoreFiles bool `json:"moreFiles,omitempty"`
 }
+
+// MaxFiles bounds a package's Files.
+const MaxFiles = 64
 
 // Type is the kind of a package: the purl type.
 type Type string

@@ -68,6 +68,7 @@ func Fill(r *finding.Report, layers []*Layer) {
 		p.ID = idOf(p)
 	}
 	own(r.Packages, files, t)
+	fillFiles(r.Packages, files)
 	r.Sort()
 }
 
@@ -199,27 +200,37 @@ func (t *tree) resolve(p string) string {
 	return at
 }
 
+// owners finds the package that a list of files belongs to.
+func owners(packages []finding.Package) func(Owned) *finding.Package {
+	byName := map[string]*finding.Package{}
+	for i := range packages {
+		if p := &packages[i]; p.Type.OS() {
+			byName[p.Name+" "+p.Arch] = p
+			byName[p.Name+" "] = p
+		}
+	}
+	return func(o Owned) *finding.Package { return cmp.Or(byName[o.Name+" "+o.Arch], byName[o.Name+" "]) }
+}
+
 // own marks the packages that a package of the operating system installed.
 func own(packages []finding.Package, files []*placed, t *tree) {
-	byName := map[string]*finding.Package{}
 	byFile := map[string][]*finding.Package{}
 	for i := range packages {
 		p := &packages[i]
 		if p.Type.OS() {
-			byName[p.Name+" "+p.Arch] = p
-			byName[p.Name+" "] = p
 			continue
 		}
 		for _, at := range p.Places {
 			byFile[t.resolve(at.Path)] = append(byFile[t.resolve(at.Path)], p)
 		}
 	}
-	if len(byFile) == 0 || len(byName) == 0 {
+	if len(byFile) == 0 {
 		return
 	}
+	ownerOf := owners(packages)
 	for _, f := range files {
 		for _, o := range f.Owned {
-			owner := cmp.Or(byName[o.Name+" "+o.Arch], byName[o.Name+" "])
+			owner := ownerOf(o)
 			if owner == nil {
 				continue
 			}
