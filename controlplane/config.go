@@ -1,6 +1,7 @@
 package controlplane
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
@@ -35,6 +36,8 @@ type Config struct {
 	Heartbeat      time.Duration // between heartbeats of an enforcer [30 s]
 	AttachVerdicts bool          // signed verdicts of queued scans are attached to the images in their registries
 	VulnDB         string        // vulnerability database that kept reports are matched with, again whenever it changes [none]
+	VulnDBFrom     []string      // mirrors that it is pulled from, asked in this order [none]
+	VulnDBInterval time.Duration // between two pulls [6 h]
 	ScanWorkers    int           // scans that this process makes side by side [half the processors]; negative: none
 	ScanLease      time.Duration // a scan's lease that is not renewed for so long is lost [1 min]
 	ExceptionAge   time.Duration // an exception holds for at most so long [a year]
@@ -43,6 +46,9 @@ type Config struct {
 	Out            io.Writer     // where addresses and setup code are shown [os.Stdout]
 	JSON           bool          // show them as one JSON object a line
 	Version        string        // of this build
+
+	// VulnDBKeys are the keys that the vulnerability database must be signed with.
+	VulnDBKeys []ed25519.PublicKey
 
 	// Registries may stand in these networks although this server would not call
 	// them (loopback, link-local), and may be signed in to with its own cloud identity.
@@ -108,6 +114,12 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return c, errors.New("cannot start: give --tls-cert and --tls-key together")
+	}
+	if len(c.VulnDBFrom) > 0 {
+		if len(c.VulnDBKeys) == 0 {
+			return c, errors.New("cannot start: give --vuln-db-key with --vuln-db-from: a database is used only if a key that you trust has signed it")
+		}
+		set(&c.VulnDB, filepath.Join(c.Data, "vulnerabilities.db"))
 	}
 	if c.Heartbeat < time.Second || c.EnforcerTTL < 3*c.Heartbeat {
 		return c, fmt.Errorf("cannot start: heartbeat is %v (at least 1 s) and enforcer TTL %v (at least three heartbeats)", c.Heartbeat, c.EnforcerTTL)

@@ -26,6 +26,7 @@ import (
 	"github.com/limpet-security/limpet/controlplane/scanning"
 	"github.com/limpet-security/limpet/controlplane/store"
 	"github.com/limpet-security/limpet/controlplane/ui"
+	"github.com/limpet-security/limpet/controlplane/vulndata"
 )
 
 // stopTime is how long calls may take to finish when the server stops.
@@ -41,6 +42,7 @@ type server struct {
 	ingest    *ingest.Service
 	scans     *scanning.Queue
 	looks     *registries.Service
+	vulnData  *vulndata.Service
 	api       *api.API
 	metrics   *prometheus.Registry
 }
@@ -97,6 +99,9 @@ func (s *server) open(ctx context.Context) error {
 	if err := s.openRegistries(); err != nil {
 		return err
 	}
+	s.vulnData = vulndata.New(vulndata.Config{
+		Store: s.store, Path: s.VulnDB, Mirrors: s.VulnDBFrom, Keys: s.VulnDBKeys, Interval: s.VulnDBInterval, State: filepath.Join(s.Data, "vulnerability-data.json"), Log: s.Log,
+	})
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.ingest = ingest.New(ingest.Config{
 		Store: s.store, Authority: s.authority, Publisher: s.publisher, Hub: &s.hub, Log: s.Log, Interval: s.Heartbeat, Metrics: s.metrics,
@@ -146,7 +151,7 @@ func (s *server) serve(ctx context.Context) error {
 		consoleTLS.GetCertificate, consoleTLS.Certificates = nil, []tls.Certificate{pair}
 	}
 	s.api = api.New(api.Config{
-		Store: s.store, Publisher: s.publisher, Live: &s.hub, Scans: s.scans, Registries: s.looks, Log: s.Log, Version: s.Version, Console: ui.Handler(),
+		Store: s.store, Publisher: s.publisher, Live: &s.hub, Scans: s.scans, Registries: s.looks, VulnData: s.vulnData, Log: s.Log, Version: s.Version, Console: ui.Handler(),
 		Metrics:    promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{}),
 		GatewayURL: s.GatewayURL, ServerURL: s.ServerURL, CAPEM: string(s.authority.CAPEM()), StaleAfter: 3 * s.Heartbeat, ExceptionAge: s.ExceptionAge,
 	})
@@ -160,7 +165,7 @@ func (s *server) serve(ctx context.Context) error {
 	broken := make(chan error, 4)
 	background.Go(func() { _ = s.ingest.Run(ingestCtx) })
 	background.Go(func() { s.janitor(callsCtx) })
-	background.Go(func() { s.rematch(callsCtx) })
+	background.Go(func() { s.vulnData.Run(callsCtx) })
 	background.Go(func() { s.scan(callsCtx) })
 	background.Go(func() { s.countInventory(callsCtx) })
 	background.Go(func() { s.rejudge(callsCtx) })

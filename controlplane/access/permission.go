@@ -48,6 +48,9 @@ const (
 	ExceptionsApprove Permission = "exceptions:approve"
 )
 
+// DatabaseUpdate is of who may have the server pull its vulnerability database now.
+const DatabaseUpdate Permission = "vulnerability-database:write"
+
 // Roles.
 const (
 	Administrator = "administrator"
@@ -62,12 +65,12 @@ var roles = map[string][]Permission{
 	Administrator: {
 		DashboardRead, GroupsRead, GroupsWrite, JoinWrite, EnforcersRead, EnforcersWrite, PoliciesRead, PoliciesWrite,
 		EventsRead, EventsExport, FindingsRead, FindingsWrite, InventoryRead, ScansWrite, ScansWork, AuditRead, UsersRead, UsersWrite, TokensRead, TokensWrite, MetricsRead,
-		ExceptionsRequest, ExceptionsApprove, RegistriesRead, RegistriesWrite,
+		ExceptionsRequest, ExceptionsApprove, RegistriesRead, RegistriesWrite, DatabaseUpdate,
 	},
 	Security: {
 		DashboardRead, GroupsRead, GroupsWrite, JoinWrite, EnforcersRead, EnforcersWrite, PoliciesRead, PoliciesWrite,
 		EventsRead, EventsExport, FindingsRead, FindingsWrite, InventoryRead, ScansWrite, ScansWork, AuditRead, TokensRead, TokensWrite, MetricsRead,
-		ExceptionsRequest, ExceptionsApprove, RegistriesRead, RegistriesWrite,
+		ExceptionsRequest, ExceptionsApprove, RegistriesRead, RegistriesWrite, DatabaseUpdate,
 	},
 	Developer: {
 		DashboardRead, GroupsRead, EnforcersRead, PoliciesRead, EventsRead, FindingsRead, InventoryRead, ScansWrite,

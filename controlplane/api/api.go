@@ -16,6 +16,7 @@ import (
 	"github.com/limpet-security/limpet/controlplane/registries"
 	"github.com/limpet-security/limpet/controlplane/scanning"
 	"github.com/limpet-security/limpet/controlplane/store"
+	"github.com/limpet-security/limpet/controlplane/vulndata"
 	"github.com/limpet-security/limpet/internal/tenant"
 )
 
@@ -47,6 +48,7 @@ type Config struct {
 	Live       Live
 	Registries *registries.Service
 	Scans      *scanning.Queue
+	VulnData   *vulndata.Service
 	Log        *slog.Logger
 	Version    string        // of this server
 	Console    http.Handler  // serves the console; nil: none

@@ -21,6 +21,7 @@ import (
 	"github.com/limpet-security/limpet/controlplane/scanning"
 	"github.com/limpet-security/limpet/controlplane/store"
 	"github.com/limpet-security/limpet/controlplane/store/storetest"
+	"github.com/limpet-security/limpet/controlplane/vulndata"
 	"github.com/limpet-security/limpet/internal/tenant"
 )
 
@@ -72,7 +73,7 @@ func newSite(t *testing.T) *site {
 	looks := registries.New(registries.Config{Store: st, Sealer: sealer(t), Queue: queue, Network: registries.Network{Allowed: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}})
 	queue.Lend(looks)
 	s.api = New(Config{
-		Store: st, Publisher: publish.New(st, oneKey{key}), Live: s.hub, Scans: queue, Registries: looks, Version: "test",
+		Store: st, Publisher: publish.New(st, oneKey{key}), Live: s.hub, Scans: queue, Registries: looks, VulnData: vulndata.New(vulndata.Config{Store: st}), Version: "test",
 		GatewayURL: "https://gateway.test:8444", ServerURL: "https://limpet.test:8443", CAPEM: "pem",
 		Console: http.NotFoundHandler(), Metrics: http.NotFoundHandler(),
 	})

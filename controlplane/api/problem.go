@@ -14,6 +14,7 @@ import (
 	"github.com/limpet-security/limpet/controlplane/publish"
 	"github.com/limpet-security/limpet/controlplane/scanning"
 	"github.com/limpet-security/limpet/controlplane/store"
+	"github.com/limpet-security/limpet/controlplane/vulndata"
 	"github.com/limpet-security/limpet/internal/policy"
 	"github.com/limpet-security/limpet/scanner/worker"
 )
@@ -31,6 +32,7 @@ var statuses = []struct {
 	{store.ErrCursor, http.StatusBadRequest},
 	{scanning.ErrRequest, http.StatusUnprocessableEntity},
 	{scanning.ErrEnded, http.StatusConflict},
+	{vulndata.ErrNoSource, http.StatusConflict},
 	{worker.ErrLost, http.StatusConflict},
 	{worker.ErrReport, http.StatusUnprocessableEntity},
 	{publish.ErrTooLarge, http.StatusUnprocessableEntity},

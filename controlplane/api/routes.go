@@ -125,6 +125,8 @@ func init() {
 		{get, prefix + "/vulnerabilities", access.InventoryRead, "List the vulnerabilities that artefacts have, the worst first", do((*API).listVulnerabilities)},
 		{get, prefix + "/vulnerabilities/{id}", access.InventoryRead, "Show a vulnerability", do((*API).getVulnerability)},
 		{get, prefix + "/vulnerabilities/{id}/workloads", access.InventoryRead, "List the enforcers that run an image which has it", do((*API).listVulnerableWorkloads)},
+		{get, prefix + "/vulnerability-database", access.InventoryRead, "The vulnerability database of this server: age, signature, feeds, coverage, the last update", do((*API).getVulnDatabase)},
+		{post, prefix + "/vulnerability-database/update", access.DatabaseUpdate, "Pull the vulnerability database now", do((*API).updateVulnDatabase)},
 
 		{get, prefix + "/registries", access.RegistriesRead, "List registries", do((*API).listRegistries)},
 		{post, prefix + "/registries", access.RegistriesWrite, "Add a registry", do((*API).postRegistry)},

@@ -24,12 +24,24 @@ import (
 // transaction.
 const rematchBatch = 32
 
+// Rematched says how many reports of each tenant were matched again.
+type Rematched map[tenant.ID]int
+
+// Total is all of them.
+func (r Rematched) Total() (n int) {
+	for _, c := range r {
+		n += c
+	}
+	return n
+}
+
 // Rematch matches every artefact's newest report with a database, where it was
 // not matched with that one or a newer one, judges it again and keeps what came of it: nothing is
 // pulled. Where findings and verdict are what they were, the report stays as it is written, and its scan
 // alone says which database it holds for. It says how many were matched; an artefact that cannot be read is logged
 // and left as it is.
-func Rematch(ctx context.Context, s *store.Store, src match.Source, log *slog.Logger) (done int, err error) {
+func Rematch(ctx context.Context, s *store.Store, src match.Source, log *slog.Logger) (done Rematched, err error) {
+	done = Rematched{}
 	db := src.Database()
 	src = remember(src)
 	touched := map[tenant.ID]map[string]bool{}
@@ -48,7 +60,10 @@ func Rematch(ctx context.Context, s *store.Store, src match.Source, log *slog.Lo
 		if err != nil {
 			return done, err
 		}
-		done, after = done+n, artifacts[len(artifacts)-1]
+		for t, c := range n {
+			done[t] += c
+		}
+		after = artifacts[len(artifacts)-1]
 	}
 }
 
@@ -70,13 +85,13 @@ func recount(ctx context.Context, s *store.Store, touched map[tenant.ID]map[stri
 	return nil
 }
 
-func rematchSome(ctx context.Context, s *store.Store, src match.Source, artifacts []store.Artifact, touched map[tenant.ID]map[string]bool, log *slog.Logger) (done int, err error) {
+func rematchSome(ctx context.Context, s *store.Store, src match.Source, artifacts []store.Artifact, touched map[tenant.ID]map[string]bool, log *slog.Logger) (done Rematched, err error) {
 	// Policies are read once for a batch: reading them costs more than a report.
 	rules := map[tenant.ID]*Rules{}
 	for _, a := range artifacts {
 		if rules[a.Tenant] == nil {
 			if rules[a.Tenant], err = LoadRules(ctx, s.Reader, a.Tenant, nil); err != nil {
-				return 0, err
+				return nil, err
 			}
 		}
 	}
@@ -91,10 +106,10 @@ func rematchSome(ctx context.Context, s *store.Store, src match.Source, artifact
 	}
 	_ = g.Wait()
 	if err := ctx.Err(); err != nil {
-		return 0, err
+		return nil, err
 	}
 	err = s.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
-		done = 0
+		done = Rematched{}
 		same := map[tenant.ID][]string{}
 		for i, a := range artifacts {
 			if errs[i] != nil {
@@ -110,7 +125,7 @@ func rematchSome(ctx context.Context, s *store.Store, src match.Source, artifact
 			case err != nil:
 				return err
 			default:
-				done++
+				done[a.Tenant]++
 				if touched[a.Tenant] == nil {
 					touched[a.Tenant] = map[string]bool{}
 				}
@@ -125,7 +140,7 @@ func rematchSome(ctx context.Context, s *store.Store, src match.Source, artifact
 			if err != nil {
 				return err
 			}
-			done += n
+			done[t] += n
 		}
 		return nil
 	})

@@ -66,7 +66,7 @@ func rematchMany(b *testing.B, address string) {
 				src := g.tomorrow(day, c.news)
 				began, used := time.Now(), processorTime(b)
 				got, err := inventory.Rematch(b.Context(), s, src, log)
-				if err != nil || got != n {
+				if err != nil || got.Total() != n {
 					b.Fatal(got, err)
 				}
 				spent, cpu = spent+time.Since(began), cpu+processorTime(b)-used

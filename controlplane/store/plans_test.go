@@ -83,7 +83,8 @@ func plans(t *testing.T, address string) {
 		}
 	}
 	ask("stale verdicts", "artifacts_judged", s.db.NewSelect().Model(&[]Artifact{}).Where("tenant = ? AND judged_at < ?", ta, 7).Order("judged_at", "id").Limit(32))
-	if len(queries) < 55 {
+	ask("operating systems", "artifacts_os", s.artifactSystems(ta))
+	if len(queries) < 56 {
 		t.Fatalf("%d queries", len(queries))
 	}
 	for what, q := range queries {

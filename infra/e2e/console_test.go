@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/limpet-security/limpet/controlplane"
 	"github.com/limpet-security/limpet/infra/seed"
+	"github.com/limpet-security/limpet/scanner/cybercenter"
+	"github.com/limpet-security/limpet/scanner/cybercenter/sample"
 )
 
 // TestConsole runs the console's browser tests against a real server in
@@ -30,8 +33,21 @@ func TestConsole(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
+	// The sample stands for a database that was pulled; nobody answers where the next one would be.
+	database, err := sample.Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, public, err := cybercenter.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	vulns, key := filepath.Join(dir, "vuln.db"), filepath.Join(dir, "db.pub")
+	if err := errors.Join(os.WriteFile(vulns, database, 0o644), os.WriteFile(key, public, 0o644)); err != nil {
+		t.Fatal(err)
+	}
 	server := exec.Command(bin, "server", "--data", filepath.Join(dir, "data"), "--listen", listen,
-		"--gateway-listen", gateway, "--setup-code-file", code)
+		"--gateway-listen", gateway, "--setup-code-file", code, "--vuln-db", vulns, "--vuln-db-from", "127.0.0.1:1/limpet/db", "--vuln-db-key", key)
 	server.Stdout, server.Stderr = &log, &log
 	if err := server.Start(); err != nil {
 		t.Fatalf("cannot start the server (run make build first): %v", err)

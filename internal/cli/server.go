@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/limpet-security/limpet/controlplane"
+	"github.com/limpet-security/limpet/controlplane/vulndata"
 	"github.com/limpet-security/limpet/internal/version"
 )
 
@@ -20,6 +21,7 @@ type serverFlags struct {
 	retentionAge  string
 	retentionSize string
 	exceptionAge  string
+	vulnDBKeys    databaseKeys
 	logLevel      string
 	logJSON       bool
 	config        string
@@ -42,7 +44,8 @@ Every flag can be given in the environment (--gateway-listen is
 LIMPET_GATEWAY_LISTEN) or in the file named by --config (gatewayListen: ...).
 A flag wins over the environment, the environment over the file.`,
 		Example: `  limpet server --data ./limpet-data
-  limpet server --data /var/lib/limpet --name limpet.example.com --database postgres://limpet@db/limpet`,
+  limpet server --data /var/lib/limpet --name limpet.example.com --database postgres://limpet@db/limpet
+  limpet server --data ./limpet-data --vuln-db-from registry.example.com/limpet/db --vuln-db-key db.pub`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := fillFlags(cmd, f.config); err != nil {
@@ -76,6 +79,9 @@ A flag wins over the environment, the environment over the file.`,
 	fl.DurationVar(&f.Heartbeat, "heartbeat", 30*time.Second, "time between heartbeats of an enforcer")
 	fl.BoolVar(&f.AttachVerdicts, "attach-verdicts", false, "sign the verdict of each queued scan and attach it to the image in its registry (needs credentials that may push)")
 	fl.StringVar(&f.VulnDB, "vuln-db", "", "vulnerability database `FILE` that kept reports are matched with, again whenever it changes (default: the one that 'limpet db pull' fetches)")
+	fl.StringSliceVar(&f.VulnDBFrom, "vuln-db-from", nil, "`REFERENCE[,MIRROR...]` that the vulnerability database is pulled from at an interval, as 'limpet db pull --mirror' has them; needs --vuln-db-key")
+	fl.StringArrayVar((*[]string)(&f.vulnDBKeys), "vuln-db-key", nil, "public key in PEM that the vulnerability database must be signed with (repeatable; or LIMPET_DB_KEY)")
+	fl.DurationVar(&f.VulnDBInterval, "vuln-db-interval", vulndata.DefaultInterval, "time between two pulls of the vulnerability database")
 	fl.IntVar(&f.ScanWorkers, "scan-workers", 0, "scans of queued images that this process makes side by side (default: half the processors); -1: none, where 'limpet worker' makes them")
 	fl.DurationVar(&f.ScanLease, "scan-lease", time.Minute, "a worker that is silent for so long loses what it scans")
 	fl.StringVar(&f.exceptionAge, "max-exception-age", "365d", "how long an exception may hold at most, before it is to be approved again")
@@ -94,7 +100,13 @@ A flag wins over the environment, the environment over the file.`,
 func (f *serverFlags) understand() (controlplane.Config, error) {
 	c := f.Config
 	var err error
-	if c.VulnDB == "" {
+	if c.VulnDBKeys, err = f.vulnDBKeys.read(); err != nil {
+		return c, fmt.Errorf("--vuln-db-key: %w", err)
+	}
+	if len(c.VulnDBFrom) > 0 && c.VulnDBInterval < time.Minute {
+		return c, fmt.Errorf("--vuln-db-interval is %v, want at least a minute", c.VulnDBInterval)
+	}
+	if c.VulnDB == "" && len(c.VulnDBFrom) == 0 {
 		if c.VulnDB, err = databasePath(); err != nil {
 			c.VulnDB = "" // nobody has a home here: nothing was pulled
 		}

@@ -41,6 +41,8 @@ type Promise struct {
 	Digest string    `json:"digest"` // of its content, as reports name it
 	Built  time.Time `json:"built"`
 	Schema int       `json:"schema"`
+	// KeyID names the key that signed it, where that was verified.
+	KeyID string `json:"-"`
 }
 
 type envelope struct {
@@ -113,6 +115,7 @@ func verify(b []byte, keys []ed25519.PublicKey) (Promise, error) {
 			if p.Size <= 0 || p.Size > maxDatabase || len(p.File) != len("sha256:")+64 {
 				return Promise{}, fmt.Errorf("%w: its sizes make no sense", ErrMalformed)
 			}
+			p.KeyID = e.KeyID
 			return p, nil
 		}
 	}

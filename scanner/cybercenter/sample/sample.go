@@ -17,6 +17,15 @@ const maxSize = 16 << 20
 
 // Open opens the sample. The caller closes it.
 func Open() (*vulndb.DB, error) {
+	data, err := Data()
+	if err != nil {
+		return nil, err
+	}
+	return vulndb.OpenBytes(data)
+}
+
+// Data gives the sample as the file that it is.
+func Data() ([]byte, error) {
 	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxSize))
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the sample database: %w", err)
@@ -26,5 +35,5 @@ func Open() (*vulndb.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the sample database: %w", err)
 	}
-	return vulndb.OpenBytes(data)
+	return data, nil
 }
