@@ -393,29 +393,32 @@ spec:
     clean()
   })
 
-  step('dark, and in Japanese, every page draws without an error', async () => {
-    const places = {
-      dashboard: '/', enforcers: '/enforcers', group: `/enforcers/groups/${group}?tab=effective`, policies: '/policies',
-      policy: `/policies/${policy}`, events: '/events', audit: '/audit', settings: '/settings/users',
-    }
-    for (const [scheme, language] of [['dark', 'en'], ['light', 'ja']]) {
-      await page.goto('/')
-      await setLanguage(page, language)
-      await setScheme(page, scheme)
-      for (const [name, place] of Object.entries(places)) {
-        await page.goto(place)
-        await page.getByRole('heading', { level: 1 }).first().waitFor()
-        await settled(page)
-        assert.equal(await page.evaluate(() => document.documentElement.lang), language)
-        assert.equal(await page.evaluate(() => document.documentElement.dataset.mantineColorScheme), scheme)
-        if (scheme === 'dark' && language === 'en') await checkAccessible()
-        await shot(page, `${name}-${scheme}-${language}`)
+  // Once is enough: not before the demo's events too.
+  if (process.env.LIMPET_EXPECT_EVENTS !== '1') {
+    step('dark, and in Japanese, every page draws without an error', async () => {
+      const places = {
+        dashboard: '/', enforcers: '/enforcers', group: `/enforcers/groups/${group}?tab=effective`, policies: '/policies',
+        policy: `/policies/${policy}`, events: '/events', audit: '/audit', settings: '/settings/users',
       }
-    }
-    await setLanguage(page, 'en')
-    await setScheme(page, 'light')
-    clean()
-  })
+      for (const [scheme, language] of [['dark', 'en'], ['light', 'ja']]) {
+        await page.goto('/')
+        await setLanguage(page, language)
+        await setScheme(page, scheme)
+        for (const [name, place] of Object.entries(places)) {
+          await page.goto(place)
+          await page.getByRole('heading', { level: 1 }).first().waitFor()
+          await settled(page)
+          assert.equal(await page.evaluate(() => document.documentElement.lang), language)
+          assert.equal(await page.evaluate(() => document.documentElement.dataset.mantineColorScheme), scheme)
+          if (scheme === 'dark' && language === 'en') await checkAccessible()
+          await shot(page, `${name}-${scheme}-${language}`)
+        }
+      }
+      await setLanguage(page, 'en')
+      await setScheme(page, 'light')
+      clean()
+    })
+  }
 
   step('what does not exist is said, with a way on', async () => {
     await page.goto('/policies/no-such-policy')
