@@ -1,7 +1,7 @@
 import { Anchor, Badge, Group, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
-import { explanationQuery, type FullVulnerability } from '../../api/inventory'
+import { artifactQuery, explanationQuery, type FullVulnerability } from '../../api/inventory'
 import { Command } from '../../parts/Command'
 import { Fact } from '../../parts/Fact'
 import { ButtonLink } from '../../parts/links'
@@ -9,10 +9,12 @@ import { Mono } from '../../parts/Mono'
 import { KEV, SeverityBadge } from '../../parts/risk'
 import { Loading, ProblemAlert } from '../../parts/states'
 import { absolute } from '../../parts/When'
+import { AskException } from '../exceptions/AskException'
 
 // Explain says all that is known of one finding, and why it is one.
 export function Explain({ id, vulnerability, pkg }: { id: string; vulnerability: string; pkg?: string }) {
   const { t } = useTranslation()
+  const artifact = useQuery(artifactQuery(id)).data
   const query = useQuery(explanationQuery(id, vulnerability, pkg))
   if (!query.data) return query.error ? <ProblemAlert error={query.error} onRetry={() => void query.refetch()} /> : <Loading />
   return (
@@ -42,6 +44,7 @@ export function Explain({ id, vulnerability, pkg }: { id: string; vulnerability:
       ))}
       <Group>
         <ButtonLink to="/vulnerabilities/$id" params={{ id: vulnerability }} variant="default" size="xs">{t('inventory.whoRuns')}</ButtonLink>
+        <AskException vulnerability={vulnerability} package={query.data.items[0]?.vulnerability.name} image={artifact?.name} />
       </Group>
     </Stack>
   )
