@@ -81,6 +81,7 @@ export interface ArtifactDetail extends Artifact { verdict: AssuranceVerdict; sc
 
 export interface Found {
   id: string
+  inUse?: Use
   severity: Severity
   packageId: string
   package: string
@@ -97,7 +98,10 @@ export interface Found {
 
 export interface InstalledPackage {
   id: string; name: string; version: string; type: string; purl?: string; licences?: string; owner?: string; path?: string; layer: number; vulnerabilities: number
+  inUse: Use; evidence?: UseEvidence[]
 }
+export type Use = 'yes' | 'notSeen' | 'unknown'
+export interface UseEvidence { path: string; how: 'executed' | 'opened'; by?: string; group: string; lastSeen: string }
 
 export interface Place { path: string; layer?: string; line?: number; inside?: string }
 export interface Layer { index: number; diffID: string; digest?: string; size?: number; createdBy?: string; base?: boolean }

@@ -189,6 +189,8 @@ export const imagesSearch = (r: Raw): ImagesSearch =>
   })
 
 export const imageTabs = ['overview', 'fixes', 'vulnerabilities', 'layers', 'packages', 'secrets', 'malware', 'licences', 'misconfiguration', 'history'] as const
+const useWords = ['yes', 'notSeen'] as const
+
 export interface ImageSearch {
   tab?: (typeof imageTabs)[number]
   q?: string
@@ -196,6 +198,7 @@ export interface ImageSearch {
   fixable?: true
   kev?: true
   layer?: number
+  inUse?: (typeof useWords)[number]
   type?: string
   finding?: string
   package?: string
@@ -209,6 +212,7 @@ export const imageSearch = (r: Raw): ImageSearch =>
     fixable: flag(r.fixable),
     kev: flag(r.kev),
     layer: Number.isInteger(Number(r.layer)) && r.layer !== undefined && r.layer !== '' && Number(r.layer) >= 0 ? Number(r.layer) : undefined,
+    inUse: one(r.inUse, useWords),
     type: text(r.type),
     finding: text(r.finding),
     package: text(r.package),

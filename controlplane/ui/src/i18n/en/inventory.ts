@@ -26,6 +26,13 @@ export const inventory = {
     onlyRunning: 'Running only',
     byRisk: 'Riskiest first',
     onlyFixable: 'With a fix only',
+    useFilter: 'Use at run time',
+    use: { yes: 'In use', notSeen: 'Not seen in use' },
+    useText: {
+      yes: 'Workloads of this image were seen to execute or open its files. The package list shows which.',
+      notSeen: 'Profiles that are ready show none of its programs and libraries.',
+    },
+    useHow: { executed: '{{path}} executed in group {{group}}', opened: '{{path}} opened in group {{group}}' },
     onlyExploited: 'Exploited only',
     clear: 'Show more than {{name}}',
     download: 'Download',

@@ -26,6 +26,13 @@ export const inventory = {
     onlyRunning: '実行中のみ',
     byRisk: 'リスク順',
     onlyFixable: '修正ありのみ',
+    useFilter: '実行時の使用',
+    use: { yes: '使用中', notSeen: '使用未観測' },
+    useText: {
+      yes: 'このイメージのワークロードが、パッケージのファイルを実行または開くのが観測されました。対象はパッケージ一覧に表示されます。',
+      notSeen: '準備が整ったプロファイルには、このパッケージのプログラムもライブラリも現れていません。',
+    },
+    useHow: { executed: 'グループ {{group}} で {{path}} を実行', opened: 'グループ {{group}} で {{path}} を開いた' },
     onlyExploited: '悪用ありのみ',
     clear: '{{name}} の絞り込みを解除',
     download: 'ダウンロード',

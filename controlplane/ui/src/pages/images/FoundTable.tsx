@@ -14,6 +14,7 @@ import { SearchField } from '../../parts/SearchField'
 import { Empty } from '../../parts/states'
 import { When } from '../../parts/When'
 import { Explain } from './Explain'
+import { InUse, UseFilter } from './InUse'
 
 interface Props {
   id: string
@@ -27,7 +28,7 @@ interface Props {
 // known of it.
 export function FoundTable({ id, search, set, layers, suppressed }: Props) {
   const { t } = useTranslation()
-  const query = useInfiniteQuery(foundQuery(id, { severity: search.severity, fixable: search.fixable, kev: search.kev, layer: search.layer, query: search.q }))
+  const query = useInfiniteQuery(foundQuery(id, { severity: search.severity, fixable: search.fixable, kev: search.kev, layer: search.layer, inUse: search.inUse, query: search.q }))
   const columns = useMemo<ColumnDef<Found>[]>(
     () => [
       { id: 'id', header: t('inventory.vulnerability'), cell: ({ row: { original: v } }) => (
@@ -43,6 +44,7 @@ export function FoundTable({ id, search, set, layers, suppressed }: Props) {
         <Stack gap={0} style={{ overflowWrap: 'anywhere' }}>
           <span>{v.package} <Text span size="xs" c="dimmed">{v.packageType}</Text></span>
           <Text size="xs" c="dimmed" ff="monospace">{v.packageVersion}</Text>
+          <InUse use={v.inUse} />
         </Stack>
       ) },
       { id: 'fixed', header: t('inventory.fix'), cell: ({ row }) => (row.original.fixedVersion ? <Mono value={row.original.fixedVersion} wrap /> : <span className="dim">{t('inventory.noFix')}</span>) },
@@ -51,7 +53,7 @@ export function FoundTable({ id, search, set, layers, suppressed }: Props) {
     ],
     [t, layers],
   )
-  const filtered = Boolean(search.severity || search.fixable || search.kev || search.layer !== undefined || search.q)
+  const filtered = Boolean(search.severity || search.fixable || search.kev || search.layer !== undefined || search.inUse || search.q)
   return (
     <>
       <Group gap="xs" mb="sm" role="search">
@@ -60,6 +62,7 @@ export function FoundTable({ id, search, set, layers, suppressed }: Props) {
         {(layers?.length ?? 0) > 0 && (
           <FilterSelect label={t('inventory.layer')} values={(layers ?? []).map((l) => String(l.index))} name={(l) => t('inventory.layerNumber', { number: l })} value={search.layer?.toString()} onChange={(l) => set({ layer: l === undefined ? undefined : Number(l) })} />
         )}
+        <UseFilter value={search.inUse} onChange={(inUse) => set({ inUse })} />
         <Switch size="xs" label={t('inventory.onlyFixable')} checked={search.fixable ?? false} onChange={(e) => set({ fixable: e.currentTarget.checked || undefined })} />
         <Switch size="xs" label={t('inventory.onlyExploited')} checked={search.kev ?? false} onChange={(e) => set({ kev: e.currentTarget.checked || undefined })} />
       </Group>

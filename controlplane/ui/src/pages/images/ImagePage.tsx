@@ -63,7 +63,7 @@ export function ImagePage() {
             <FoundTable id={id} search={search} set={set} layers={c?.layers} suppressed={c?.suppressed} />
           </Tabs.Panel>
           <Tabs.Panel value="layers">{withContents((c) => <LayerTable layers={c.layers} onLayer={(layer) => set({ tab: 'vulnerabilities', layer })} />)}</Tabs.Panel>
-          <Tabs.Panel value="packages"><Packages id={id} q={search.q} type={search.type} set={set} /></Tabs.Panel>
+          <Tabs.Panel value="packages"><Packages id={id} q={search.q} type={search.type} inUse={search.inUse} set={set} /></Tabs.Panel>
           <Tabs.Panel value="secrets">{withContents((c) => <Findings what="secrets" rows={c.secrets.map((s) => ({ ...s, id: s.rule, text: s.title, detail: s.masked }))} total={c.totals.secrets} layers={c.layers} />)}</Tabs.Panel>
           <Tabs.Panel value="malware">{withContents((c) => <Findings what="malware" rows={c.malware.map((m) => ({ ...m, id: m.rule, text: `${m.engine} · ${m.source}`, detail: m.sha256 }))} total={c.totals.malware} layers={c.layers} />)}</Tabs.Panel>
           <Tabs.Panel value="licences">{withContents((c) => <Licences rows={c.licences} />)}</Tabs.Panel>
