@@ -467,11 +467,24 @@ describe('console with data', { timeout: 900_000 }, () => {
     clean()
   })
 
+  test('vulnerability database: what is held, what it says nothing about, and an update that fails', async () => {
+    await open('/vulnerability-database', 'Vulnerability database')
+    await page.getByText('This is the sample database').waitFor()
+    await page.getByText('No mirror answered').waitFor()
+    await page.getByRole('region', { name: 'Database', exact: true }).getByText('not signed').waitFor()
+    await page.getByRole('table', { name: 'Feeds' }).getByText('CC0-1.0').first().waitFor()
+    await page.getByRole('table', { name: 'Distributions in the inventory' }).getByText('data', { exact: true }).first().waitFor()
+    await look('database')
+    await page.getByRole('button', { name: 'Update now' }).click()
+    await page.getByText(`asked for by ${user}`).waitFor()
+    clean()
+  })
+
   test('every page, narrow and wide, dark, and in Japanese', async () => {
     const image = (await api('/artifacts')).items.find((a) => a.name.includes('shop/nginx')).id
     const places = [
       ['inventory', '/images'], ['image', `/images/${image}`], ['image-fixes', `/images/${image}?tab=fixes`], ['image-found', `/images/${image}?tab=vulnerabilities`], ['vulnerabilities', '/vulnerabilities'],
-      ['vulnerability', '/vulnerabilities/CVE-2023-4863'], ['ci-scans', '/ci-scans'],
+      ['vulnerability', '/vulnerabilities/CVE-2023-4863'], ['ci-scans', '/ci-scans'], ['database', '/vulnerability-database'],
       ['dashboard', '/'], ['enforcers', '/enforcers'], ['members', '/enforcers?view=enforcers'], ['effective', '/enforcers/groups/payments?tab=effective'],
       ['learning', '/enforcers/groups/batch-jobs?tab=learning'], ['simulate', '/enforcers/groups/batch-jobs?tab=simulate'], ['policy', '/policies/web-servers?control=outbound'],
       ['proposal', '/policies/-/new?learn=batch-jobs'], ['lists', '/lists'], ['assurance', '/assurance'], ['assurance-policy', '/assurance/default?control=vulnerabilities'], ['exceptions', '/exceptions'], ['scans', '/scans'], ['images', '/settings/images'], ['findings', '/findings'], ['events', '/events'], ['audit', '/audit'], ['settings', '/settings/tokens'],

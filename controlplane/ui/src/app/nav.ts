@@ -1,5 +1,5 @@
 import {
-  IconActivity, IconBox, IconBug, IconCertificate, IconGitBranch, IconHandStop, IconHistory, IconLayoutDashboard, IconListCheck,
+  IconActivity, IconBox, IconBug, IconCertificate, IconDatabase, IconGitBranch, IconHandStop, IconHistory, IconLayoutDashboard, IconListCheck,
   IconRadar2, IconSettings, IconShieldCheck, IconShieldCog, IconTargetArrow,
 } from '@tabler/icons-react'
 
@@ -12,6 +12,7 @@ export const pages = [
   { id: 'lists', to: '/lists', key: 'l', icon: IconListCheck, needs: 'policies' },
   { id: 'images', to: '/images', key: 'i', icon: IconBox, needs: 'inventory' },
   { id: 'vulnerabilities', to: '/vulnerabilities', key: 'v', icon: IconBug, needs: 'inventory' },
+  { id: 'database', to: '/vulnerability-database', key: 'b', icon: IconDatabase, needs: 'inventory' },
   { id: 'ciScans', to: '/ci-scans', key: 'c', icon: IconGitBranch, needs: 'inventory' },
   { id: 'scans', to: '/scans', key: 'q', icon: IconRadar2, needs: 'inventory' },
   { id: 'assurance', to: '/assurance', key: 'r', icon: IconCertificate, needs: 'policies' },

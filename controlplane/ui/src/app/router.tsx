@@ -209,13 +209,19 @@ const settingsHome = createRoute({
   },
 })
 
+const database = createRoute({
+  getParentRoute: () => shell,
+  path: '/vulnerability-database',
+  component: lazyRouteComponent(() => import('../pages/database/Database'), 'DatabasePage'),
+})
+
 export const router = createRouter({
   routeTree: root.addChildren([
     firstRun,
     login,
     shell.addChildren([
       dashboard, enforcers, group, enforcer, policies, policyNew, policy, lists, scans, exceptions, assurance, assuranceNew, assurancePolicy, findings, events, event, audit, settings, settingsHome,
-      images, image, vulnerabilities, vulnerability, ciScans,
+      images, image, vulnerabilities, vulnerability, ciScans, database,
     ]),
   ]),
   defaultPreload: 'intent',

@@ -1,6 +1,7 @@
 import { assurance } from './assurance'
 import { common } from './common'
 import { controls } from './controls'
+import { database } from './database'
 import { enforcers } from './enforcers'
 import { events } from './events'
 import { inventory } from './inventory'
@@ -9,4 +10,4 @@ import { policies } from './policies'
 import { scans } from './scans'
 import { settings } from './settings'
 
-export const en = { ...common, ...enforcers, ...policies, ...events, ...settings, ...scans, ...learning, ...inventory, ...assurance, controls }
+export const en = { ...common, ...enforcers, ...policies, ...events, ...settings, ...scans, ...learning, ...inventory, ...assurance, ...database, controls }

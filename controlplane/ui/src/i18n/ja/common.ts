@@ -37,6 +37,7 @@ export const common = {
     lists: '評判リスト',
     images: 'イメージ',
     vulnerabilities: '脆弱性',
+    database: '脆弱性データベース',
     ciScans: 'CI スキャン',
     scans: 'スキャンキュー',
     assurance: 'アシュアランス',

@@ -2,6 +2,7 @@ import type { en } from '../en'
 import { assurance } from './assurance'
 import { common } from './common'
 import { controls } from './controls'
+import { database } from './database'
 import { enforcers } from './enforcers'
 import { events } from './events'
 import { inventory } from './inventory'
@@ -16,4 +17,4 @@ type Words<T> = {
   [K in keyof T as K extends `${string}_one` ? never : K]: T[K] extends string ? string : Words<T[K]>
 }
 
-export const ja: Words<typeof en> = { ...common, ...enforcers, ...policies, ...events, ...settings, ...scans, ...learning, ...inventory, ...assurance, controls }
+export const ja: Words<typeof en> = { ...common, ...enforcers, ...policies, ...events, ...settings, ...scans, ...learning, ...inventory, ...assurance, ...database, controls }

@@ -9,6 +9,7 @@ import { niceTop } from '../../parts/Bars'
 import { AnchorLink } from '../../parts/links'
 import { KEV, Risk, SeverityBadge } from '../../parts/risk'
 import { Loading, ProblemAlert } from '../../parts/states'
+import { DatabaseHint } from '../database/Hint'
 
 // InventoryRisk is what scans say, on the dashboard.
 export function InventoryRisk() {
@@ -23,6 +24,7 @@ function Body({ data: d }: { data: Inventory }) {
   if (d.now.artifacts === 0 && d.now.running === 0) return null
   return (
     <Stack gap="md">
+      <DatabaseHint />
       <Card title={t('inventory.overTime')} aside={<AnchorLink to="/images" search={{ sort: 'risk' }} size="sm">{t('inventory.allImages')}</AnchorLink>}>
         <Group gap="lg" mb="sm">
           <Figure label={t('inventory.scanned')} value={n(d.now.artifacts)} />
