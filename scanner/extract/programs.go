@@ -29,7 +29,10 @@ func fillFiles(packages []finding.Package, files []*placed) {
 			all = slices.Compact(all)
 			p.MoreFiles = p.MoreFiles || more
 			if keep := min(finding.MaxFiles, len(p.Files)+left); len(all) > keep {
+				// What lies deep is a plug-in: libc.so.6 before gconv/UTF-7.so.
+				slices.SortStableFunc(all, func(a, b string) int { return strings.Count(a, "/") - strings.Count(b, "/") })
 				all, p.MoreFiles = all[:keep:keep], true
+				slices.Sort(all)
 			}
 			left -= len(all) - len(p.Files)
 			p.Files = all

@@ -33,13 +33,14 @@ func TestFillFiles(t *testing.T) {
 	packages := []finding.Package{{ID: "1", Type: finding.Deb, Name: "a"}, {ID: "2", Type: finding.Deb, Name: "many"}, {ID: "3", Type: finding.PyPI, Name: "b"}}
 	many := ""
 	for i := range finding.MaxFiles + 1 {
-		many += fmt.Sprintf("/usr/bin/m%03d\n", i)
+		many += fmt.Sprintf("/usr/lib/a/b/m%03d.so\n", i)
 	}
+	many += "/usr/lib/many.so.6\n"
 	list := func(name, paths string) *placed {
 		return &placed{File: &File{Owned: []Owned{{Name: name, Paths: paths}}}}
 	}
 	fillFiles(packages, []*placed{list("a", "/usr/bin/z\n/usr/bin/a\n"), list("a", "/usr/bin/a\n"), list("many", many), list("b", "/usr/bin/b\n"), list("gone", "/usr/bin/c\n")})
-	if !slices.Equal(packages[0].Files, []string{"/usr/bin/a", "/usr/bin/z"}) || packages[0].MoreFiles || len(packages[1].Files) != finding.MaxFiles || !packages[1].MoreFiles || packages[2].Files != nil {
+	if !slices.Equal(packages[0].Files, []string{"/usr/bin/a", "/usr/bin/z"}) || packages[0].MoreFiles || len(packages[1].Files) != finding.MaxFiles || !packages[1].MoreFiles || !slices.Contains(packages[1].Files, "/usr/lib/many.so.6") || packages[2].Files != nil {
 		t.Errorf("%+v", packages)
 	}
 }
