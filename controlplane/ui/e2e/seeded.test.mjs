@@ -489,7 +489,7 @@ describe('console with data', { timeout: 900_000 }, () => {
       ['learning', '/enforcers/groups/batch-jobs?tab=learning'], ['simulate', '/enforcers/groups/batch-jobs?tab=simulate'], ['policy', '/policies/web-servers?control=outbound'],
       ['proposal', '/policies/-/new?learn=batch-jobs'], ['lists', '/lists'], ['assurance', '/assurance'], ['assurance-policy', '/assurance/default?control=vulnerabilities'], ['exceptions', '/exceptions'], ['scans', '/scans'], ['images', '/settings/images'], ['findings', '/findings'], ['events', '/events'], ['audit', '/audit'], ['settings', '/settings/tokens'],
     ]
-    for (const [scheme, language, width] of [['dark', 'ja', 768], ['light', 'en', 1440]]) {
+    for (const [scheme, language, width] of [['light', 'en', 1440], ['dark', 'ja', 768]]) {
       await page.setViewportSize({ width, height: 900 })
       await visit(page, '/')
       await setLanguage(page, language)
