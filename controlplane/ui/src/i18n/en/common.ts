@@ -38,7 +38,7 @@ export const common = {
     lists: 'Reputation lists',
     images: 'Images',
     vulnerabilities: 'Vulnerabilities',
-    database: 'Vulnerability database',
+    database: 'Vulnerability data',
     ciScans: 'CI scans',
     scans: 'Scan queue',
     assurance: 'Assurance',

@@ -1,5 +1,6 @@
 export const database = {
   database: {
+    title: 'Vulnerability database',
     lead: 'What this server knows of vulnerabilities: how old it is, who signed it, where it comes from, and what it says nothing about.',
     update: 'Update now',
     asked: 'The update was asked for',

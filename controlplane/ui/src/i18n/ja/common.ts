@@ -37,7 +37,7 @@ export const common = {
     lists: '評判リスト',
     images: 'イメージ',
     vulnerabilities: '脆弱性',
-    database: '脆弱性データベース',
+    database: '脆弱性データ',
     ciScans: 'CI スキャン',
     scans: 'スキャンキュー',
     assurance: 'アシュアランス',

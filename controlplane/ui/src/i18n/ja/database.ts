@@ -1,5 +1,6 @@
 export const database = {
   database: {
+    title: '脆弱性データベース',
     lead: 'このサーバーが脆弱性について持つ情報です。古さ、署名者、情報源、そして情報がない範囲を示します。',
     update: '今すぐ更新',
     asked: '更新を依頼しました',

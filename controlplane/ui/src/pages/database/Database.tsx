@@ -37,7 +37,7 @@ export function DatabasePage() {
   return (
     <>
       <PageHeader
-        title={t('nav.database')}
+        title={t('database.title')}
         lead={t('database.lead')}
         actions={mayUpdate && d && d.mirrors.length > 0 && (
           <Button size="xs" leftSection={<IconRefresh size={15} />} loading={update.isPending || d.updating} onClick={() => update.mutate()}>{t('database.update')}</Button>

@@ -13,7 +13,7 @@ export function DatabaseHint() {
   return (
     <Alert color="orange" icon={<IconAlertTriangle size={18} />} title={d.database ? t('database.oldTitle', { count: Math.floor(d.database.ageSeconds / 86_400) }) : t('database.none')}>
       <Text size="sm" mb={4}>{d.database ? t('database.oldHelp') : t('database.noneHelp')}</Text>
-      <AnchorLink to="/vulnerability-database" size="sm">{t('nav.database')}</AnchorLink>
+      <AnchorLink to="/vulnerability-database" size="sm">{t('database.title')}</AnchorLink>
     </Alert>
   )
 }
