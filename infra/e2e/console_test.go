@@ -47,7 +47,8 @@ func TestConsole(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := exec.Command(bin, "server", "--data", filepath.Join(dir, "data"), "--listen", listen,
-		"--gateway-listen", gateway, "--setup-code-file", code, "--vuln-db", vulns, "--vuln-db-from", "127.0.0.1:1/limpet/db", "--vuln-db-key", key)
+		"--gateway-listen", gateway, "--setup-code-file", code, "--vuln-db", vulns, "--vuln-db-from", "127.0.0.1:1/limpet/db", "--vuln-db-key", key,
+		"--registry-network", "127.0.0.0/8")
 	server.Stdout, server.Stderr = &log, &log
 	if err := server.Start(); err != nil {
 		t.Fatalf("cannot start the server (run make build first): %v", err)

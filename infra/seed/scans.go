@@ -29,6 +29,7 @@ func (s *seeder) scans(ctx context.Context) error {
 		return fmt.Errorf("cannot start registry: %w", err)
 	}
 	host := l.Addr().String()
+	s.registry = host
 	web := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/v2/data/warehouse/blobs/") {
 			select {

@@ -24,8 +24,9 @@ const patience = time.Minute
 
 type seeder struct {
 	Target
-	api *client.Client
-	ca  string
+	api      *client.Client
+	ca       string
+	registry string // host:port of the one on loopback
 }
 
 // Fill fills the server and returns when everything is committed. The
@@ -51,6 +52,9 @@ func Fill(ctx context.Context, to Target) (wait func(), err error) {
 		return nil, err
 	}
 	if err := s.scans(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.registries(ctx); err != nil {
 		return nil, err
 	}
 	f, err := s.enforcers(ctx)

@@ -3,6 +3,9 @@
 //
 //	go run ./infra/seed/cmd -data ./limpet-data -server https://127.0.0.1:8443 -gateway 127.0.0.1:8444
 //
+// Its registries stand on loopback: a server that was started without
+// --registry-network 127.0.0.0/8 says so of them.
+//
 // The enforcers that it plays stay connected until it is interrupted.
 package main
 

@@ -68,6 +68,8 @@ export interface Group {
   labels?: Record<string, string> | null
   policies?: string[] | null
   onNoPolicy: OnNoPolicy
+  registries?: string[] | null
+  requiredLabels?: Record<string, string> | null
   learning?: boolean
   members?: { total: number; connected: number; stale?: number }
   createdAt?: string

@@ -1,5 +1,5 @@
 import {
-  IconActivity, IconBox, IconBug, IconCertificate, IconDatabase, IconGitBranch, IconHandStop, IconHistory, IconLayoutDashboard, IconListCheck,
+  IconActivity, IconBox, IconBug, IconBuildingWarehouse, IconCertificate, IconDatabase, IconGitBranch, IconHandStop, IconHistory, IconLayoutDashboard, IconListCheck,
   IconRadar2, IconSettings, IconShieldCheck, IconShieldCog, IconTargetArrow,
 } from '@tabler/icons-react'
 
@@ -14,6 +14,7 @@ export const pages = [
   { id: 'vulnerabilities', to: '/vulnerabilities', key: 'v', icon: IconBug, needs: 'inventory' },
   { id: 'database', to: '/vulnerability-database', key: 'b', icon: IconDatabase, needs: 'inventory' },
   { id: 'ciScans', to: '/ci-scans', key: 'c', icon: IconGitBranch, needs: 'inventory' },
+  { id: 'registries', to: '/registries', key: 'y', icon: IconBuildingWarehouse, needs: 'registries' },
   { id: 'scans', to: '/scans', key: 'q', icon: IconRadar2, needs: 'inventory' },
   { id: 'assurance', to: '/assurance', key: 'r', icon: IconCertificate, needs: 'policies' },
   { id: 'exceptions', to: '/exceptions', key: 'x', icon: IconHandStop, needs: 'policies' },

@@ -5,7 +5,7 @@ import { queryClient, sessionQuery, setupQuery } from '../api/queries'
 import { NotFound, RouteError, RoutePending } from './RouteStates'
 import { Shell } from './Shell'
 import {
-  agentSearch, auditSearch, ciScansSearch, enforcersSearch, eventsSearch, exceptionsSearch, findingsSearch, groupSearch,
+  addImagesSearch, agentSearch, auditSearch, ciScansSearch, enforcersSearch, eventsSearch, exceptionsSearch, findingsSearch, groupSearch,
   imageSearch, imagesSearch, loginSearch, policiesSearch, policySearch, scansSearch, vulnerabilitiesSearch,
 } from './search'
 
@@ -146,6 +146,19 @@ const lists = createRoute({
   component: lazyRouteComponent(() => import('../pages/lists/Lists'), 'ListsPage'),
 })
 
+const registries = createRoute({
+  getParentRoute: () => shell,
+  path: '/registries',
+  component: lazyRouteComponent(() => import('../pages/registries/Registries'), 'RegistriesPage'),
+})
+
+const addImages = createRoute({
+  getParentRoute: () => shell,
+  path: '/add-images',
+  validateSearch: addImagesSearch,
+  component: lazyRouteComponent(() => import('../pages/registries/AddImages'), 'AddImagesPage'),
+})
+
 const scans = createRoute({
   getParentRoute: () => shell,
   path: '/scans',
@@ -221,7 +234,7 @@ export const router = createRouter({
     login,
     shell.addChildren([
       dashboard, enforcers, group, enforcer, policies, policyNew, policy, lists, scans, exceptions, assurance, assuranceNew, assurancePolicy, findings, events, event, audit, settings, settingsHome,
-      images, image, vulnerabilities, vulnerability, ciScans, database,
+      images, image, vulnerabilities, vulnerability, ciScans, database, registries, addImages,
     ]),
   ]),
   defaultPreload: 'intent',

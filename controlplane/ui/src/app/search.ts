@@ -160,6 +160,9 @@ export const scansSearch = (r: Raw): ScansSearch => compact({
     q: text(r.q),
   })
 
+export interface AddImagesSearch { registry?: string; q?: string; repository?: string }
+export const addImagesSearch = (r: Raw): AddImagesSearch => compact({ registry: text(r.registry), q: text(r.q), repository: text(r.repository) })
+
 export const artifactKinds = ['image', 'host', 'function', 'rootfs', 'vm', 'sbom'] as const
 export const scanResults = ['pass', 'warn', 'fail'] as const
 export const severityFilter = ['critical', 'high', 'medium', 'low'] as const

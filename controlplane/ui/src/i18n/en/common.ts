@@ -40,6 +40,7 @@ export const common = {
     vulnerabilities: 'Vulnerabilities',
     database: 'Vulnerability data',
     ciScans: 'CI scans',
+    registries: 'Registries',
     scans: 'Scan queue',
     assurance: 'Assurance',
     exceptions: 'Exceptions',

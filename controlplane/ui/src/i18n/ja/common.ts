@@ -39,6 +39,7 @@ export const common = {
     vulnerabilities: '脆弱性',
     database: '脆弱性データ',
     ciScans: 'CI スキャン',
+    registries: 'レジストリ',
     scans: 'スキャンキュー',
     assurance: 'アシュアランス',
     exceptions: '例外',

@@ -8,6 +8,7 @@ import { events } from './events'
 import { inventory } from './inventory'
 import { learning } from './learning'
 import { policies } from './policies'
+import { registries } from './registries'
 import { scans } from './scans'
 import { settings } from './settings'
 
@@ -17,4 +18,4 @@ type Words<T> = {
   [K in keyof T as K extends `${string}_one` ? never : K]: T[K] extends string ? string : Words<T[K]>
 }
 
-export const ja: Words<typeof en> = { ...common, ...enforcers, ...policies, ...events, ...settings, ...scans, ...learning, ...inventory, ...assurance, ...database, controls }
+export const ja: Words<typeof en> = { ...common, ...enforcers, ...policies, ...events, ...settings, ...scans, ...registries, ...learning, ...inventory, ...assurance, ...database, controls }

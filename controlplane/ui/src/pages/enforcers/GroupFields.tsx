@@ -11,6 +11,8 @@ export interface GroupValues {
   labels: Record<string, string>
   policies: string[]
   onNoPolicy: OnNoPolicy
+  registries?: string[] // absent: as they are
+  requiredLabels?: Record<string, string>
 }
 
 interface Props {
@@ -27,18 +29,34 @@ export function GroupFields({ values, onChange, readOnly }: Props) {
       <TextInput label={t('common.description')} value={values.description} readOnly={readOnly} maxLength={1000} onChange={(e) => set({ description: e.currentTarget.value })} />
       <ModeField value={values.mode} onChange={(mode) => set({ mode })} readOnly={readOnly} />
       <PoliciesField value={values.policies} onChange={(policies) => set({ policies })} readOnly={readOnly} />
+      <LabelsField label={t('common.labels')} help={t('enforcers.labelsHelp')} placeholder="team=web" value={values.labels} onChange={(labels) => set({ labels })} readOnly={readOnly} />
       <TagsInput
-        label={t('common.labels')}
-        description={t('enforcers.labelsHelp')}
-        placeholder="team=web"
-        value={Object.entries(values.labels).map(([k, v]) => `${k}=${v}`)}
-        onChange={(tags) => set({ labels: parseLabels(tags) })}
+        label={t('enforcers.registries')}
+        description={t('enforcers.registriesHelp')}
+        placeholder="registry.example.com/shop/**"
+        value={values.registries ?? []}
+        onChange={(registries) => set({ registries })}
         readOnly={readOnly}
+        maxTags={256}
         splitChars={[',', ' ']}
       />
+      <LabelsField label={t('enforcers.requiredLabels')} help={t('enforcers.requiredLabelsHelp')} placeholder="team=*" value={values.requiredLabels ?? {}} onChange={(requiredLabels) => set({ requiredLabels })} readOnly={readOnly} />
       <OnNoPolicyField value={values.onNoPolicy} onChange={(onNoPolicy) => set({ onNoPolicy })} readOnly={readOnly} />
     </Stack>
   )
+}
+
+interface LabelsProps {
+  label: string
+  help: string
+  placeholder: string
+  value: Record<string, string>
+  onChange: (v: Record<string, string>) => void
+  readOnly?: boolean
+}
+
+function LabelsField({ label, help, placeholder, value, onChange, readOnly }: LabelsProps) {
+  return <TagsInput label={label} description={help} placeholder={placeholder} value={Object.entries(value).map(([k, v]) => `${k}=${v}`)} onChange={(tags) => onChange(parseLabels(tags))} readOnly={readOnly} splitChars={[',', ' ']} />
 }
 
 export function parseLabels(tags: string[]): Record<string, string> {

@@ -56,5 +56,7 @@ function valuesOf(g: Group): GroupValues {
     labels: g.labels ?? {},
     policies: g.policies ?? [],
     onNoPolicy: g.onNoPolicy,
+    registries: g.registries ?? [],
+    requiredLabels: g.requiredLabels ?? {},
   }
 }

@@ -7,9 +7,10 @@ import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { artifactsQuery, repositoriesQuery, type Artifact, type Repository } from '../../api/inventory'
 import { artifactKinds, narrow, scanResults, severityFilter, type ImagesSearch } from '../../app/search'
+import { useMay } from '../../app/session'
 import { Command } from '../../parts/Command'
 import { FilterSelect } from '../../parts/FilterSelect'
-import { AnchorLink } from '../../parts/links'
+import { AnchorLink, ButtonLink } from '../../parts/links'
 import { Digest } from '../../parts/Mono'
 import { PagedTable } from '../../parts/PagedTable'
 import { PageHeader } from '../../parts/PageHeader'
@@ -28,10 +29,17 @@ export function ImagesPage() {
   const filter = {
     kind: search.kind, result: search.result, severity: search.severity, repository: search.repository, running: search.running, package: search.package, query: search.q, sort: search.sort,
   }
+  const mayScan = useMay('scans')
+  const mayAdd = useMay('registries', 'read') && mayScan
   const repositories = search.view === 'repositories'
   return (
     <>
-      <PageHeader title={t('nav.images')} lead={t('inventory.imagesLead')} actions={<Downloads path="/artifacts/export" formats={sheetFormats} query={filter} />} />
+      <PageHeader title={t('nav.images')} lead={t('inventory.imagesLead')} actions={
+        <>
+          {mayAdd && <ButtonLink to="/add-images" size="xs" variant="default">{t('addImages.title')}</ButtonLink>}
+          <Downloads path="/artifacts/export" formats={sheetFormats} query={filter} />
+        </>
+      } />
       <Group gap="xs" mb="sm" role="search">
         <SegmentedControl
           size="xs"

@@ -10,6 +10,7 @@ import { narrow, scanStates, type ScansSearch } from '../../app/search'
 import { useMay } from '../../app/session'
 import { Command } from '../../parts/Command'
 import { FilterSelect } from '../../parts/FilterSelect'
+import { ButtonLink } from '../../parts/links'
 import { done } from '../../parts/notify'
 import { PagedTable } from '../../parts/PagedTable'
 import { PageHeader } from '../../parts/PageHeader'
@@ -36,6 +37,7 @@ export function ScansPage() {
   const navigate = route.useNavigate()
   const set = (part: Partial<ScansSearch>) => void navigate({ search: (s) => narrow(s, part), replace: true })
   const mayWrite = useMay('scans')
+  const mayFind = useMay('registries', 'read')
   const [adding, setAdding] = useState(false)
   const queue = useQuery(scanQueueQuery)
   const query = useInfiniteQuery(scanJobsQuery({ state: search.state, reason: search.reason, query: search.q }))
@@ -112,7 +114,20 @@ export function ScansPage() {
   )
   return (
     <>
-      <PageHeader title={t('nav.scans')} lead={t('scans.lead')} actions={add} />
+      <PageHeader
+        title={t('nav.scans')}
+        lead={t('scans.lead')}
+        actions={
+          <>
+            {mayWrite && mayFind && (
+              <ButtonLink to="/add-images" size="xs" variant="default">
+                {t('addImages.title')}
+              </ButtonLink>
+            )}
+            {add}
+          </>
+        }
+      />
       <ProblemAlert error={queue.error ?? change.error} mb="sm" />
       {n && (
         <Group gap="lg" mb="sm">
