@@ -99,6 +99,11 @@ func TestRegistries(t *testing.T) {
 	other := m{"type": "generic", "address": "https://other.test", "auth": m{"method": "basic", "username": "me"}}
 	c.ok(422, "POST", "/api/v1/registry-test", m{"id": "own", "spec": other})
 
+	// What the registry does not have is its problem, not the server's.
+	if a := c.ok(422, "GET", "/api/v1/registries/own/remote-tags?repository=no/such", nil); !strings.Contains(string(a.body), `"not-found"`) {
+		t.Errorf("%s", a.body)
+	}
+
 	// What somebody picks is pinned, queued, and known from then on.
 	var tags struct{ Items []struct{ Tag string } }
 	c.ok(200, "GET", "/api/v1/registries/own/remote-tags?repository=shop/web", nil).into(t, &tags)

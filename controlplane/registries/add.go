@@ -53,7 +53,7 @@ func (s *Service) Search(ctx context.Context, row store.Registry, q string) ([]R
 		} `json:"results"`
 	}
 	if _, err := c.getJSON(ctx, at(c.base.String(), url.Values{"q": {q}, "n": {strconv.Itoa(maxHits)}}, "v1", "search"), nil, &page); err != nil {
-		return nil, err
+		return nil, classify(err)
 	}
 	hits := []RepositoryHit{}
 	for _, r := range page.Results {
@@ -108,10 +108,10 @@ func (s *Service) Tags(ctx context.Context, row store.Registry, repository strin
 		hits = append(hits, h)
 		return nil
 	})
-	if more {
-		err = nil
+	if p := classify(err); p != nil && !more {
+		return hits, false, p
 	}
-	return hits, more, err
+	return hits, more, nil
 }
 
 // Pick is an image that somebody chose: a tag, or a digest.

@@ -33,6 +33,7 @@ export const registries = {
     testSome: 'The first repositories:',
     testAll: 'All repositories:',
     rate: 'Rate limit: {{left}} of {{of}} left',
+    refused: 'The registry could not be asked',
     resets: 'The limit ends',
     type: 'Type',
     address: 'Address',

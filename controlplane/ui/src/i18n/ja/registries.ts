@@ -33,6 +33,7 @@ export const registries = {
     testSome: '最初のリポジトリ:',
     testAll: 'すべてのリポジトリ:',
     rate: 'レート制限: {{of}} 回中、残り {{left}} 回',
+    refused: 'レジストリに問い合わせできませんでした',
     resets: '制限の解除:',
     type: '種類',
     address: 'アドレス',

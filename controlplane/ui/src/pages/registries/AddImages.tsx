@@ -10,13 +10,13 @@ import { registriesQuery, registryPath, registryTypesQuery, remoteTagsQuery, rep
 import { narrow, type AddImagesSearch } from '../../app/search'
 import { useMay } from '../../app/session'
 import { DataTable } from '../../parts/DataTable'
-import { AnchorLink, ButtonLink } from '../../parts/links'
+import { ButtonLink } from '../../parts/links'
 import { Digest } from '../../parts/Mono'
 import { PageHeader } from '../../parts/PageHeader'
 import { SearchField } from '../../parts/SearchField'
 import { Empty, Loading, ProblemAlert } from '../../parts/states'
 import { When } from '../../parts/When'
-import { Trouble } from './Result'
+import { RegistryProblem, Trouble } from './Result'
 
 const route = getRouteApi('/shell/add-images')
 const most = 100 // images that one call takes
@@ -110,7 +110,7 @@ function Found({ registry, q, repository, onRepository }: FoundProps) {
   const direct = name.test(q) && !hits.some((h) => h.repository === q)
   return (
     <Stack gap="sm">
-      <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />
+      <RegistryProblem error={query.error} onRetry={() => void query.refetch()} />
       {query.isPending && <Loading rows={4} />}
       {query.data && hits.length === 0 && (
         <Empty icon={<IconSearch size={26} />} title={t(q ? 'addImages.noneMatch' : whole ? 'addImages.begin' : 'addImages.nothingFound')}>
@@ -127,7 +127,7 @@ function Found({ registry, q, repository, onRepository }: FoundProps) {
       )}
       {repository && <Tags key={repository} registry={registry} repository={repository} picks={picks} onPicks={setPicks} />}
       <Chosen picks={picks} busy={add.isPending} onAdd={() => add.mutate()} onClear={() => setPicks([])} />
-      <ProblemAlert error={add.error} />
+      <RegistryProblem error={add.error} />
       {add.data && <Answer added={add.data.items} />}
     </Stack>
   )
@@ -167,7 +167,7 @@ function Tags({ registry, repository, picks, onPicks }: { registry: Registry; re
         </Title>
         <TextInput size="xs" w={200} aria-label={t('addImages.filter')} placeholder={t('addImages.filter')} value={filter} onChange={(e) => setFilter(e.currentTarget.value)} />
       </Group>
-      <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />
+      <RegistryProblem error={query.error} onRetry={() => void query.refetch()} />
       {query.isPending && <Loading rows={4} />}
       {query.data && rows.length === 0 && (
         <Text size="sm" c="dimmed">
@@ -218,9 +218,9 @@ function Answer({ added }: { added: Added[] }) {
   const failed = added.filter((a) => !a.ok)
   return (
     <Alert color={failed.length > 0 ? 'yellow' : 'limpet'} role="status" title={t('addImages.queued', { count: added.length - failed.length })}>
-      <AnchorLink to="/scans" size="sm">
+      <ButtonLink to="/scans" size="compact-sm" variant="default">
         {t('addImages.toQueue')}
-      </AnchorLink>
+      </ButtonLink>
       {failed.length > 0 && (
         <List size="sm" mt="xs">
           {failed.map((a) => (

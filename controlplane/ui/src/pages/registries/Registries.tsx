@@ -71,7 +71,7 @@ export function RegistriesPage() {
             {t('registries.noneHelp')}
           </Text>
           <Text ta="left" component="div">
-            <Command text={'limpet registry add shop --type harbor \\\n  --address https://harbor.example.com \\\n  --username \'robot$scan\' --password-file token --daily 03:30'} label={t('registries.command')} />
+            <Command text={'limpet registry add shop --type harbor \\\n  --address https://harbor.example.com \\\n  --username \'robot$scan\' --password-file token \\\n  --daily 03:30'} label={t('registries.command')} />
           </Text>
         </Empty>
       )}
@@ -112,7 +112,7 @@ function useColumns({ mayWrite, mayScan, sync, open }: Acts) {
         cell: ({ row: { original: r } }) => {
           const k = types?.find((x) => x.type === r.spec.type)
           return (
-            <Stack gap={0} style={{ overflowWrap: 'anywhere' }}>
+            <Stack gap={0} miw={170} style={{ overflowWrap: 'anywhere' }}>
               <AnchorLink to="/add-images" search={{ registry: r.id }} size="sm" fw={600}>
                 {r.name}
               </AnchorLink>
@@ -137,7 +137,7 @@ function useColumns({ mayWrite, mayScan, sync, open }: Acts) {
         id: 'state',
         header: t('registries.state'),
         cell: ({ row: { original: r } }) => (
-          <Stack gap={2} maw={420}>
+          <Stack gap={2} miw={200} maw={420}>
             <span>
               {r.syncing ? (
                 <Badge color="blue" leftSection={<Loader size={10} color="blue" aria-hidden="true" />}>
@@ -175,7 +175,7 @@ function useColumns({ mayWrite, mayScan, sync, open }: Acts) {
         header: t('registries.found'),
         meta: { width: 190 },
         cell: ({ row: { original: r } }) =>
-          r.syncedAt ? (
+          r.syncedAt && (r.state !== 'failed' || r.found.tags > 0) ? (
             <Stack gap={0} className="tabular">
               <Text size="sm">{t('registries.counts', { tags: number(r.found.tags), repositories: number(r.found.repositories) })}</Text>
               <Text size="xs" c="dimmed">

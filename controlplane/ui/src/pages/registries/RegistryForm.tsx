@@ -34,6 +34,9 @@ export function RegistryForm({ id, onSaved, onClose }: Props) {
   )
 }
 
+// The form is longer than a window: its answer must not appear unseen.
+const intoView = (e: HTMLElement | null) => e?.scrollIntoView({ block: 'nearest' })
+
 function Fields({ types, first, was, etag, onSaved, onClose }: { types: RegistryType[]; first: RegistryType; was?: Registry; etag?: string } & Omit<Props, 'id'>) {
   const { t } = useTranslation()
   const [d, setDraft] = useState<Draft>(() => (was ? draftOf(was) : newDraft(first)))
@@ -81,8 +84,12 @@ function Fields({ types, first, was, etag, onSaved, onClose }: { types: Registry
             <Protection {...part} />
           </Section>
         </Accordion>
-        {test.data && <Result tested={test.data} />}
-        <ProblemAlert error={save.error ?? test.error} />
+        {(test.data ?? save.error ?? test.error) && (
+          <div ref={intoView}>
+            {test.data && <Result tested={test.data} />}
+            <ProblemAlert error={save.error ?? test.error} />
+          </div>
+        )}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
             {t('common.cancel')}

@@ -1,7 +1,9 @@
-import { Alert, List, Text } from '@mantine/core'
+import { Alert, Button, List, Text } from '@mantine/core'
 import { IconCheck, IconPlugConnectedX } from '@tabler/icons-react'
 import { useTranslation } from 'react-i18next'
+import { isProblem } from '../../api/client'
 import type { ProblemKind, Tested } from '../../api/registries'
+import { ProblemAlert } from '../../parts/states'
 import { When } from '../../parts/When'
 
 // Trouble says plainly what is wrong with a registry and what to do, with the
@@ -17,6 +19,24 @@ export function Trouble({ kind = 'failed', message, lines }: { kind?: ProblemKin
         </Text>
       )}
     </>
+  )
+}
+
+// RegistryProblem is what went wrong with a call that the server made to a
+// registry; the answer names its kind.
+export function RegistryProblem({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
+  const { t } = useTranslation()
+  const kind = isProblem(error) ? error.errors.find((e) => e.location === 'kind')?.message : undefined
+  if (!isProblem(error) || !kind) return <ProblemAlert error={error} onRetry={onRetry} />
+  return (
+    <Alert color="red" role="alert" icon={<IconPlugConnectedX size={18} />} title={t('registries.refused')}>
+      <Trouble kind={kind as ProblemKind} message={error.detail} />
+      {onRetry && (
+        <Button mt="xs" size="xs" variant="default" onClick={onRetry}>
+          {t('common.retry')}
+        </Button>
+      )}
+    </Alert>
   )
 }
 
