@@ -118,6 +118,9 @@ func (s *Supervisor) dispatch(c *Call) (r Response) {
 // looked at, or lives in another network: where nothing is enforced the kernel
 // carries it out.
 func (s *Supervisor) unseen(c *Call, name string, r Response) Response {
+	if !c.Valid() {
+		return fail(syscall.EINTR) // it was killed meanwhile, which is why
+	}
 	if !s.cfg.Judge.Wants().Lenient {
 		s.cfg.Logger.Warn("a call was refused: its caller cannot be looked at, or is in a network of its own", "syscall", name, "tid", c.TID())
 		return r

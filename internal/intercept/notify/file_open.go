@@ -148,6 +148,8 @@ func (c *Call) fileName(at uint64) (string, syscall.Errno) {
 		return "", syscall.EFAULT
 	case errors.Is(err, errLong):
 		return "", syscall.ENAMETOOLONG
+	case err != nil && !c.Valid():
+		return "", syscall.EINTR // killed meanwhile
 	case err != nil:
 		c.s.cfg.Logger.Warn("a call was refused: its caller cannot be read", "tid", c.TID(), "error", err)
 		return "", syscall.EACCES

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"errors"
 	"fmt"
 	"syscall"
 
@@ -129,6 +130,9 @@ func (s *Supervisor) keepOpen(c *Call) Response {
 	}
 	s.power.wards.settle(pid)
 	if err := s.power.attempt(tid, func() error { return linux.Seize(tid, linux.TraceSysGood|linux.TraceExitKill) }); err != nil {
+		if !c.Valid() {
+			return fail(syscall.EINTR) // killed meanwhile
+		}
 		// It is closed or traced already: what it executes later is judged
 		// as unverified.
 		s.cfg.Logger.Warn("cannot keep a process open to verification", "pid", pid, "error", err)
@@ -158,7 +162,7 @@ func (s *Supervisor) keepOpen(c *Call) Response {
 			break
 		}
 	}
-	if j.err != nil {
+	if j.err != nil && !errors.Is(j.err, syscall.ESRCH) {
 		s.cfg.Logger.Warn("cannot keep a process open to verification", "pid", pid, "error", j.err)
 	}
 	return done()

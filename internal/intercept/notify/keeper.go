@@ -113,6 +113,8 @@ func (k *keeper) adopt(c *Call) (kept bool, r Response) {
 	s.power.wards.settle(c.Process().PID)
 	b, err := s.borrowBy(s.power.attempt, c)
 	switch {
+	case errors.Is(err, errUnseizable) && !c.Valid():
+		return false, fail(syscall.EINTR) // killed meanwhile
 	case errors.Is(err, errUnseizable):
 		s.cfg.Logger.Warn("cannot keep a process open to verification", "pid", c.Process().PID, "error", err)
 		return false, cont()
@@ -368,7 +370,9 @@ func (k *keeper) eyeOf(b *borrowed, like *eye) *eye {
 	if e != nil {
 		k.part(&ward{eye: e})
 	}
-	k.s.cfg.Logger.Warn("cannot keep a process open to verification", "pid", b.tid, "error", err)
+	if !errors.Is(err, syscall.ESRCH) {
+		k.s.cfg.Logger.Warn("cannot keep a process open to verification", "pid", b.tid, "error", err)
+	}
 	return nil
 }
 

@@ -84,6 +84,9 @@ func (s *Supervisor) carry(c *Call, as use) Response {
 // message at the right moment. It is counted; status says what that leaves
 // open without ptrace.
 func (s *Supervisor) contested(c *Call) Response {
+	if !c.Valid() {
+		return fail(syscall.EINTR) // killed meanwhile
+	}
 	if s.power.traces.Load() && s.holdsRoaming(c.TID()) {
 		s.cfg.Logger.Warn("a call was refused: its caller cannot be borrowed", "pid", c.Process().PID, "syscall", s.routes[c.NR].name)
 		return fail(syscall.EACCES)
