@@ -26,6 +26,9 @@ func newPaper(title string, at time.Time) paper {
 	pdf := fpdf.New("L", "mm", "A4", "")
 	pdf.AddUTF8FontFromBytes(font, "", goregular.TTF)
 	pdf.AddUTF8FontFromBytes(font, "B", gobold.TTF)
+	if at.IsZero() {
+		at = time.Unix(0, 0) // of no time the library makes the present one
+	}
 	pdf.SetCreationDate(at.UTC())
 	pdf.SetModificationDate(at.UTC())
 	pdf.SetCatalogSort(true)

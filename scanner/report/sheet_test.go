@@ -82,6 +82,9 @@ func TestPDF(t *testing.T) {
 		if !bytes.Equal(a.Bytes(), b.Bytes()) || !bytes.HasPrefix(a.Bytes(), []byte("%PDF-")) {
 			t.Errorf("%s: %d and %d bytes", name, a.Len(), b.Len())
 		}
+		if name == "nothing" && !bytes.Contains(a.Bytes(), []byte("D:19700101000000")) {
+			t.Error("a report of no time has one")
+		}
 	}
 	for in, want := range map[string]string{"a\n b": "a b", "日": `\u65e5`, "Größe – Ж": "Größe – Ж", "\x1b[2J": `\x1b[2J`} {
 		if got := printed(in); got != want {
