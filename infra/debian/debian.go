@@ -18,10 +18,12 @@ import (
 // the disk some hundred times, and where there is none it is a third faster.
 const roomy = 6 << 30
 
+// Bookworm is the release whose packages tests name.
+const Bookworm = "bookworm"
+
 // Tar makes a Debian of the smallest kind with some more packages (names, by
-// commas), or takes the file of an earlier run. Documentation is left out
-// unless whole is asked for.
-func Tar(ctx context.Context, out, packages string, whole bool) error {
+// commas) and without documentation, or takes the file of an earlier run.
+func Tar(ctx context.Context, out, suite, packages string) error {
 	if _, err := os.Stat(out); err == nil {
 		return nil
 	}
@@ -29,12 +31,11 @@ func Tar(ctx context.Context, out, packages string, whole bool) error {
 		return err
 	}
 	part := strings.TrimSuffix(out, ".tar") + ".part.tar" // the ending says what mmdebstrap makes
-	suite, sources := Host()
-	args := []string{"--quiet", "--format=tar", "--variant=minbase", "--include=" + packages}
-	if !whole {
-		args = append(args, "--dpkgopt=path-exclude=/usr/share/{doc,man,locale}/*")
+	args := []string{"--quiet", "--format=tar", "--variant=minbase", "--include=" + packages, "--dpkgopt=path-exclude=/usr/share/{doc,man,locale}/*", suite, part}
+	if host, sources := Host(); host == suite {
+		args = append(args, sources...)
 	}
-	cmd := exec.CommandContext(ctx, "mmdebstrap", append(append(args, suite, part), sources...)...)
+	cmd := exec.CommandContext(ctx, "mmdebstrap", args...)
 	var fs syscall.Statfs_t
 	if err := syscall.Statfs("/dev/shm", &fs); err == nil && fs.Bavail*uint64(fs.Bsize) > roomy {
 		cmd.Env = append(os.Environ(), "TMPDIR=/dev/shm")
@@ -49,7 +50,7 @@ func Tar(ctx context.Context, out, packages string, whole bool) error {
 // Host gives the suite and the package sources of this machine, if it is a
 // Debian, and bookworm from the default mirror elsewhere.
 func Host() (suite string, sources []string) {
-	suite = "bookworm"
+	suite = Bookworm
 	b, err := os.ReadFile("/etc/os-release")
 	if err != nil {
 		return suite, nil

@@ -56,11 +56,11 @@ func (d *demo) rootfs(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	suite, _ := debian.Host()
 	if _, err := os.Stat(out); err != nil {
-		suite, _ := debian.Host()
 		d.step("building a Debian %s with nginx from its packages (once; about 30 s)", suite)
 	}
-	return out, debian.Tar(ctx, out, "nginx-light,curl", false)
+	return out, debian.Tar(ctx, out, suite, "nginx-light,curl")
 }
 
 // sourceImage makes the image that is going to be wrapped: nginx, or the

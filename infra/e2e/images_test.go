@@ -379,7 +379,7 @@ func (h *harbour) stopsStatic(t *testing.T) {
 func rootfs(t *testing.T, name, packages string) string {
 	out, err := filepath.Abs(filepath.Join(root, ".build/images-"+name+".tar"))
 	if err == nil {
-		err = debian.Tar(t.Context(), out, packages, false)
+		err = debian.Tar(t.Context(), out, debian.Bookworm, packages)
 	}
 	if err != nil {
 		t.Error(err)
