@@ -26,8 +26,17 @@ func Pieces(ctx context.Context, r store.Reader, t tenant.ID, scan string) func(
 	}
 }
 
-// Read gives a scan's report.
+// Read gives a scan's report, with the newest scores.
 func Read(ctx context.Context, r store.Reader, t tenant.ID, scan string) (*finding.Report, error) {
+	report, err := read(ctx, r, t, scan)
+	if err != nil {
+		return nil, err
+	}
+	return report, score(ctx, r, t, report)
+}
+
+// read gives a scan's report as it was written.
+func read(ctx context.Context, r store.Reader, t tenant.ID, scan string) (*finding.Report, error) {
 	packed, err := r.ScanPieces(ctx, t, scan)
 	if err != nil {
 		return nil, err

@@ -37,13 +37,16 @@ func (r Rematched) Total() (n int) {
 
 // Rematch matches every artefact's newest report with a database, where it was
 // not matched with that one or a newer one, judges it again and keeps what came of it: nothing is
-// pulled. Where findings and verdict are what they were, the report stays as it is written, and its scan
-// alone says which database it holds for. It says how many were matched; an artefact that cannot be read is logged
+// pulled. Where findings (but for their EPSS scores) and verdict are what they were, the report stays as it is
+// written, and its scan alone says which database it holds for. It says how many were matched; an artefact that cannot be read is logged
 // and left as it is.
 func Rematch(ctx context.Context, s *store.Store, src match.Source, log *slog.Logger) (done Rematched, err error) {
 	done = Rematched{}
 	db := src.Database()
 	src = remember(src)
+	if err := refreshScores(ctx, s, src); err != nil {
+		return done, err
+	}
 	touched := map[tenant.ID]map[string]bool{}
 	for after := (store.Artifact{}); ; {
 		artifacts, err := s.StaleScansAnyTenant(ctx, db.Digest, db.Built.UnixNano(), after, rematchBatch)
@@ -54,7 +57,7 @@ func Rematch(ctx context.Context, s *store.Store, src match.Source, log *slog.Lo
 			if len(touched) == 0 {
 				return done, nil
 			}
-			return done, errors.Join(recount(ctx, s, touched), CountRunning(ctx, s))
+			return done, errors.Join(recount(ctx, s, touched), refreshScores(ctx, s, src), CountRunning(ctx, s))
 		}
 		n, err := rematchSome(ctx, s, src, artifacts, touched, log)
 		if err != nil {
@@ -154,7 +157,7 @@ func rematch(ctx context.Context, s *store.Store, src match.Source, rules *Rules
 	if err != nil {
 		return nil, err
 	}
-	r, err := Read(ctx, s.Reader, a.Tenant, scan.ID)
+	r, err := read(ctx, s.Reader, a.Tenant, scan.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -191,6 +194,7 @@ type words struct {
 	vulnerabilities []finding.Vulnerability
 	suppressed      []finding.Suppressed
 	coverage        []finding.Coverage
+	risk            int64 // that a score may have moved
 }
 
 func said(r *finding.Report) words {
@@ -198,13 +202,16 @@ func said(r *finding.Report) words {
 	if r.OS != nil {
 		w.os = *r.OS
 	}
+	w.risk, _ = RiskOf(r)
 	return w
 }
 
 func (w words) equal(o words) bool {
 	return w.matched == o.matched && w.os == o.os && slices.Equal(w.suppressed, o.suppressed) && slices.Equal(w.coverage, o.coverage) &&
-		slices.EqualFunc(w.vulnerabilities, o.vulnerabilities, func(a, b finding.Vulnerability) bool { return reflect.DeepEqual(a, b) })
+		slices.EqualFunc(w.vulnerabilities, o.vulnerabilities, sameButScore) && w.risk == o.risk
 }
+
+func same(a, b finding.Vulnerability) bool { return reflect.DeepEqual(a, b) }
 
 // setAside takes out what the scan's own words (VEX, ignore file) had set aside.
 func setAside(r *finding.Report) {

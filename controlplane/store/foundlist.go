@@ -56,6 +56,19 @@ func (r Reader) ArtifactVulnerabilities(ctx context.Context, t tenant.ID, artifa
 		return nil, "", fmt.Errorf("cannot list vulnerabilities: %w", err)
 	}
 	rows, next := cut(rows, p, func(v ArtifactVulnerability) string { return cursorName(v.Severity, v.Vulnerability, v.PackageID) })
+	ids := make([]string, len(rows))
+	for i, v := range rows {
+		ids[i] = v.Vulnerability
+	}
+	scores, err := r.Scores(ctx, t, ids)
+	if err != nil {
+		return nil, "", err
+	}
+	for i := range rows {
+		if s := scores[rows[i].Vulnerability]; s.EPSSDate != "" {
+			rows[i].EPSS = s.EPSS
+		}
+	}
 	return rows, next, nil
 }
 

@@ -127,6 +127,9 @@ type Vulnerability struct {
 	Artifacts     int64 // how many have it
 	FirstSeen     int64
 	Running       int64 // enforcers that run an image which has it, as of the last count
+
+	EPSSPercentile float64 `bun:"epss_percentile"`
+	EPSSDate       string  `bun:"epss_date"` // of the score (store.Score)
 }
 
 // ArtifactID names an artefact by kind, name and digest.

@@ -27,6 +27,43 @@ func scanned(id, name string, vulnerabilities ...string) store.Scanned {
 	return s
 }
 
+// testScores: scores stand in one row for each vulnerability, and the lists of
+// artefacts show them.
+func testScores(t *testing.T, s *store.Store, artifact string) {
+	t.Helper()
+	ctx := t.Context()
+	newer := []store.Score{{ta, "CVE-4", 0.25, 0.5, "2026-11-20"}, {ta, "CVE-none", 1, 1, "2026-11-20"}}
+	update(t, s, func(ctx context.Context, tx *store.Tx) error { return tx.SetScores(ctx, ta, newer) })
+	got, err := s.Scores(ctx, ta, []string{"CVE-4", "CVE-2", "CVE-none"})
+	if err != nil || len(got) != 2 || got["CVE-4"] != newer[0] || got["CVE-2"].EPSSDate != "" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if other, err := s.Scores(ctx, tb, []string{"CVE-4"}); err != nil || len(other) != 0 {
+		t.Errorf("another tenant's: %+v, %v", other, err)
+	}
+	var all []string
+	for after := (store.Score{}); ; {
+		rows, err := s.ScoresAnyTenant(ctx, after, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(rows) == 0 {
+			break
+		}
+		for _, r := range rows {
+			all = append(all, string(r.Tenant)+" "+r.Vulnerability)
+		}
+		after = rows[len(rows)-1]
+	}
+	if d := cmp.Diff([]string{string(ta) + " CVE-2", string(ta) + " CVE-3", string(ta) + " CVE-4", string(tb) + " CVE-2"}, all); d != "" {
+		t.Error(d)
+	}
+	rows, _, err := s.ArtifactVulnerabilities(ctx, ta, artifact, store.FoundFilter{Severity: -1, Layer: -1}, store.Page{})
+	if err != nil || len(rows) != 2 || rows[1].Vulnerability != "CVE-4" || rows[1].EPSS != 0.25 || rows[0].EPSS != 0 {
+		t.Errorf("%+v, %v", rows, err)
+	}
+}
+
 func testInventory(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	put := func(tn tenant.ID, sc store.Scanned) (a store.Artifact) {
@@ -168,6 +205,8 @@ func testInventory(t *testing.T, s *store.Store) {
 	if d := cmp.Diff(map[string]int64{"CVE-2": 1, "CVE-3": 1, "CVE-4": 1}, counts()); d != "" {
 		t.Error(d)
 	}
+
+	testScores(t, s, web.ID)
 
 	// Workloads that run it; old scans go.
 	update(t, s, func(ctx context.Context, tx *store.Tx) error {

@@ -7,9 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"testing"
-	"time"
 )
 
 // BenchmarkWork is work that ends: a build of a small C project after a git
@@ -54,17 +52,8 @@ func BenchmarkWork(b *testing.B) {
 // tree, in seconds.
 func timed(tb testing.TB, argv []string) (wall, cpu float64) {
 	tb.Helper()
-	c := exec.Command(argv[0], argv[1:]...)
-	began := time.Now()
-	if out, err := c.CombinedOutput(); err != nil {
-		tb.Fatalf("%v: %v\n%s", argv, err, out)
-	}
-	wall = time.Since(began).Seconds()
-	u := c.ProcessState.SysUsage().(*syscall.Rusage)
-	for _, t := range []syscall.Timeval{u.Utime, u.Stime} {
-		cpu += float64(t.Sec) + float64(t.Usec)/1e6
-	}
-	return wall, cpu
+	u := spent(tb, exec.Command(argv[0], argv[1:]...))
+	return u.wall, u.cpu
 }
 
 // project makes a repository of 40 C files below dir.
