@@ -61,8 +61,10 @@ test-ui: $(UI)/node_modules/.installed ## the console's unit tests
 test-system: build
 	CGO_ENABLED=1 go test -count=1 -tags kernel -run Fresh ./internal/kernel/seccomp # links libseccomp
 	@mkdir -p .build
-	$(AS_ROOT) $(GOTESTSUM) --format pkgname --format-hide-empty-pkg --jsonfile .build/tests.json -- \
-		-count=1 -p 1 -timeout 25m -tags '$(subst $(space),$(comma),$(TAGS))' ./...
+	$(AS_ROOT) $(GOTESTSUM) --format pkgname --format-hide-empty-pkg --jsonfile .build/tests.json \
+		--rerun-fails=1 --rerun-fails-max-failures=4 --rerun-fails-report=.build/flaky.txt --packages ./... -- \
+		-count=1 -p 1 -timeout 25m -tags '$(subst $(space),$(comma),$(TAGS))'
+	@test ! -s .build/flaky.txt || { echo "FLAKY, each one a defect (passed only when run again):"; cat .build/flaky.txt; }
 	@echo "the slowest tests:"
 	@$(GOTESTSUM) tool slowest --num 30 --jsonfile .build/tests.json
 

@@ -75,7 +75,7 @@ for a in ` + cellPeer + ` ` + cellMetadata + ` 10.99.0.2 10.99.0.3 10.99.0.66 1.
 while ! grep -q serving /tmp/served || ! grep -q serving /tmp/named; do sleep 0.01; done
 cd /
 exec "$@"`
-	conf := "nameserver 10.99.0.2\nsearch good.test\noptions timeout:2 attempts:1\n"
+	conf := "nameserver 10.99.0.2\nsearch good.test\noptions timeout:10 attempts:1\n"
 	if err := os.WriteFile(filepath.Join(c.dir, "resolv.conf"), []byte(conf), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -118,7 +118,7 @@ func writeManifest(t testing.TB, path string, files map[string]string) string {
 }
 
 // runLimit ends a run that hangs: later on a machine that is emulated.
-var runLimit = 30 * time.Second
+var runLimit = 2 * time.Minute
 
 func init() {
 	if os.Getenv("LIMPET_TEST_PROGRAMS") != "" {
@@ -191,10 +191,27 @@ func (r result) of(control string) (out []*eventpb.Event) {
 // has says whether a string is in the output.
 func (r result) has(s string) bool { return strings.Contains(r.out, s) }
 
-// brief is a run for a failed test's message.
+// brief is a run for a failed test's message: what was written, without the
+// lines that are events, and the events in short.
 func (r result) brief() string {
-	s := fmt.Sprintf("exit code %d\nstdout:\n%s\nstderr:\n%s\nevents:\n", r.code, r.out, r.err)
-	for _, e := range r.events {
+	short := func(s string) string {
+		var b strings.Builder
+		for line := range strings.Lines(s) {
+			if !strings.HasPrefix(line, "{") {
+				b.WriteString(line)
+			}
+		}
+		if n := b.Len(); n > 8<<10 {
+			return b.String()[:4<<10] + "\n ...\n" + b.String()[n-4<<10:]
+		}
+		return b.String()
+	}
+	s := fmt.Sprintf("exit code %d\nstdout:\n%s\nstderr:\n%s\nevents:\n", r.code, short(r.out), short(r.err))
+	for i, e := range r.events {
+		if i == 60 {
+			s += fmt.Sprintf("  and %d more\n", len(r.events)-i)
+			break
+		}
 		s += fmt.Sprintf("  %s %s %s/%s errno %d killed %v count %d: %s\n", e.Kind, e.Verdict, e.Control, e.Rule, e.Errno, e.Killed, e.Count, e.Reason)
 	}
 	return s

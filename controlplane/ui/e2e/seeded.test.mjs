@@ -22,14 +22,17 @@ async function open(place, name) {
   await settled(page)
 }
 
-async function look(name) {
-  await shot(page, name)
-  assert.deepEqual(await inaccessible(page), [], name)
+// follow goes to a place as a link does: without loading the console again.
+const follow = (place) => page.evaluate((p) => history.pushState(null, '', p), place)
+
+async function look(name, at = page) {
+  await shot(at, name)
+  assert.deepEqual(await inaccessible(at), [], name)
 }
 
 // Nothing may be cut off or make the page itself scroll sideways.
-async function fits(name) {
-  assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0, `${name} is wider than the window`)
+async function fits(name, at = page) {
+  assert.ok((await at.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0, `${name} is wider than the window`)
 }
 
 describe('console with data', { timeout: 900_000 }, () => {
@@ -89,8 +92,8 @@ describe('console with data', { timeout: 900_000 }, () => {
     for (const c of controls) {
       const e = events.find((x) => x.control === c.id) ?? (await api(`/events?limit=1&control=${c.id}`)).items[0]
       assert.ok(e, `no event of ${c.id}`)
-      await open(`/events/${e.id}`, 'Event')
-      await page.getByRole('heading', { level: 2 }).waitFor()
+      await follow(`/events/${e.id}`)
+      await page.locator(`[data-event="${e.id}"]`).waitFor()
       const text = await page.locator('main').textContent()
       assert.ok(text.includes(c.title), `${c.id} is named`)
       assert.ok(!/undefined|\[object|NaN/.test(text), `${c.id}: ${text}`)
@@ -581,19 +584,26 @@ describe('console with data', { timeout: 900_000 }, () => {
       ['learning', '/enforcers/groups/batch-jobs?tab=learning'], ['simulate', '/enforcers/groups/batch-jobs?tab=simulate'], ['policy', '/policies/web-servers?control=outbound'],
       ['proposal', '/policies/-/new?learn=batch-jobs'], ['lists', '/lists'], ['registries', '/registries'], ['add-images', '/add-images?repository=shop/web'], ['assurance', '/assurance'], ['assurance-policy', '/assurance/default?control=vulnerabilities'], ['exceptions', '/exceptions'], ['scans', '/scans'], ['images', '/settings/images'], ['findings', '/findings'], ['events', '/events'], ['audit', '/audit'], ['settings', '/settings/tokens'],
     ]
-    for (const [scheme, language, width] of [['light', 'en', 1440], ['dark', 'ja', 768]]) {
-      await page.setViewportSize({ width, height: 900 })
-      await visit(page, '/')
-      await setLanguage(page, language)
-      await setScheme(page, scheme)
+    // Each in a window of its own, side by side.
+    const storageState = await page.context().storageState()
+    const walks = [['light', 'en', 1440], ['dark', 'ja', 768]].map(async ([scheme, language, width]) => {
+      const own = await openPage(browser, url, { expected: [401, 404, 422], storageState, viewport: { width, height: 900 } })
+      own.page.setDefaultTimeout(60_000)
+      await visit(own.page, '/')
+      await setLanguage(own.page, language)
+      await setScheme(own.page, scheme)
       for (const [name, place] of places) {
-        await visit(page, place)
-        await settled(page)
-        await look(`seeded-${name}-${scheme}-${language}-${width}`)
-        await fits(`${name} ${width}`)
+        await visit(own.page, place)
+        await settled(own.page)
+        await look(`seeded-${name}-${scheme}-${language}-${width}`, own.page)
+        await fits(`${name} ${width}`, own.page)
       }
-    }
+      assert.deepEqual(own.faults, [], 'errors in the browser')
+      await own.context.close()
+    })
+    await Promise.all(walks)
     // What the form says is Japanese throughout.
+    await setLanguage(page, 'ja')
     await visit(page, '/policies/web-servers?control=drift')
     await page.locator('[data-control=drift]').getByText('追加または変更してよいプログラム。').waitFor()
     assert.equal(await page.locator('[data-control] [lang=en]').count(), 0, 'a text of the form is not translated')

@@ -137,7 +137,7 @@ func resolve(args []string) error {
 }
 
 // answerLimit is how long a question waits for its answer.
-var answerLimit = 2 * time.Second
+var answerLimit = 10 * time.Second
 
 // question makes one and sends it to a server by one of the ways.
 func question(how, server, name string, typ dnsmessage.Type) (dnsmessage.Message, error) {
@@ -222,7 +222,7 @@ func dial(args []string) error {
 		m, err := question("udp4", server, name, dnsmessage.TypeA)
 		fmt.Println("first", m.RCode, err)
 	}
-	d := net.Dialer{Timeout: 5 * time.Second, Resolver: &net.Resolver{PreferGo: true}}
+	d := net.Dialer{Timeout: 20 * time.Second, Resolver: &net.Resolver{PreferGo: true}}
 	c, err := d.Dial("tcp4", args[len(args)-1])
 	if err != nil {
 		return err
@@ -237,11 +237,10 @@ func dial(args []string) error {
 func tunnel(args []string) error {
 	n, _ := strconv.Atoi(args[2])
 	answers := map[string]int{}
+	data := rand.NewChaCha8([32]byte{'t'}) // the same each time: three names of a hundred look like text by chance
 	for range n {
 		b := make([]byte, 90)
-		for i := range b {
-			b[i] = byte(rand.Uint32())
-		}
+		data.Read(b)
 		s := strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b))
 		var labels []string
 		for part := range slices.Chunk([]byte(s), 60) {

@@ -77,7 +77,7 @@ func inbound(args []string) error {
 	if err != nil {
 		return err
 	}
-	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 	if _, err := c.Write([]byte("hi")); err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func bindShell(args []string) error {
 			told <- err.Error()
 			return
 		}
-		_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+		_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 		b, _ := io.ReadAll(c)
 		told <- string(b)
 	}()

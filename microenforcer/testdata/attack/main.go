@@ -190,7 +190,7 @@ func reverseShell(args []string) error {
 }
 
 func tcp(args []string) error {
-	c, err := net.DialTimeout("tcp", args[0], 5*time.Second)
+	c, err := net.DialTimeout("tcp", args[0], 20*time.Second)
 	if err != nil {
 		return err
 	}

@@ -39,12 +39,12 @@ func summoned(said string) {
 	if !ok {
 		return
 	}
-	c, err := net.DialTimeout("tcp4", addr, 5*time.Second)
+	c, err := net.DialTimeout("tcp4", addr, 20*time.Second)
 	if err != nil {
 		fmt.Println("knocked", err)
 		return
 	}
-	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 	_, err = c.Read(make([]byte, 1))
 	fmt.Println("knocked and got", err)
 	c.Close()

@@ -23,7 +23,7 @@ func init() {
 
 // say connects, says something, and goes on a moment later.
 func say(to string, words []byte) error {
-	c, err := net.DialTimeout("tcp4", to, 5*time.Second)
+	c, err := net.DialTimeout("tcp4", to, 20*time.Second)
 	if err != nil {
 		return err
 	}

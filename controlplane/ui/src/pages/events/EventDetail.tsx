@@ -28,7 +28,7 @@ export function EventDetail({ event: e }: { event: SecurityEvent }) {
   const [allowing, setAllowing] = useState(false)
   const canAllow = mayChange && e.policy && e.verdict !== 'allow' && !never.has(e.control ?? '')
   return (
-    <Stack gap="md">
+    <Stack gap="md" data-event={e.id}>
       <Stack gap={8}>
         <Group gap="xs">
           <VerdictBadge verdict={e.verdict} killed={e.killed} />
