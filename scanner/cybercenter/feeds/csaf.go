@@ -256,7 +256,19 @@ func (v *csafVulnerability) rows(o *Out, doc *csafDocument, resolve func(string)
 	add(v.Status.Affected, vulndb.Affected, false)
 	add(v.Status.NotAffected, vulndb.NotAffected, false)
 	add(v.Status.Open, vulndb.Unknown, false)
+	// What SUSE fixed for long-term support alone is fixed: its base then says that
+	// no fix is planned, of every version.
+	mended := map[key]bool{}
+	where := func(k key) key { return key{eco: k.eco, name: k.name, module: k.module} }
 	for _, k := range order {
+		if k.version != "" && strings.HasPrefix(string(k.eco), "SUSE ") {
+			mended[where(k)] = true
+		}
+	}
+	for _, k := range order {
+		if k.version == "" && k.status != vulndb.NotAffected && mended[where(k)] {
+			continue
+		}
 		a := vulndb.Advisory{ID: k.id, CVEs: []string{v.CVE}, Status: k.status, Severity: k.severity, FixedAt: k.date, Module: k.module, Arches: unlessAll(arches[k]), URLs: []string{k.url}}
 		if k.status != vulndb.NotAffected {
 			a.Ranges = []vulndb.Range{{Introduced: "0", Fixed: k.version}}
@@ -288,8 +300,8 @@ func (v *csafVulnerability) rows(o *Out, doc *csafDocument, resolve func(string)
 
 var (
 	redhatCPE  = regexp.MustCompile(`^cpe:(?:/|2\.3:)[ao]:redhat:enterprise_linux:(\d+)(?:[.:]|$)`)
-	suseCPE    = regexp.MustCompile(`^cpe:(?:/|2\.3:)[ao]:(?:suse|opensuse):(sles|sle_hpc|sled|leap|tumbleweed|sle-micro)(?::(\d+(?:\.\d+)?))?(?::sp(\d+))?(?::|$)`)
-	suseName   = regexp.MustCompile(`^(SUSE Linux Enterprise (?:Server|Desktop|Micro)|SUSE Linux Micro|openSUSE Leap) (\d+(?:\.\d+)?)(?: SP(\d+))?$`)
+	suseCPE    = regexp.MustCompile(`^cpe:(?:/|2\.3:)[ao]:(?:suse|opensuse):(sles|sles-ltss|sle_hpc|sled|leap|tumbleweed|sle-micro)(?::(\d+(?:\.\d+)?))?(?::sp(\d+))?(?::|$)`)
+	suseName   = regexp.MustCompile(`^(SUSE Linux Enterprise (?:Server|Desktop|Micro)|SUSE Linux Micro|openSUSE Leap) (\d+(?:\.\d+)?)(?: SP(\d+))?(?:[- ]LTSS)?$`)
 	suseModule = regexp.MustCompile(`^SUSE Linux Enterprise Module for .* (\d+)(?: SP(\d+))?$`)
 	nevra      = regexp.MustCompile(`^(.+)-(?:(\d+):)?([^-:]+-[^-]+?)(?:\.(x86_64|aarch64|ppc64le|s390x|i686|i586|noarch|src|nosrc|armv7hl|ppc64|ia64))?$`)
 	modular    = regexp.MustCompile(`(?:^|:)([a-z][\w.+-]*:[\w.]+):\d{10,}`)
@@ -314,7 +326,7 @@ func csafPlatform(p csafProduct) (vulndb.Ecosystem, bool) {
 	}
 	if m := suseCPE.FindStringSubmatch(p.Helper.CPE); m != nil {
 		switch m[1] {
-		case "sles":
+		case "sles", "sles-ltss":
 			return vulndb.Ecosystem("SUSE Linux Enterprise Server:" + dotted(m[2], m[3])), m[2] != ""
 		case "leap":
 			return vulndb.Ecosystem("openSUSE Leap:" + m[2]), m[2] != ""

@@ -146,6 +146,33 @@ func TestFormats(t *testing.T) {
 		{feed: "nvd", name: "CVE-2024/CVE-2024-0001.json", file: "nvd.json", want: map[string]string{
 			"CPE|nodejs:node.js": "CVE-2024-0001 [CVE-2024-0001] affected [20.0.0 20.5.1) [18.0.0 18.17.0] 16.0.0\n",
 			"CPE|x:plugin":       ""}},
+		// Records as their publishers wrote them: testdata/README.md.
+		{feed: "ubuntu-oval", name: "jammy.xml", file: "ubuntu-oval-2023.xml", want: map[string]string{
+			"Ubuntu:22.04|openssh": "CVE-2023-48795 [CVE-2023-48795] affected [0 1:8.9p1-3ubuntu0.5) medium\n",
+			"Ubuntu:22.04|libssh":  "CVE-2023-48795 [CVE-2023-48795] affected [0 0.9.6-2ubuntu0.22.04.2) medium\n"}},
+		{feed: "oracle-oval", name: "elsa.xml", file: "oracle-elsa-2007.xml", want: map[string]string{
+			"Oracle Linux:5|bind-libs":           "ELSA-2007-0057 [CVE-2007-0493 CVE-2007-0494] affected [0 30:9.3.3-8.el5) medium 2007-06-26\n",
+			"Oracle Linux:5|oraclelinux-release": ""}},
+		{feed: "suse-oval", name: "sles15.xml", file: "suse-oval-2021.xml", want: map[string]string{
+			"SUSE Linux Enterprise Server:15|kernel-default":       "CVE-2021-29154 [CVE-2021-29154] affected [0 4.12.14-150.72.1) high aarch64,ppc64le,s390x,x86_64\n",
+			"SUSE Linux Enterprise Server:15.1|kernel-default":     "CVE-2021-29154 [CVE-2021-29154] affected [0 4.12.14-197.89.2) high aarch64,ppc64le,s390x,x86_64\n",
+			"SUSE Linux Enterprise Server:15|python3-cryptography": "CVE-2026-34073 [CVE-2026-34073] not-affected medium\n"}},
+		{feed: "suse-csaf", name: "cve-2023-47627.json", file: "suse-vex-2023.json", want: map[string]string{
+			"SUSE Linux Enterprise Server:15.4|python311-aiohttp": "CVE-2023-47627 [CVE-2023-47627] affected [0 3.9.3-150400.10.14.1) medium\n", // mended for long-term support alone
+			"SUSE Linux Enterprise Server:15.4|python-aiohttp":    "CVE-2023-47627 [CVE-2023-47627] will-not-fix [0 ] medium\n",
+			"SUSE Linux Enterprise Server:15.5|python311-aiohttp": "CVE-2023-47627 [CVE-2023-47627] affected [0 3.9.3-150400.10.14.1) medium\n"}},
+		{feed: "rhel-vex", name: "2023/cve-2023-6212.json", file: "rhel-vex-2023.json", want: map[string]string{
+			"Red Hat:9|firefox": "CVE-2023-6212 [CVE-2023-6212] affected [0 115.5.0-1.el9_3) high\n", // and nothing of 9.2's extended support
+			"Red Hat:8|firefox": "",
+			"Red Hat:7|firefox": "CVE-2023-6212 [CVE-2023-6212] affected [0 115.5.0-1.el7_9) high\n",
+			"Red Hat:6|firefox": "CVE-2023-6212 [CVE-2023-6212] end-of-life [0 ] high\n"}},
+		{feed: "rhel-vex", name: "2024/cve-2024-24786.json", file: "rhel-vex-2024.json", want: map[string]string{
+			"Red Hat:8|go-toolset": "CVE-2024-24786 [CVE-2024-24786] affected [0 ] medium go-toolset:rhel8\n"}},
+		{feed: "amazon", name: "2/updateinfo.xml", file: "amazon-updateinfo-2022.xml", want: map[string]string{
+			"Amazon Linux:2|kernel":                          "ALAS2KERNEL-5.15-2022-001 [CVE-2022-0500 CVE-2022-30594] affected [5.15 5.15.43-20.123.amzn2) high 2022-06-06 aarch64,x86_64\n",
+			"Amazon Linux:2|kernel-livepatch-5.15.43-20.123": "ALAS2KERNEL-5.15-2022-001 [CVE-2022-0500 CVE-2022-30594] affected [0 1.0-0.amzn2) high 2022-06-06 x86_64\n"}},
+		{feed: "nvd", name: "CVE-2022/CVE-2022-1576.json", file: "nvd-2022.json", want: map[string]string{
+			"CPE|themeisle:wp_maintenance_mode_&_coming_soon": ""}}, // a plugin of WordPress
 		{feed: "retirejs", name: "jsrepository-v4.json", file: "retirejs.json", want: map[string]string{
 			"npm|jquery": "CVE-2011-4969 [CVE-2011-4969] affected [0 1.6.3) medium\nCVE-2015-9251 [CVE-2015-9251] affected [1.12.0 3.0.0) high\n"}},
 		{feed: "github", name: "advisories/GHSA-aaaa-bbbb-cccc.json", file: "ghsa.json", want: map[string]string{
@@ -153,7 +180,7 @@ func TestFormats(t *testing.T) {
 			"Maven|org.x:left": "GHSA-aaaa-bbbb-cccc [CVE-2024-0001] affected high 1.0,1.1\n",
 			"Wolfi|left":       ""}},
 	} {
-		t.Run(c.feed, func(t *testing.T) {
+		t.Run(c.feed+" "+c.file, func(t *testing.T) {
 			db, out := read(t, c.feed, c.name, testdata(t, c.file))
 			if out.Bad != c.bad {
 				t.Errorf("%d bad records, want %d: %v", out.Bad, c.bad, out.Faults)
@@ -230,6 +257,39 @@ func TestEPSSAndKEV(t *testing.T) {
 	d, ok, err = db.Detail("CVE-2024-0001")
 	if err != nil || !ok || *d.KEV != (finding.KEV{Added: "2024-01-02", Due: "2024-01-23", Ransomware: true}) || out.Bad != 1 {
 		t.Errorf("%+v, %v, %v, %d", d, ok, err, out.Bad)
+	}
+}
+
+// TestRealDetails reads what records of publishers say of a vulnerability itself.
+func TestRealDetails(t *testing.T) {
+	score := func(source, version, vector string, score float64) finding.CVSS {
+		return finding.CVSS{Source: source, Version: version, Vector: vector, Score: score}
+	}
+	for _, c := range []struct {
+		feed, name, file, cve string
+		want                  []finding.CVSS
+	}{
+		{"nvd", "CVE-2022/CVE-2022-1576.json", "nvd-2022.json", "CVE-2022-1576", []finding.CVSS{score("nvd", "3.1", "CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:U/C:N/I:H/A:N", 6.5), score("nvd", "2.0", "AV:N/AC:M/Au:N/C:N/I:P/A:N", 4.3)}},
+		{"suse-oval", "sles15.xml", "suse-oval-2021.xml", "CVE-2021-29154", []finding.CVSS{score("suse-oval", "3.1", "CVSS:3.1/AV:L/AC:H/PR:L/UI:N/S:U/C:H/I:H/A:H", 7)}},
+		{"ubuntu-oval", "jammy.xml", "ubuntu-oval-2023.xml", "CVE-2023-48795", []finding.CVSS{score("ubuntu-oval", "3.1", "CVSS:3.1/AV:N/AC:H/PR:N/UI:N/S:U/C:N/I:H/A:N", 5.9)}},
+		{"rhel-vex", "2023/cve-2023-6212.json", "rhel-vex-2023.json", "CVE-2023-6212", []finding.CVSS{score("rhel-vex", "3.1", "CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:U/C:H/I:H/A:H", 8.8)}},
+		{"suse-csaf", "cve-2023-47627.json", "suse-vex-2023.json", "CVE-2023-47627", []finding.CVSS{score("suse-csaf", "3.1", "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:L/A:N", 5.3)}},
+	} {
+		db, out := read(t, c.feed, c.name, testdata(t, c.file))
+		d, ok, err := db.Detail(c.cve)
+		if err != nil || !ok || out.Bad != 0 {
+			t.Fatalf("%s: %v, %v, %v", c.file, ok, err, out.Faults)
+		}
+		if diff := cmp.Diff(c.want, d.CVSS); diff != "" || d.Description+d.Title == "" {
+			t.Errorf("%s: %s", c.file, diff)
+		}
+	}
+	db, out := read(t, "epss", "epss.csv", testdata(t, "epss-2025.csv"))
+	if d, ok, err := db.Detail("CVE-1999-0005"); err != nil || !ok || out.Records != 5 || *d.EPSS != (finding.EPSS{Score: 0.91963, Percentile: 0.99214, Date: "2025-02-20"}) {
+		t.Errorf("%+v, %v, %v, %v", d, ok, err, out.Faults)
+	}
+	if _, out := read(t, "spdx-licences", "licenses.json", testdata(t, "spdx-licenses.json")); out.Records != 2 || out.Bad != 0 {
+		t.Errorf("%+v", out)
 	}
 }
 

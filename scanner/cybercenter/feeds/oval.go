@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/limpet-security/limpet/internal/finding"
 	"github.com/limpet-security/limpet/scanner/vulndb"
 )
 
@@ -31,7 +32,9 @@ type ovalDefinition struct {
 			} `xml:"issued"`
 			Public string `xml:"public_date"`
 			CVEs   []struct {
-				ID string `xml:",chardata"`
+				ID     string `xml:",chardata"`
+				CVSS   string `xml:"cvss3,attr"`       // SUSE: 7/CVSS:3.1/AV:L
+				Vector string `xml:"cvss_vector,attr"` // Canonical
 			} `xml:"cve"`
 		} `xml:"advisory"`
 	} `xml:"metadata"`
@@ -55,14 +58,19 @@ type oval struct {
 	definitions []ovalDefinition
 	tests       map[string][2]string // object, state
 	objects     map[string]string    // name of the package
-	states      map[string]string    // the version that is earlier than
+	states      map[string]ovalState
+}
+
+type ovalState struct {
+	earlier string   // than this version
+	arches  []string // none: every one
 }
 
 const ovalMaxDepth = 32
 
 // readOVAL reads an OVAL file.
 func readOVAL(name string, r io.Reader, o *Out) error {
-	v := oval{tests: map[string][2]string{}, objects: map[string]string{}, states: map[string]string{}}
+	v := oval{tests: map[string][2]string{}, objects: map[string]string{}, states: map[string]ovalState{}}
 	if err := v.decode(r, name, o); err != nil {
 		return err
 	}
@@ -131,19 +139,28 @@ func (v *oval) decode(r io.Reader, name string, o *Out) error {
 					Operation string `xml:"operation,attr"`
 					Value     string `xml:",chardata"`
 				} `xml:"evr"`
+				Arch string `xml:"arch"`
 			}
 			if err := d.DecodeElement(&x, &s); err != nil {
 				return err
 			}
 			if x.EVR.Operation == "less than" {
-				v.states[x.ID] = strings.TrimPrefix(strings.TrimSpace(x.EVR.Value), "0:")
+				st := ovalState{earlier: strings.TrimPrefix(strings.TrimSpace(x.EVR.Value), "0:")}
+				if a := strings.Trim(strings.TrimSpace(x.Arch), "()"); a != "" { // (aarch64|x86_64)
+					st.arches = strings.Split(a, "|")
+				}
+				v.states[x.ID] = st
 			}
 		}
 	}
 }
 
-// id gives the advisory's: ELSA-2024-1, or the CVE.
+// id gives the advisory's: ELSA-2024-1, or the CVE. A definition of a
+// vulnerability is about that, whatever advisories it refers to.
 func (d *ovalDefinition) id() string {
+	if c := anyCVE.FindString(d.Metadata.Title); c != "" && d.Class == "vulnerability" {
+		return c
+	}
 	for _, r := range d.Metadata.References {
 		if r.Source == "elsa" || r.Source == "SUSE-SU" || strings.HasPrefix(r.ID, "ELSA-") {
 			return r.ID
@@ -154,6 +171,20 @@ func (d *ovalDefinition) id() string {
 	}
 	id, _, _ := strings.Cut(strings.TrimSpace(d.Metadata.Title), ":")
 	return clip(id, 80)
+}
+
+// scores gives those of the one vulnerability that a definition is about.
+func (d *ovalDefinition) scores(source, id string) (l []finding.CVSS) {
+	for _, c := range d.Metadata.Advisory.CVEs {
+		vector := c.Vector
+		if at := strings.Index(c.CVSS, "CVSS:"); at >= 0 {
+			vector = c.CVSS[at:]
+		}
+		if s, ok := cvss(source, vector); ok && strings.TrimSpace(c.ID) == id {
+			l = append(l, s)
+		}
+	}
+	return l
 }
 
 // where is what stands above a test: the releases and architectures that must
@@ -191,7 +222,7 @@ func (v *oval) rows(o *Out, d *ovalDefinition, id string) error {
 			return err
 		}
 	}
-	return o.detail(vulndb.Detail{ID: id, Title: d.Metadata.Title, Description: d.Metadata.Description, Severity: row.Severity,
+	return o.detail(vulndb.Detail{ID: id, Title: d.Metadata.Title, Description: d.Metadata.Description, Severity: row.Severity, CVSS: d.scores(o.Source, id),
 		Published: dashed(d.Metadata.Advisory.Issued.Date, d.Metadata.Advisory.Public), URLs: urls})
 }
 
@@ -218,7 +249,7 @@ func (v *oval) walk(o *Out, c *ovalCriteria, at where, row vulndb.Advisory, dept
 }
 
 var (
-	ovalInstalled = regexp.MustCompile(`^(Oracle Linux \d+|SUSE Linux [\w ]+? \d[\d.]*(?: SP\d+)?|openSUSE Leap [\d.]+|Ubuntu [\d.]+(?: LTS)?)(?: is installed)?$`)
+	ovalInstalled = regexp.MustCompile(`^(Oracle Linux \d+|SUSE Linux [\w ]+? \d[\d.]*(?: SP\d+)?(?:[- ]LTSS)?|openSUSE Leap [\d.]+|Ubuntu [\d.]+(?: LTS)?)(?: is installed)?$`)
 	ovalArch      = regexp.MustCompile(`arch is (\w+)$`)
 	ovalModule    = regexp.MustCompile(`^Module ([\w.-]+:[\w.]+) is enabled`)
 	ubuntuNote    = regexp.MustCompile(`(\S+) package in (\w+)`)
@@ -296,8 +327,17 @@ func (v *oval) test(o *Out, t ovalCriterion, at where, row vulndb.Advisory) erro
 	} else {
 		refs := v.tests[t.Ref]
 		name = v.objects[refs[0]]
-		row.Ranges[0].Fixed = v.states[refs[1]]
-		if name == "" || row.Ranges[0].Fixed == "" {
+		state := v.states[refs[1]]
+		row.Ranges[0].Fixed = state.earlier
+		if len(row.Arches) == 0 {
+			row.Arches = unlessAll(state.arches)
+		}
+		switch words := strings.ToLower(t.Comment); {
+		case name == "":
+			return nil
+		case strings.HasSuffix(words, " is not affected"): // SUSE, of a package that it ships
+			row.Status, row.Ranges, row.Arches = vulndb.NotAffected, nil, nil
+		case state.earlier == "" && !strings.HasSuffix(words, " is affected"):
 			return nil // a signature, a release, or "is installed"
 		}
 	}

@@ -117,7 +117,7 @@ func (u *updateInfo) rows(o *Out, eco vulndb.Ecosystem) error {
 	}
 	for _, k := range order {
 		a := vulndb.Advisory{ID: u.ID, CVEs: list, Severity: severity(u.Severity), FixedAt: day(u.Issued.Date), Module: k.module, URLs: urls,
-			Ranges: []vulndb.Range{{Introduced: "0", Fixed: k.version}}}
+			Ranges: []vulndb.Range{{Introduced: since(u.ID, k.version), Fixed: k.version}}}
 		a.Arches = unlessAll(arches[k])
 		if err := o.advisory(eco, k.name, a); err != nil {
 			return err
@@ -139,6 +139,27 @@ func unlessAll(l []string) (out []string) {
 		}
 	}
 	return out
+}
+
+// amazonTopic is a version of a program that Amazon Linux 2 has beside others:
+// ALAS2KERNEL-5.15-2022-001, ALAS2PHP8.0-2023-001.
+var amazonTopic = regexp.MustCompile(`^ALAS2[A-Z]+-?(\d+(?:\.\d+)*)-\d{4}-\d+$`)
+
+// since gives the version from which an advisory holds: what fixes kernel 5.15 says
+// nothing of kernel 4.14, which lives in the same release under the same name.
+func since(id, fixed string) string {
+	m := amazonTopic.FindStringSubmatch(id)
+	if m == nil {
+		return "0"
+	}
+	epoch, version := "", fixed
+	if i := strings.IndexByte(fixed, ':'); i >= 0 {
+		epoch, version = fixed[:i+1], fixed[i+1:]
+	}
+	if !strings.HasPrefix(version, m[1]+".") {
+		return "0" // another package of the same topic
+	}
+	return epoch + m[1]
 }
 
 var (
