@@ -70,6 +70,16 @@ func TestSampleIsFact(t *testing.T) {
 	if err != nil || len(rows) != 1 || rows[0].ID != "DSA-5532-1" || rows[0].CVEs[0] != "CVE-2023-5363" || rows[0].Ranges[0] != (vulndb.Range{Introduced: "0", Fixed: "3.0.11-1~deb12u2"}) {
 		t.Errorf("%+v, %v", rows, err)
 	}
+	// What is written of Debian is of a known severity: its own, or a score's.
+	for _, id := range []string{"CVE-2023-5363", "CVE-2023-4911", "CVE-2023-6246", "CVE-2024-2961", "CVE-2023-38545", "CVE-2023-44487", "CVE-2023-4863", "CVE-2024-6387", "CVE-2023-45853"} {
+		if d, ok, err := db.Detail(id); err != nil || !ok || d.Severity == "" || len(d.CVSS) == 0 {
+			t.Errorf("%s: %+v, %v, %v", id, d, ok, err)
+		}
+	}
+	rows, err = db.Advisories("Debian:12", "zlib")
+	if err != nil || len(rows) != 1 || rows[0].Status != vulndb.WontFix {
+		t.Errorf("%+v, %v", rows, err)
+	}
 	for _, eco := range []vulndb.Ecosystem{"AlmaLinux:9", "Bitnami", "Go", "PyPI", "RubyGems", "Packagist", "crates.io", "CPE"} {
 		if !db.HasEcosystem(eco) {
 			t.Errorf("nothing for %s", eco)
