@@ -37,6 +37,12 @@ func scanFolder(ctx context.Context, o Options, reader *extract.Reader, r *findi
 // another in /opt, the function in /var/task.
 func scanFunction(ctx context.Context, o Options, reader *extract.Reader, r *finding.Report) error {
 	r.Artifact = finding.Artifact{Kind: o.Kind, Name: o.Source}
+	if len(o.Permissions) > 0 {
+		var err error
+		if r.Artifact.Permissions, err = permissions(o.Permissions); err != nil {
+			return err
+		}
+	}
 	var layers []*extract.Layer
 	for i, file := range append(slices.Clone(o.Layers), o.Source) {
 		below, what := "/opt", "layer "+filepath.Base(file)
@@ -50,6 +56,7 @@ func scanFunction(ctx context.Context, o Options, reader *extract.Reader, r *fin
 		layers = append(layers, l)
 		r.Artifact.Layers = append(r.Artifact.Layers, finding.Layer{Index: i, DiffID: l.DiffID, Digest: l.DiffID, Size: l.Size, CreatedBy: what})
 		r.Artifact.Size += l.Size
+		r.Artifact.Digest = l.DiffID // at last the function's own
 	}
 	extract.Fill(r, layers)
 	return nil

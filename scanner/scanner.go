@@ -29,6 +29,8 @@ type Options struct {
 	// Layers are the zips of a function's layers, in the order they are laid
 	// over one another.
 	Layers []string
+	// Permissions are the files of the policies of a function's role (AWS IAM, JSON).
+	Permissions []string
 
 	Platform string // "linux/arm64/v8": which image of an index; "": linux on this machine's processor
 	Insecure bool   // registries over plain HTTP

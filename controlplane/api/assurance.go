@@ -21,6 +21,7 @@ type checkInput struct {
 	Reference string          `query:"reference" maxLength:"1024" doc:"Judge it as this image reference; the report's own name if left out"`
 	Policies  []string        `query:"policy" maxItems:"100" doc:"Only these policies; every one whose scope it is in if left out"`
 	Stage     string          `query:"stage" enum:"pipeline,registry,admission,runtime" default:"pipeline" doc:"Where it is judged"`
+	Code      string          `query:"code" maxLength:"128" doc:"Digest of a function's code as it is deployed now: sha256:..."`
 	Body      json.RawMessage `doc:"A report: what limpet scan --format json writes"`
 }
 
@@ -30,7 +31,11 @@ func (a *API) checkReport(ctx context.Context, in *checkInput) (*bodyOutput[assu
 	if err != nil {
 		return nil, huma.NewError(http.StatusUnprocessableEntity, err.Error())
 	}
-	v, err := inventory.Judge(ctx, a.Store.Reader, access.From(ctx).Tenant, report, in.Reference, store.Now(), assurance.Stage(in.Stage), in.Policies)
+	rules, err := inventory.LoadRules(ctx, a.Store.Reader, access.From(ctx).Tenant, in.Policies)
+	if err != nil {
+		return nil, err
+	}
+	v, err := rules.JudgeCode(ctx, report, in.Reference, store.Now(), assurance.Stage(in.Stage), in.Code)
 	if err != nil {
 		return nil, err
 	}

@@ -106,7 +106,14 @@ func StageOf(source string) assurance.Stage {
 // Judge asks the policies. What the inventory remembers of the artefact is part
 // of what they judge.
 func (r *Rules) Judge(ctx context.Context, report *finding.Report, reference string, scannedAt time.Time, stage assurance.Stage) (assurance.Verdict, error) {
+	return r.JudgeCode(ctx, report, reference, scannedAt, stage, "")
+}
+
+// JudgeCode is Judge of a function whose code, as it is deployed now, has this
+// digest; empty: nobody says.
+func (r *Rules) JudgeCode(ctx context.Context, report *finding.Report, reference string, scannedAt time.Time, stage assurance.Stage, code string) (assurance.Verdict, error) {
 	s, failed := r.subject(ctx, report, reference, scannedAt, stage)
+	s.Code = code
 	v := assurance.Judge(r.policies, s)
 	return v, *failed
 }

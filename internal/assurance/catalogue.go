@@ -18,7 +18,7 @@ var catalogue = []struct {
 	{ControlVulnerabilities, "Vulnerabilities", "findings", "mode: block\nrules:\n  - {name: exploited, kev: true, fixable: true}\n  - {name: late, atLeast: high, fixable: true, grace: {critical: 7, high: 30}}\n  - {name: likely, mode: warn, when: 'v.epss.score > 0.3 && v.fixedDays > 7'}\n"},
 	{ControlSecrets, "Secrets", "findings", "mode: block\natLeast: high\nexcept: [/app/testdata/**]\n"},
 	{ControlMalware, "Malware", "findings", "mode: block\n"},
-	{ControlMisconfigurations, "Failed checks", "findings", "mode: warn\natLeast: medium\n"},
+	{ControlMisconfigurations, "Failed checks", "findings", "mode: warn\natLeast: medium\nrules:\n  - {name: pods, mode: block, ids: [LMP-KUBE-*], atLeast: high}\n  - {name: cis, mode: block, benchmarks: ['CIS Docker*']}\n"},
 	{ControlPackages, "Packages", "content", "mode: block\ndeny:\n  - {name: log4j-core, types: [maven], below: 2.17.1}\n"},
 	{ControlLicences, "Licences", "content", "mode: warn\ndeny: [AGPL-*]\ndenyCategories: [network-copyleft]\n"},
 	{ControlOperatingSystems, "Operating system", "content", "mode: warn\nendOfLife: true\ndeny: ['debian:10']\n"},
@@ -31,10 +31,12 @@ var catalogue = []struct {
 	{ControlRegistries, "Registries", "origin", "mode: block\nallow: [registry.example.com/**]\n"},
 	{ControlBaseImages, "Base images", "origin", "mode: block\nallow: [docker.io/library/debian]\n"},
 	{ControlSignatures, "Signatures", "origin", "mode: block\nanyOf:\n  - {identity: 'release@example.com', issuer: https://id.example.com}\n"},
+	{ControlPermissions, "Permissions of a function", "function", "mode: block\nexcessive: true\ndeny: ['iam:*', 'sts:AssumeRole']\n"},
+	{ControlCode, "Code of a function", "function", "mode: block\n"},
 	{ControlAge, "Age", "trust", "mode: warn\nimageDays: 180\ndataDays: 14\n"},
 	{ControlIntegrity, "Integrity of the scan", "trust", "mode: block\n"},
 	{ControlCoverage, "Coverage", "trust", "mode: warn\n"},
-	{ControlCustom, "Expressions", "custom", "mode: block\nrules:\n  - name: two-shells\n    when: packages.filter(p, p.name in ['bash', 'zsh']).size() > 1\n    message: One shell is enough.\n"},
+	{ControlCustom, "Expressions and modules", "custom", "mode: block\nrules:\n  - name: two-shells\n    when: packages.filter(p, p.name in ['bash', 'zsh']).size() > 1\n    message: One shell is enough.\n  - name: newest-base\n    mode: warn\n    rego: |\n      package limpet\n\n      deny contains {\"msg\": msg, \"id\": p.name, \"package\": p.name} if {\n        some p in input.packages\n        p.type == \"npm\"\n        not p.direct\n        msg := sprintf(\"%s came with something else\", [p.name])\n      }\n"},
 }
 
 // Registry describes every control in the order of forms.
@@ -85,21 +87,8 @@ type Word struct {
 // Vocabulary describes the variables of expressions.
 func Vocabulary() []Word {
 	both, whole := []string{"vulnerabilities", "custom"}, []string{"custom"}
-	keys := func(known any, more map[string]any) []string {
-		set := map[string]string{}
-		t := reflect.TypeOf(known)
-		for i := range t.NumField() {
-			if name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ","); name != "" && name != "-" {
-				set[name] = ""
-			}
-		}
-		for k := range more {
-			set[k] = ""
-		}
-		return sortedKeys(set)
-	}
 	return []Word{
-		{"v", "The vulnerability that the rule looks at.", keys(finding.Vulnerability{}, vulnerabilityDefaults), both[:1]},
+		{"v", "The vulnerability that the rule looks at.", vulnerabilityKeys(), both[:1]},
 		{"artifact", "What was scanned; artifact.image is its configuration, artifact.reference the name it is judged by.", keys(finding.Artifact{}, map[string]any{"reference": "", "image": ""}), both},
 		{"vulnerabilities", "All vulnerabilities: the keys of v.", nil, whole},
 		{"packages", "All packages.", keys(finding.Package{}, packageDefaults), whole},
@@ -111,4 +100,21 @@ func Vocabulary() []Word {
 		{"integrity", "How far the report can be trusted: verdict and anomalies.", []string{"anomalies", "verdict"}, whole},
 		{"now", "The time of judgement, a timestamp.", nil, both},
 	}
+}
+
+func vulnerabilityKeys() []string { return keys(finding.Vulnerability{}, vulnerabilityDefaults) }
+
+// keys are those of a value's JSON form, and more.
+func keys(known any, more map[string]any) []string {
+	set := map[string]string{}
+	t := reflect.TypeOf(known)
+	for i := range t.NumField() {
+		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ","); name != "" && name != "-" {
+			set[name] = ""
+		}
+	}
+	for k := range more {
+		set[k] = ""
+	}
+	return sortedKeys(set)
 }

@@ -95,6 +95,8 @@ func (c *Compiled) add(id ControlID) error {
 		return plain(k.RootUser, judgeRootUser)
 	case ControlMicroEnforcer:
 		return plain(k.MicroEnforcer, judgeMicroEnforcer)
+	case ControlCode:
+		return plain(k.Code, judgeCode)
 	}
 	var made maker
 	switch id {
@@ -126,6 +128,8 @@ func (c *Compiled) add(id ControlID) error {
 		made = pointer(k.Registries)
 	case ControlSignatures:
 		made = pointer(k.Signatures)
+	case ControlPermissions:
+		made = pointer(k.Permissions)
 	case ControlAge:
 		made = pointer(k.Age)
 	case ControlCustom:

@@ -37,20 +37,6 @@ func (k *Secrets) compile() (func(*run, ControlID, Mode), error) {
 	}, err
 }
 
-func (k *Misconfigurations) compile() (func(*run, ControlID, Mode), error) {
-	ids, err := compile(k.IDs)
-	least := finding.Severity(k.AtLeast).Rank()
-	return func(r *run, id ControlID, mode Mode) {
-		var found []candidate
-		for _, m := range r.report.Misconfigurations {
-			if m.Severity.Rank() >= least && (len(ids) == 0 || ids.match(m.ID)) {
-				found = append(found, candidate{Ref: Ref{ID: m.ID, Path: m.Place.Path, Detail: m.Title}, paths: placePaths(m.Place)})
-			}
-		}
-		r.violated(id, mode, "", 0, found, func(n int) string { return counted(n, "failed check") })
-	}, err
-}
-
 // judgeIntegrity fails for a scan that does not speak for all of the artefact.
 func judgeIntegrity(r *run, id ControlID, mode Mode) {
 	in := r.report.Integrity

@@ -105,8 +105,19 @@ type Secrets struct {
 // Misconfigurations fails for checks that failed.
 type Misconfigurations struct {
 	Setting
-	AtLeast Severity `json:"atLeast,omitempty" doc:"This severity or a worse one; empty means any."`
-	IDs     []string `json:"ids,omitempty" max:"1000" doc:"Only these checks; * matches any run of characters."`
+	AtLeast Severity    `json:"atLeast,omitempty" doc:"This severity or a worse one; empty means any."`
+	IDs     []string    `json:"ids,omitempty" max:"1000" doc:"Only these checks; * matches any run of characters."`
+	Rules   []CheckRule `json:"rules,omitempty" max:"200" doc:"Checks with a mode of their own. The first rule that selects a check decides; atLeast and ids are for those that none selects."`
+}
+
+// CheckRule selects failed checks. Every selector that is set must match.
+type CheckRule struct {
+	Name       string        `json:"name,omitempty" doc:"Name shown in verdicts."`
+	IDs        []string      `json:"ids,omitempty" max:"1000" doc:"These checks, such as LMP-KUBE-*; * matches any run of characters."`
+	Benchmarks []string      `json:"benchmarks,omitempty" max:"100" doc:"Checks that one of these asks for, such as 'CIS Docker*' or 'Pod Security*'; * matches any run of characters."`
+	AtLeast    Severity      `json:"atLeast,omitempty" doc:"This severity or a worse one."`
+	Paths      []policy.Glob `json:"paths,omitempty" max:"1000" doc:"Found below these paths."`
+	Mode       Mode          `json:"mode,omitempty" doc:"Another mode for these checks than the control's."`
 }
 
 // BaseImages names the approved base images.
@@ -168,6 +179,15 @@ type Signer struct {
 	Issuer   string `json:"issuer,omitempty" doc:"Issuer of that identity."`
 }
 
+// Permissions judges what the role of a function may do, by the policies that
+// were given to the scan. Conditions are not judged: what is allowed under one
+// counts as allowed.
+type Permissions struct {
+	Setting
+	Deny      []string `json:"deny,omitempty" max:"1000" doc:"Actions that may not be allowed, such as iam:* or s3:DeleteBucket; whoever allows s3:* allows it."`
+	Excessive bool     `json:"excessive,omitempty" doc:"Fail for all actions of a service or of all, for everything but a list (NotAction), and for writing to every resource without a condition."`
+}
+
 // Age bounds the age of an image and of its scan.
 type Age struct {
 	Setting
@@ -176,15 +196,17 @@ type Age struct {
 	DataDays  int `json:"dataDays,omitempty" min:"0" max:"36500" doc:"The vulnerability data it was matched with is at most so many days old."`
 }
 
-// Custom judges the whole report by expressions.
+// Custom judges the whole report by expressions and modules.
 type Custom struct {
 	Setting
-	Rules []CustomRule `json:"rules" req:"true" max:"200" doc:"Each fails where its expression is true."`
+	Rules []CustomRule `json:"rules" req:"true" max:"200" doc:"Each stands for itself, and says when it fails: with when or with rego."`
 }
 
-// CustomRule fails where When is true.
+// CustomRule fails where When is true, or where the module's deny holds something.
 type CustomRule struct {
 	Name    string `json:"name" req:"true" doc:"Name shown in verdicts."`
-	When    string `json:"when" req:"true" doc:"A CEL expression over artifact, os, packages, vulnerabilities, secrets, malware, licences, misconfigurations and integrity."`
+	When    string `json:"when,omitempty" doc:"A CEL expression over artifact, os, packages, vulnerabilities, secrets, malware, licences, misconfigurations and integrity; it fails where it is true."`
+	Rego    string `json:"rego,omitempty" doc:"A module in Rego v1, package limpet, over the same as input; it fails for each member of deny, a text or an object with msg, id, package and path."`
 	Message string `json:"message,omitempty" doc:"What to tell whoever is stopped."`
+	Mode    Mode   `json:"mode,omitempty" doc:"Another mode for this rule than the control's, such as warn beside a control that blocks."`
 }

@@ -32,7 +32,9 @@ const (
 
 var (
 	vulnerabilityVariables = []string{"v", "artifact"}
-	reportVariables        = []string{"artifact", "os", "integrity", "packages", "vulnerabilities", "secrets", "malware", "licences", "misconfigurations"}
+	reportVariables        = append([]string{"artifact", "os", "integrity"}, reportLists...)
+	// reportLists are those variables that are lists.
+	reportLists = []string{"packages", "vulnerabilities", "secrets", "malware", "licences", "misconfigurations"}
 )
 
 // environment gives the CEL environment of a vocabulary, made once.
@@ -52,7 +54,7 @@ func newEnvironment(variables []string) (*cel.Env, error) {
 	options := []cel.EnvOption{cel.Variable("now", cel.TimestampType), ext.Strings()}
 	for _, name := range variables {
 		t := cel.MapType(cel.StringType, cel.DynType)
-		if slices.Contains([]string{"packages", "vulnerabilities", "secrets", "malware", "licences", "misconfigurations"}, name) {
+		if slices.Contains(reportLists, name) {
 			t = cel.ListType(t)
 		}
 		options = append(options, cel.Variable(name, t))

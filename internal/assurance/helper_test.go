@@ -40,7 +40,7 @@ func report() *finding.Report {
 		Secrets:           []finding.Secret{{Rule: "aws-secret-key", Title: "AWS secret key", Severity: finding.High, Place: finding.Place{Path: "/app/.env"}}},
 		Malware:           []finding.Malware{{Rule: "EICAR", Engine: "yara", SHA256: "ff", Severity: finding.High, Place: finding.Place{Path: "/tmp/x"}}},
 		Licences:          []finding.Licence{{Name: "GPL-3.0-only", Category: "copyleft", Package: "p1"}, {Name: "MIT", Category: "permissive", Package: "p2"}},
-		Misconfigurations: []finding.Misconfiguration{{ID: "LMP-IMAGE-0001", Title: "No HEALTHCHECK", Severity: finding.Low}},
+		Misconfigurations: []finding.Misconfiguration{{ID: "LMP-IMAGE-0001", Title: "No HEALTHCHECK", Severity: finding.Low, References: []string{"CIS Docker 1.6 4.6"}}},
 		Coverage:          []finding.Coverage{{Ecosystem: "npm", Packages: 1, Data: true}, {Ecosystem: "Debian:12", Packages: 1, Data: true}},
 	}
 }

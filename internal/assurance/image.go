@@ -287,31 +287,3 @@ func (k *Age) compile() (func(*run, ControlID, Mode), error) {
 		}
 	}, nil
 }
-
-func (k *Custom) compile() (func(*run, ControlID, Mode), error) {
-	type rule struct {
-		CustomRule
-		ask func(map[string]any) (bool, error)
-	}
-	var rules []rule
-	for _, c := range k.Rules {
-		p, err := compileExpression(c.When, reportVocabulary)
-		if err != nil {
-			return nil, err
-		}
-		rules = append(rules, rule{c, func(vars map[string]any) (bool, error) { return evaluate(p, vars) }})
-	}
-	return func(r *run, id ControlID, mode Mode) {
-		vars := reportMaps(r.subject)
-		for _, c := range rules {
-			yes, err := c.ask(vars)
-			if err != nil {
-				r.notKnown("custom, rule %s: the expression failed (%s): counted as a violation", c.Name, firstLine(err.Error()))
-				yes = true
-			}
-			if yes {
-				r.violated(id, mode, c.Name, 0, one(c.Name, ""), said(cmp.Or(c.Message, "the expression is true: "+clip(c.When))))
-			}
-		}
-	}, nil
-}

@@ -36,6 +36,8 @@ type Subject struct {
 	Stage Stage
 	// Exceptions stand beside the policies: each heeds them.
 	Exceptions *Exceptions
+	// Code is the digest of a function's code as it is deployed now; empty: nobody says.
+	Code string
 	// Wrapped says that the image was seen to hold a MicroEnforcer; the label
 	// that wrapping sets says so otherwise.
 	Wrapped bool

@@ -11,13 +11,15 @@ import (
 
 // cases holds, for every control and every selector of a vulnerability rule, a
 // setting under which the image of report() fails and one under which it passes.
-var cases = []struct {
+type testCase struct {
 	control ControlID
-	field   string // of a vulnerability rule
+	field   string // of a vulnerability rule, or of another control's: then a name only
 	fail    string
 	pass    string
 	change  func(*Subject) // for both
-}{
+}
+
+var cases = []testCase{
 	{control: ControlVulnerabilities, field: "atLeast", fail: "{atLeast: high}", pass: "{atLeast: critical}"},
 	{control: ControlVulnerabilities, field: "severities", fail: "{severities: [low, high]}", pass: "{severities: [critical, low]}"},
 	{control: ControlVulnerabilities, field: "scoreAtLeast", fail: "{scoreAtLeast: 7.2}", pass: "{scoreAtLeast: 7.3}"},
@@ -71,6 +73,17 @@ var cases = []struct {
 	{control: ControlSecrets, fail: "{mode: block, atLeast: medium}", pass: "{mode: block, atLeast: critical}"},
 	{control: ControlSecrets, fail: "{mode: block, except: [/srv/**]}", pass: "{mode: block, except: [/app/**]}"},
 	{control: ControlMisconfigurations, fail: "{mode: block, ids: [LMP-IMAGE-*]}", pass: "{mode: block, atLeast: medium}"},
+	{control: ControlMisconfigurations, field: "benchmarks", fail: "{mode: block, rules: [{benchmarks: ['CIS Docker*']}], ids: [X]}", pass: "{mode: block, rules: [{benchmarks: ['CIS Kubernetes*']}], ids: [X]}"},
+	{control: ControlMisconfigurations, field: "ids", fail: "{mode: block, ids: [X], rules: [{ids: [LMP-KUBE-*], atLeast: medium, paths: [/deploy/**]}]}",
+		pass: "{mode: block, ids: [X], rules: [{ids: [LMP-KUBE-*], atLeast: critical}, {ids: [LMP-KUBE-*], paths: [/app/**]}]}", change: func(s *Subject) {
+			s.Report.Misconfigurations = append(s.Report.Misconfigurations, finding.Misconfiguration{ID: "LMP-KUBE-0001", Severity: finding.High, Place: finding.Place{Path: "/deploy/web.yaml"}})
+		}},
+	{control: ControlMisconfigurations, field: "mode", fail: "{mode: block, rules: [{ids: [X], mode: 'off'}]}", pass: "{mode: block, rules: [{ids: [LMP-IMAGE-*], mode: 'off'}]}"},
+	{control: ControlPermissions, fail: "{mode: block, deny: ['s3:DeleteBucket']}", pass: "{mode: block, deny: ['iam:*'], excessive: false}",
+		change: function(finding.Statement{Actions: []string{"s3:Delete*"}, Resources: []string{"arn:aws:s3:::a"}})},
+	{control: ControlPermissions, field: "excessive", fail: "{mode: block, excessive: true}", pass: "{mode: block, deny: ['iam:*']}",
+		change: function(finding.Statement{Actions: []string{"s3:*"}, Resources: []string{"arn:aws:s3:::a"}})},
+	{control: ControlCode, fail: "", pass: "{mode: block}", change: function()},
 	{control: ControlRootUser, fail: "", pass: "{mode: block}"},
 	{control: ControlBaseImages, fail: "{mode: block, allow: ['docker.io/library/alpine']}", pass: "{mode: block, allow: ['docker.io/library/debian']}"},
 	{control: ControlBaseImages, fail: "{mode: block, diffIDs: ['sha256:" + strings.Repeat("2", 64) + "']}", pass: "{mode: block, diffIDs: ['sha256:" + strings.Repeat("1", 64) + "']}"},
@@ -106,20 +119,28 @@ var others = map[ControlID]func(*Subject){
 	ControlIntegrity: func(s *Subject) {
 		s.Report.Integrity.Note(finding.Anomaly{Code: "layer-digest", Effect: finding.Untrusted})
 	},
+	ControlCode: func(s *Subject) {
+		function()(s)
+		s.Code = "sha256:" + strings.Repeat("b", 64)
+	},
 	ControlCoverage: func(s *Subject) { s.Report.Coverage[0].Data = false },
+}
+
+// name is what rows call a case.
+func (c testCase) name() string {
+	if c.field == "" {
+		return string(c.control)
+	}
+	return string(c.control) + "." + c.field
 }
 
 func TestEveryControl(t *testing.T) {
 	controls, fields := map[ControlID]bool{}, map[string]bool{}
 	for _, c := range cases {
-		name := string(c.control)
-		if c.field != "" {
-			name += "." + c.field
-		}
 		controls[c.control], fields[c.field] = true, true
-		t.Run(name, func(t *testing.T) {
+		t.Run(c.name(), func(t *testing.T) {
 			spec := func(s string) string {
-				if c.field != "" {
+				if c.control == ControlVulnerabilities {
 					return "tags: [{name: known, ids: [GHSA-*]}, {name: past, packages: [lodash], until: 2026-11-22}]\ncontrols: {vulnerabilities: {mode: block, rules: [" + s + "]}}"
 				}
 				if s == "" {

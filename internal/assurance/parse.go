@@ -111,6 +111,20 @@ func checkLists(c *Controls, fail policy.Place) {
 		}
 		empty(ControlOperatingSystems, k.Setting, "nothing is asked; add allow, deny or endOfLife: true", n)
 	}
+	if k := c.Misconfigurations; k != nil {
+		for i, r := range k.Rules {
+			if len(r.IDs)+len(r.Benchmarks)+len(r.Paths) == 0 && r.AtLeast == "" {
+				fail(fmt.Sprintf("spec.controls.misconfigurations.rules[%d]", i), "selects every check; add ids, benchmarks, atLeast or paths")
+			}
+		}
+	}
+	if k := c.Permissions; k != nil {
+		n := len(k.Deny)
+		if k.Excessive {
+			n++
+		}
+		empty(ControlPermissions, k.Setting, "nothing is asked; add deny or excessive: true", n)
+	}
 	if k := c.Age; k != nil {
 		empty(ControlAge, k.Setting, "nothing is asked; add imageDays, scanDays or dataDays", k.ImageDays, k.ScanDays, k.DataDays)
 	}
@@ -145,17 +159,6 @@ func checkExpressions(c *Controls, fail policy.Place) {
 		}
 	}
 	if k := c.Custom; k != nil {
-		seen := map[string]int{}
-		for i, r := range k.Rules {
-			at := fmt.Sprintf("spec.controls.custom.rules[%d]", i)
-			if _, err := compileExpression(r.When, reportVocabulary); err != nil {
-				fail(at+".when", "%v", err)
-			}
-			if first, dup := seen[r.Name]; dup {
-				fail(at+".name", "%q already names rule %d; give each its own name", r.Name, first)
-			} else {
-				seen[r.Name] = i
-			}
-		}
+		checkCustom(k, fail)
 	}
 }

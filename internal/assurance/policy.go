@@ -84,7 +84,9 @@ type Controls struct {
 	Age               *Age               `json:"age,omitempty" doc:"The image, or its scan, is too old."`
 	Integrity         *Plain             `json:"integrity,omitempty" doc:"The scan is partial, or the artefact's bytes are not those that were promised."`
 	Coverage          *Plain             `json:"coverage,omitempty" doc:"There is no vulnerability data for some packages: no data is not the same as clean."`
-	Custom            *Custom            `json:"custom,omitempty" doc:"Expressions (CEL) over the whole report."`
+	Permissions       *Permissions       `json:"functionPermissions,omitempty" doc:"The role of a function allows what is forbidden, or more than it should, or nobody gave its permissions to the scan."`
+	Code              *Plain             `json:"functionIntegrity,omitempty" doc:"A function's code is no longer what was scanned, or nobody says what it is now."`
+	Custom            *Custom            `json:"custom,omitempty" doc:"Expressions (CEL) and modules (Rego) over the whole report."`
 }
 
 // Setting is what every control has.

@@ -73,6 +73,8 @@ const (
 	ControlAge               ControlID = "age"
 	ControlIntegrity         ControlID = "integrity"
 	ControlCoverage          ControlID = "coverage"
+	ControlPermissions       ControlID = "functionPermissions"
+	ControlCode              ControlID = "functionIntegrity"
 	ControlCustom            ControlID = "custom"
 )
 
@@ -81,7 +83,7 @@ func ControlIDs() []ControlID {
 	return []ControlID{
 		ControlIntegrity, ControlCoverage, ControlMalware, ControlSecrets, ControlVulnerabilities, ControlPackages, ControlLicences,
 		ControlMisconfigurations, ControlRootUser, ControlBaseImages, ControlLabels, ControlEnvironment, ControlPorts, ControlInstructions,
-		ControlOperatingSystems, ControlRegistries, ControlMicroEnforcer, ControlSignatures, ControlAge, ControlCustom,
+		ControlOperatingSystems, ControlRegistries, ControlMicroEnforcer, ControlSignatures, ControlPermissions, ControlCode, ControlAge, ControlCustom,
 	}
 }
 

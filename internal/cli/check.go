@@ -29,6 +29,7 @@ type checkFlags struct {
 	reference string
 	format    string
 	at        string
+	code      string
 	sign      string
 	out       string
 	attach    bool
@@ -58,6 +59,8 @@ or a policy that cannot be read, 3 the report cannot be read, 4 the control plan
 		Example: `  limpet scan image registry.example.com/shop/web:1.4 --format json | limpet check -
   limpet check report.json --policy shop.yaml --format json
   limpet check report.json --server https://limpet.example.com:8443 --api-token-file token --keep
+  # A function: is what runs what was scanned, and what may it do?
+  limpet scan function web.zip --permissions role.json --format json | limpet check - --policy functions.yaml --code web.zip
   # The verdict as a signed statement, to be attached to the image
   limpet check report.json --policy shop.yaml --sign verdict.key --attestation verdict.json
   limpet check report.json --policy shop.yaml --sign verdict.key --attach
@@ -72,6 +75,7 @@ or a policy that cannot be read, 3 the report cannot be read, 4 the control plan
 	fl.StringVar(&f.reference, "reference", "", "judge it as this image `REFERENCE`")
 	fl.StringVarP(&f.format, "format", "f", "table", "table or json")
 	fl.StringVar(&f.at, "at", "", "judge as at this `TIME` (RFC 3339, or a date); now if left out")
+	fl.StringVar(&f.code, "code", "", "of a function: its code as it is deployed now, a `ZIP`, its digest, or CodeSha256 as AWS gives it; for the control functionIntegrity")
 	fl.StringVar(&f.sign, "sign", "", "sign the verdict with the Ed25519 key in this `FILE` (PEM, PKCS #8)")
 	fl.StringVar(&f.out, "attestation", "", "write the signed verdict to this `FILE`")
 	fl.BoolVar(&f.attach, "attach", false, "attach the signed verdict to the image in its registry, as an OCI referrer")
@@ -135,6 +139,9 @@ func (f *checkFlags) run(cmd *cobra.Command, place string) error {
 		return &ExitError{ExitIncomplete, err}
 	}
 	s := assurance.Subject{Report: report, Reference: cmp.Or(f.reference, report.Artifact.Name), Now: now}
+	if s.Code, err = codeDigest(f.code); err != nil {
+		return &UsageError{err}
+	}
 	var v assurance.Verdict
 	if remote {
 		if v, err = f.ask(cmd.Context(), s); err != nil {
@@ -185,7 +192,7 @@ func (f *checkFlags) ask(ctx context.Context, s assurance.Subject) (assurance.Ve
 	if err != nil {
 		return v.Verdict, err
 	}
-	path, query := "/assurance-check?", url.Values{"policy": f.policies, "reference": {s.Reference}}
+	path, query := "/assurance-check?", url.Values{"policy": f.policies, "reference": {s.Reference}, "code": {s.Code}}
 	if f.keep {
 		path = "/scans?"
 		maps.Copy(query, scanOrigin())

@@ -24,32 +24,33 @@ var ignoreFiles = []string{".limpetignore.yaml", ".limpetignore"}
 // scanFlags are the same for every kind of artefact, so that one settings file
 // serves all.
 type scanFlags struct {
-	config     string
-	format     string
-	output     string
-	template   string
-	severities []string
-	unfixed    bool
-	guesses    bool
-	exitCode   int
-	exitOnEOL  bool
-	ignoreFile string
-	vex        []string
-	scanners   []string
-	platform   string
-	insecure   bool
-	signatures bool
-	layers     []string
-	db         string
-	maxAge     string
-	offline    bool
-	explain    string
-	suppressed bool
-	cacheDir   string
-	noCache    bool
-	quiet      bool
-	conn       connection
-	remote     bool // --server: its database and policies
+	config      string
+	format      string
+	output      string
+	template    string
+	severities  []string
+	unfixed     bool
+	guesses     bool
+	exitCode    int
+	exitOnEOL   bool
+	ignoreFile  string
+	vex         []string
+	scanners    []string
+	platform    string
+	insecure    bool
+	signatures  bool
+	layers      []string
+	permissions []string // of a function
+	db          string
+	maxAge      string
+	offline     bool
+	explain     string
+	suppressed  bool
+	cacheDir    string
+	noCache     bool
+	quiet       bool
+	conn        connection
+	remote      bool // --server: its database and policies
 
 	age time.Duration // of maxAge; 0: not given
 }
@@ -180,6 +181,7 @@ func (f *scanFlags) add(cmd *cobra.Command, kind finding.Kind) {
 	fl.BoolVar(&f.signatures, "signatures", false, "put what may be signatures of the image (cosign's) into the report, for policies with the control signatures")
 	fl.BoolVar(&f.insecure, "insecure-registry", false, "speak plain HTTP to registries; for tests")
 	fl.StringArrayVar(&f.layers, "layer", nil, "`ZIP` of a layer of the function, lowest first (repeatable)")
+	fl.StringArrayVar(&f.permissions, "permissions", nil, "IAM policy `FILE` (JSON) of the function's role, for policies with the control functionPermissions (repeatable)")
 	fl.StringVar(&f.db, "db", "", "vulnerability database `FILE` (default: the one that 'limpet db pull' fetched)")
 	fl.StringVar(&f.maxAge, "max-db-age", "", "fail if the database was built longer ago, such as 7d (default: warn after "+fmt.Sprint(int(warnAge.Hours()/24))+" days)")
 	fl.BoolVar(&f.offline, "offline", false, "refuse to scan what a network would have to bring")
@@ -190,7 +192,7 @@ func (f *scanFlags) add(cmd *cobra.Command, kind finding.Kind) {
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "no progress and no warnings")
 	f.conn.flags(cmd)
 	fl.Lookup("server").Usage = "let this control plane `URL` match, judge and keep: exit code 1 where its policies refuse"
-	hide := map[string]bool{"signatures": kind != finding.KindImage, "platform": kind != finding.KindImage, "insecure-registry": kind != finding.KindImage, "layer": kind != finding.KindFunction}
+	hide := map[string]bool{"signatures": kind != finding.KindImage, "platform": kind != finding.KindImage, "insecure-registry": kind != finding.KindImage, "layer": kind != finding.KindFunction, "permissions": kind != finding.KindFunction}
 	if kind == finding.KindConfig {
 		for _, name := range []string{"match-guesses", "ignore-unfixed", "exit-on-eol", "vex", "scanners", "db", "max-db-age", "offline", "explain", "cache-dir", "no-cache"} {
 			hide[name] = true

@@ -164,7 +164,7 @@ func (f *scanFlags) read(cmd *cobra.Command, kind finding.Kind, source string, d
 		r.Scanner = version.Version
 		return r, nil
 	}
-	o := scanner.Options{Kind: kind, Signatures: f.signatures, Source: source, Layers: f.layers, Platform: f.platform, Insecure: f.insecure, Image: image.Options{UserAgent: imageUserAgent()}}
+	o := scanner.Options{Kind: kind, Signatures: f.signatures, Source: source, Layers: f.layers, Permissions: f.permissions, Platform: f.platform, Insecure: f.insecure, Image: image.Options{UserAgent: imageUserAgent()}}
 	quietLogs()
 	for _, name := range scannerNames() {
 		if !slices.Contains(f.scanners, name) || name == vuln {

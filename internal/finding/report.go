@@ -54,6 +54,8 @@ type Artifact struct {
 	Created  string   `json:"created,omitempty"`  // as the configuration says, RFC 3339
 	Layers   []Layer  `json:"layers,omitempty"`   // lowest first
 	Image    *Config  `json:"image,omitempty"`
+	// Permissions are what the role of a function may do; nil: nobody said.
+	Permissions *Permissions `json:"permissions,omitempty"`
 }
 
 // Layer is one layer of an image.
