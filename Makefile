@@ -21,8 +21,6 @@ UI       := controlplane/ui
 UI_FILES := $(shell git ls-files -co --exclude-standard $(UI) 2>/dev/null | grep -vE '\.go$$|/dist/|/e2e/')
 PAYLOAD  := $(foreach a,$(ARCHES),layers/payload/bin/microenforcer-linux-$(a))
 TAGS     := kernel docker postgres browser
-# Prints a line a package, what failed once more at the end, and which tests take the time.
-GOTESTSUM := go tool -modfile=infra/tools/go.mod gotestsum
 SOAK_FOR ?= 20m
 BENCH    ?= ./internal/... ./layers/... ./controlplane/... ./microenforcer/... ./infra/bench
 comma    := ,
@@ -56,17 +54,9 @@ test-unit: ## the tests that need nothing installed and no root
 test-ui: $(UI)/node_modules/.installed ## the console's unit tests
 	cd $(UI) && npm test --silent
 
-# One pass over all packages with every layer switched on. -p 1: kernel and
-# Docker tests of different packages must not disturb each other's timing.
 test-system: build
 	CGO_ENABLED=1 go test -count=1 -tags kernel -run Fresh ./internal/kernel/seccomp # links libseccomp
-	@mkdir -p .build
-	$(AS_ROOT) $(GOTESTSUM) --format pkgname --format-hide-empty-pkg --jsonfile .build/tests.json \
-		--rerun-fails=1 --rerun-fails-max-failures=4 --rerun-fails-report=.build/flaky.txt --packages ./... -- \
-		-count=1 -p 1 -timeout 25m -tags '$(subst $(space),$(comma),$(TAGS))'
-	@test ! -s .build/flaky.txt || { echo "FLAKY, each one a defect (passed only when run again):"; cat .build/flaky.txt; }
-	@echo "the slowest tests:"
-	@$(GOTESTSUM) tool slowest --num 30 --jsonfile .build/tests.json
+	$(AS_ROOT) infra/dev/test.sh '$(subst $(space),$(comma),$(TAGS))'
 
 check: $(UI)/node_modules/.installed ## format, vet, static analysis, race detector
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt needed:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
