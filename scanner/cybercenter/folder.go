@@ -76,7 +76,7 @@ func (r *reader) file(path, name string) error {
 	if plain, packed := strings.CutSuffix(name, ".part"); packed {
 		return fmt.Errorf("%s was not fetched to its end", plain)
 	}
-	if !r.feed.Files.MatchString(name) && inner(name) == name {
+	if !r.feed.Files.MatchString(name) && inner(name) == name && !strings.HasSuffix(name, ".tar") {
 		return nil
 	}
 	f, err := os.Open(path)

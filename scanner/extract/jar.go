@@ -11,6 +11,7 @@ import (
 	"io"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/limpet-security/limpet/internal/finding"
@@ -57,7 +58,7 @@ var errJarLimit = errors.New("not all of the archive was read")
 // artifact is a library as Maven names it.
 type artifact struct {
 	group, name, version string
-	by                   string // what a guess rests on
+	by                   string // what a guess rests on, "" for what Maven says
 }
 
 func (j *jar) read(r io.ReaderAt, size int64, file, inside string, depth int) error {
@@ -92,12 +93,12 @@ func (j *jar) read(r io.ReaderAt, size int64, file, inside string, depth int) er
 		}
 	}
 	own := artifactOf(path.Base(path.Join(file, inside)), manifest)
-	// Where Maven's own properties are there they say it all: the archive's
-	// own, and those of what was shaded into it.
-	guess := len(found) == 0 && own.name != "" && own.version != ""
+	// Maven's own properties say it all: the archive's own, and those of what
+	// was shaded into it. Of what another tool built they may say the latter
+	// alone: then the archive itself is a guess beside them.
 	sum := ""
-	if guess {
-		found = []artifact{own}
+	if own.name != "" && own.version != "" && !slices.ContainsFunc(found, func(a artifact) bool { return a.name == own.name || a.version == own.version }) {
+		found = append(found, own)
 		h := sha1.New()
 		if _, err := io.Copy(h, io.NewSectionReader(r, 0, size)); err != nil {
 			return err
@@ -110,7 +111,7 @@ func (j *jar) read(r io.ReaderAt, size int64, file, inside string, depth int) er
 			name = a.group + ":" + a.name
 		}
 		p := finding.Package{Type: finding.Maven, Name: name, Version: a.version, Evidence: "java archive"}
-		if guess {
+		if a.by != "" {
 			p.Evidence, p.Confidence, p.SHA1 = own.by, finding.Guess, sum
 		}
 		if inside != "" {
@@ -190,7 +191,7 @@ func (j *jar) text(f *zip.File, separator string) (map[string]string, error) {
 	return out, nil
 }
 
-var jarName = regexp.MustCompile(`^(.+?)-(\d[A-Za-z0-9._+-]*)$`)
+var jarName = regexp.MustCompile(`^(.+?)-(\d[A-Za-z0-9._+~-]*)$`)
 
 // artifactOf guesses what an archive without Maven's properties is: by its
 // manifest, and where that is silent by its name.
@@ -218,8 +219,10 @@ func artifactOf(base string, manifest map[string]string) artifact {
 		// An OSGi name is group and artefact, often: org.apache.commons.lang3.
 		symbolic, _, _ := strings.Cut(manifest["Bundle-SymbolicName"], ";")
 		symbolic = strings.TrimSpace(symbolic)
-		if g, ok := strings.CutSuffix(symbolic, "."+a.name); ok {
+		if g, ok := strings.CutSuffix(symbolic, "."+a.name); ok && strings.Contains(g, ".") {
 			a.group = g
+		} else if ok {
+			a.group = symbolic // org.hamcrest is hamcrest of org.hamcrest: "org" is nobody
 		} else if i := strings.LastIndexByte(symbolic, '.'); i > 0 && strings.HasSuffix(strings.ReplaceAll(a.name, "-", ""), symbolic[i+1:]) {
 			a.group = symbolic[:i] // org.apache.commons.lang3 is commons-lang3 of org.apache.commons
 		}

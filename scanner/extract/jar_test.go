@@ -15,6 +15,8 @@ func TestJarNames(t *testing.T) {
 	lang := jarOf(map[string][]byte{"META-INF/MANIFEST.MF": []byte("Manifest-Version: 1.0\nBundle-SymbolicName: org.apache.commons.lang3\nImplementation-Version: 3.12.0\n")})
 	shaded := jarOf(map[string][]byte{"META-INF/maven/g/own/pom.properties": []byte("groupId=g\nartifactId=own\nversion=1\n"), "META-INF/maven/h/in/pom.properties": []byte("groupId=h\nartifactId=in\nversion=2\n")})
 	war := jarOf(map[string][]byte{"WEB-INF/lib/plain-7.1.jar": plain, "WEB-INF/lib/own.jar": shaded})
+	foreign := jarOf(map[string][]byte{"META-INF/MANIFEST.MF": []byte("Manifest-Version: 1.0\nBundle-Version: 4.2.3\n"), "META-INF/maven/cglib/cglib/pom.properties": []byte("groupId=cglib\nartifactId=cglib\nversion=3.2.12\n")})
+	hamcrest := jarOf(map[string][]byte{"META-INF/MANIFEST.MF": []byte("Manifest-Version: 1.0\nBundle-SymbolicName: org.hamcrest\n")})
 	sum := func(b []byte) string { return fmt.Sprintf("%x", sha1.Sum(b)) }
 	for _, c := range []struct {
 		file string
@@ -25,6 +27,10 @@ func TestJarNames(t *testing.T) {
 		{"plain.jar", plain, nil},
 		{"commons-lang3.jar", lang, []string{"org.apache.commons:commons-lang3 3.12.0 guess java manifest " + sum(lang)}},
 		{"own.jar", shaded, []string{"g:own 1  java archive ", "h:in 2  java archive "}},
+		{"renamed.jar", shaded, []string{"g:own 1  java archive ", "h:in 2  java archive "}},
+		{"guice.jar", foreign, []string{"cglib:cglib 3.2.12  java archive ", "guice 4.2.3 guess java manifest " + sum(foreign)}},
+		{"hamcrest-2.2.jar", hamcrest, []string{"org.hamcrest:hamcrest 2.2 guess java archive's name " + sum(hamcrest)}},
+		{"jsr305-0.1~+svn49.jar", plain, []string{"jsr305 0.1~+svn49 guess java archive's name " + sum(plain)}},
 		{"shop.war", war, []string{"g:own 1  java archive ", "h:in 2  java archive ", "plain 7.1 guess java archive's name " + sum(plain)}},
 	} {
 		r := mustScan(t, imageOfTars(tarOf(t, reg("app/"+c.file, string(c.data)))))
