@@ -46,6 +46,8 @@ var loaderCases = []loaderCase{
 	{"ld.so in a shebang", driftOn + "", []string{"write", "/tmp/drop/s", "x", "#!LOADER /tmp/drop/plain\n", "/tmp/drop/s"}, "drift", "", "plain-ran", false, ""},
 	{"ld.so --preload", preloadOn, []string{"child", "LOADER", "--preload", "/tmp/drop/evil.so", "/usr/bin/true"}, "preload", "--preload", "library-ran", true, ""},
 	{"ld.so --audit", preloadOn, []string{"child", "LOADER", "--audit", "/tmp/drop/evil.so", "/usr/bin/true"}, "preload", "--audit", "library-ran", false, ""},
+	{"ld.so --library-path", preloadOn, []string{"child", "LOADER", "--inhibit-cache", "--library-path", "/tmp/drop", "/usr/bin/true"}, "preload", "", "", false, ""},
+	{"sh SCRIPT by a number", interpretersOn("script"), []string{"child", "/tmp/novel", "fd-script"}, "interpreters", "script", "novel-ran", false, "errno 13"},
 	{"LD_PRELOAD", preloadOn, []string{"with", "LD_PRELOAD=/tmp/drop/evil.so", "/usr/bin/true"}, "preload", "LD_PRELOAD", "library-ran", true, ""},
 	{"LD_PRELOAD behind others", preloadOn, []string{"with", "LD_PRELOAD=libc.so.6  /tmp/drop/evil.so", "/usr/bin/true"}, "preload", "LD_PRELOAD", "library-ran", false, ""},
 	{"LD_PRELOAD to an interpreter", preloadOn, []string{"with", "LD_PRELOAD=/tmp/drop/evil.so", "/tmp/drop/script"}, "preload", "LD_PRELOAD", "library-ran", false, ""},

@@ -118,6 +118,9 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 		if rule == "frames" {
 			return frames(who, e)
 		}
+		if rule == "family" {
+			return fmt.Sprintf("%s asked for a socket (%s) of a network that the addresses of rules say nothing about.", who, socket(e.GetNetwork()))
+		}
 		if rule == "not-listed" {
 			return fmt.Sprintf("%s tried to connect to %s, which no allow rule covers.", who, peer(e.GetNetwork()))
 		}

@@ -16,7 +16,7 @@ const (
 type FileCare struct {
 	Reads   Care // opens for reading
 	Changes Care // everything else
-	Memory  Care // opens of another process's memory, or one's own, for writing
+	Memory  Care // opens for writing of a process's memory, or of what leads into the kernel
 }
 
 // FileJudge is a Judge that has a say about files. A Judge that is none lets

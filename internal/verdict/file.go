@@ -21,7 +21,7 @@ type fileCheck struct {
 // that is possible.
 type FileNeed struct {
 	Reads, Changes Verdict
-	Memory         Verdict // opens of a process's memory for writing (injection)
+	Memory         Verdict // opens for writing of a process's memory (injection), or of what leads into the kernel (kernelInterfaces)
 }
 
 // What each control looks at. Whoever gives a file another name could do what
@@ -266,8 +266,10 @@ func judgeFile(list []fileCheck, a *action.FileOp) Decision {
 
 // fileNeeds says what the file checks look at.
 func (e *Engine) fileNeeds() {
-	for i := range e.privilege[action.PrivTrace] {
-		e.needs.Files.Memory = max(e.needs.Files.Memory, e.privilege[action.PrivTrace][i].src.verdict)
+	for _, kind := range []action.PrivilegeKind{action.PrivTrace, action.PrivKernel} {
+		for i := range e.privilege[kind] {
+			e.needs.Files.Memory = max(e.needs.Files.Memory, e.privilege[kind][i].src.verdict)
+		}
 	}
 	for _, list := range [][]fileCheck{e.file, e.integrity} {
 		for i := range list {

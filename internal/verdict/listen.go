@@ -169,7 +169,7 @@ func (r *badAddrs) match(a *action.Connect) policy.RuleID {
 	if a.Protocol == action.ProtoUnix {
 		return ""
 	}
-	if addr := peerAddr(a.Peer); r.bad.has(addr) && !r.allowed.has(addr) {
+	if addr := peerAddr(a.Peer); r.bad.reaches(addr) && !r.allowed.has(addr) {
 		return RuleAddresses
 	}
 	return ""

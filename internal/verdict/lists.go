@@ -83,8 +83,9 @@ func (l *listed) connect(a *action.Connect) policy.RuleID {
 	if l.allowed.has(addr) {
 		return ""
 	}
+	v4 := carried(addr)
 	for i, list := range l.lists {
-		if list.HasAddr(addr) {
+		if list.HasAddr(addr) || v4.IsValid() && list.HasAddr(v4) {
 			return l.ids[i]
 		}
 	}

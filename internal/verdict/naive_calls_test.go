@@ -101,7 +101,7 @@ func naiveSocket(ps []*policy.RuntimePolicy, w *Workload, a *action.Socket) Deci
 		if !naiveScope(p, w) {
 			continue
 		}
-		if a.Domain == 17 || a.Domain == 44 {
+		if !slices.Contains([]int{0, 1, 2, 10, 15, 16, 38}, a.Domain) {
 			frames = append(frames, naiveFrames(p, w, a)...)
 		}
 		k := p.Spec.Controls.SocketFamilies
@@ -147,23 +147,28 @@ func naiveFrames(p *policy.RuntimePolicy, w *Workload, a *action.Socket) (vs []v
 		}
 		return len(r.UnixSockets) == 0 || len(r.CIDRs)+len(r.DNSNames)+len(r.Ports) > 0
 	}
+	everywhere := func(r *policy.NetworkRule) bool {
+		all := true
+		for _, p := range []policy.NetworkProtocol{"tcp", "udp", "icmp", "other"} {
+			all = all && (len(r.Protocols) == 0 || slices.Contains(r.Protocols, p))
+		}
+		return ip(r) && all && len(r.CIDRs)+len(r.DNSNames)+len(r.Ports) == 0
+	}
+	rule, frame := "family", a.Domain == 17 || a.Domain == 44
+	if frame {
+		rule = "frames"
+	}
 	if k := p.Spec.Controls.Outbound; k != nil {
-		bad := slices.ContainsFunc(k.Deny, func(r policy.NetworkRule) bool { return ip(&r) && mine(&r) })
+		bad := slices.ContainsFunc(k.Deny, func(r policy.NetworkRule) bool { return ip(&r) && mine(&r) && (frame || everywhere(&r)) })
 		if slices.ContainsFunc(k.Allow, func(r policy.NetworkRule) bool { return ip(&r) }) {
-			bad = bad || !slices.ContainsFunc(k.Allow, func(r policy.NetworkRule) bool {
-				all := len(r.Protocols) == 0
-				if !all {
-					all = true
-					for _, p := range []policy.NetworkProtocol{"tcp", "udp", "icmp", "other"} {
-						all = all && slices.Contains(r.Protocols, p)
-					}
-				}
-				return ip(&r) && all && len(r.CIDRs)+len(r.DNSNames)+len(r.Ports) == 0 && mine(&r)
-			})
+			bad = bad || !slices.ContainsFunc(k.Allow, func(r policy.NetworkRule) bool { return everywhere(&r) && mine(&r) })
 		}
 		if bad {
-			vs = append(vs, violation{policy.Outbound, k.Setting, "frames", p})
+			vs = append(vs, violation{policy.Outbound, k.Setting, rule, p})
 		}
+	}
+	if !frame {
+		return vs
 	}
 	if k := p.Spec.Controls.MetadataEndpoints; k != nil {
 		some := len(k.Addresses) > 0

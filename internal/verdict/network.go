@@ -161,7 +161,7 @@ func (r *netRule) covers(a *action.Connect, addr netip.Addr) bool {
 			}
 		}
 	} else {
-		if r.byAddr && !r.addrs.has(addr) && !(r.names.any(a.Names) && (r.deny || byNameOnly(addr))) {
+		if r.byAddr && !r.addrs.has(addr) && !(r.deny && r.addrs.reaches(addr)) && !(r.names.any(a.Names) && (r.deny || byNameOnly(addr))) {
 			return false
 		}
 		if r.ports != nil && !r.ports.has(a.Peer.Port()) {
@@ -182,35 +182,63 @@ func (r *netRule) holdsFor(p *action.Process) bool {
 // theirs is ever asked about.
 const RuleFrames policy.RuleID = "frames"
 
-// Address families of Linux whose sockets take frames.
+// Address families of Linux.
 const (
-	afPacket = 17
-	afXDP    = 44
+	afUnix    = 1
+	afKey     = 15
+	afNetlink = 16
+	afPacket  = 17
+	afAlg     = 38
+	afXDP     = 44
 )
 
 func writesFrames(a *action.Socket) bool { return a.Domain == afPacket || a.Domain == afXDP }
 
+// RuleFamily is about sockets of networks that know other addresses than those
+// of rules.
+const RuleFamily policy.RuleID = "family"
+
+// otherNetwork says that sockets of an address family reach somebody else, and
+// that not by IP: a hypervisor (vsock), a bus, a radio. What is no network here
+// is local: unix, key, netlink, alg.
+func otherNetwork(domain int) bool {
+	switch domain {
+	case 0, afUnix, afInet, afInet6, afKey, afNetlink, afAlg, afPacket, afXDP:
+		return false
+	}
+	return true
+}
+
 // frames: such a socket leads past every rule about addresses that holds for
 // its process.
 func (o *outbound) frames(a *action.Socket) policy.RuleID {
-	if !writesFrames(a) {
+	rule := RuleFrames
+	switch {
+	case writesFrames(a):
+	case otherNetwork(a.Domain):
+		rule = RuleFamily
+	default:
 		return ""
 	}
 	for i := range o.deny {
-		if r := &o.deny[i]; r.protocols&allIP != 0 && r.holdsFor(a.Proc) {
-			return RuleFrames
+		r := &o.deny[i]
+		if r.protocols&allIP != 0 && r.holdsFor(a.Proc) && (rule == RuleFrames || r.everywhere()) {
+			return rule
 		}
 	}
 	if !o.allowIP {
 		return ""
 	}
 	for i := range o.allow {
-		if r := &o.allow[i]; r.protocols&allIP == allIP && !r.byAddr && r.ports == nil && r.holdsFor(a.Proc) {
-			return "" // it may go everywhere
+		if r := &o.allow[i]; r.everywhere() && r.holdsFor(a.Proc) {
+			return ""
 		}
 	}
-	return RuleFrames
+	return rule
 }
+
+// everywhere says that a rule is about every address and protocol.
+func (r *netRule) everywhere() bool { return r.protocols&allIP == allIP && !r.byAddr && r.ports == nil }
 
 // metadata is a compiled policy.MetadataControl.
 type metadata struct {
@@ -242,9 +270,10 @@ func (m *metadata) match(a *action.Connect) policy.RuleID {
 	if a.Protocol == action.ProtoUnix || !addr.IsValid() {
 		return ""
 	}
+	within := carried(addr)
 	for i := range m.endpoints {
 		e := &m.endpoints[i]
-		if e.addr == addr || !e.nets.empty() && e.nets.has(addr) {
+		if e.addr == addr || e.addr == within && within.IsValid() || !e.nets.empty() && e.nets.reaches(addr) {
 			if m.allowed.has(a.Proc) {
 				return ""
 			}

@@ -244,6 +244,7 @@ type injectedCall struct {
 	nr     int
 	args   [6]uint64
 	answer Response
+	hand   int // a descriptor of ours, plus 1, that stands under the call's first argument when it is made; 0: none
 }
 
 func (i *injections) expect(tid int, k injectedCall) {
@@ -277,6 +278,11 @@ func (i *injections) answer(c *Call) (r Response, ours bool) {
 		return Response{}, false
 	case int(c.NR) != k.nr || c.Args != k.args:
 		return fail(syscall.EPERM), true
+	case k.hand > 0:
+		a := linux.AddFD{ID: c.ID, Flags: linux.AddFDSetFD, SrcFD: uint32(k.hand - 1), NewFD: uint32(k.args[0])}
+		if _, e := linux.InstallFD(c.s.listener, &a); e != 0 {
+			return fail(e), true
+		}
 	}
 	return k.answer, true
 }

@@ -37,7 +37,7 @@ func (b *borrowed) carrier() (*carrier, error) {
 // instruction. The caller is stopped inside its clone.
 func (b *borrowed) thread(flags uint64) (tid int, err error) {
 	args := [6]uint64{flags}
-	b.s.injected.expect(b.tid, injectedCall{syscall.SYS_CLONE, args, cont()})
+	b.s.injected.expect(b.tid, injectedCall{nr: syscall.SYS_CLONE, args: args, answer: cont()})
 	defer b.s.injected.forget(b.tid)
 	if err := b.enter(b.tid, syscall.SYS_CLONE, args); err != nil {
 		return 0, err
@@ -62,7 +62,7 @@ func (b *borrowed) thread(flags uint64) (tid int, err error) {
 
 // run has the carrier make a call and gives its result.
 func (k *carrier) run(nr int, args [6]uint64) (int64, error) {
-	k.b.s.injected.expect(k.tid, injectedCall{nr, args, cont()})
+	k.b.s.injected.expect(k.tid, injectedCall{nr: nr, args: args, answer: cont()})
 	defer k.b.s.injected.forget(k.tid)
 	if err := k.b.enter(k.tid, nr, args); err != nil {
 		return 0, err

@@ -224,6 +224,12 @@ func (u *fileUser) judge(op *action.FileOp, obj *fileObject) (r Response, denied
 			return answerOf(s.cfg.Judge.Privilege(&action.Privilege{Proc: op.Proc, Kind: action.PrivTrace, Syscall: op.Syscall,
 				Detail: fmt.Sprintf("%s for writing", op.Path), ToUID: -1, ToGID: -1}))
 		}
+		if intoKernel(obj) {
+			if r, denied := answerOf(s.cfg.Judge.Privilege(&action.Privilege{Proc: op.Proc, Kind: action.PrivKernel, Syscall: op.Syscall,
+				Detail: fmt.Sprintf("%s for writing", op.Path), ToUID: -1, ToGID: -1})); denied {
+				return r, true
+			}
+		}
 	}
 	return answerOf(s.files.judge.File(op))
 }

@@ -181,7 +181,7 @@ func (k *keeper) eye(b *borrowed, uid, gid uint32) (*eye, error) {
 func (b *borrowed) call(nr int, args [6]uint64, v *int64) error { return b.callAs(b.tid, nr, args, v) }
 
 func (b *borrowed) callAs(tid, nr int, args [6]uint64, v *int64) error {
-	b.s.injected.expect(tid, injectedCall{nr, args, cont()})
+	b.s.injected.expect(tid, injectedCall{nr: nr, args: args, answer: cont()})
 	defer b.s.injected.forget(tid)
 	err := b.enter(tid, nr, args)
 	if err != nil {

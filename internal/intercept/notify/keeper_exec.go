@@ -113,7 +113,7 @@ func (k *keeper) execute(w *ward, b *borrowed, e *errand) {
 		k.end(w.tid, w.proc)
 		return
 	}
-	k.s.injected.expect(w.tid, injectedCall{b.nr, b.args, cont()})
+	k.s.injected.expect(w.tid, injectedCall{nr: b.nr, args: b.args, answer: cont()})
 	if b.enter(w.tid, b.nr, b.args) == nil {
 		w.exec = x
 		_ = linux.ContSyscall(w.tid, 0)

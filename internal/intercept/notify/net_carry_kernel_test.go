@@ -3,6 +3,8 @@
 package notify
 
 import (
+	"io"
+	"net"
 	"os"
 	"testing"
 	"time"
@@ -72,5 +74,44 @@ while not os.path.exists(sys.argv[2]): time.sleep(0.02)`, made, done)
 				t.Errorf("%d still count, want %d", lastNetwork.Roaming, tc.left)
 			}
 		})
+	}
+}
+
+// A socket whose connect failed leaves the caller's epoll when the caller closes
+// it, whoever has its number next; and it can be connected again all the same.
+func TestDeadSockets(t *testing.T) {
+	if !enterWorld(t) {
+		return
+	}
+	if err := buildWorld(); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp4", "10.9.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { defer c.Close(); _, _ = io.Copy(c, c) }()
+		}
+	}()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	argv := []string{program(t, "netstale"), "10.9.0.1", "9", port, "300"}
+	const want = "stale 0, wrong 0, again 31, blocking 31\n"
+	if out := unsupervised(t, argv...); out != want {
+		t.Fatalf("plain: %s", out)
+	}
+	defer func() { withoutKillable, withoutGate = false, false }()
+	for _, withoutKillable = range []bool{false, true} {
+		for _, withoutGate = range []bool{false, true} {
+			if out, st := supervised(t, newNetJudge(), nil, argv...); st != 0 || out != want {
+				t.Errorf("without WAIT_KILLABLE %v, without Landlock %v: status %v: %s", withoutKillable, withoutGate, st, out)
+			}
+		}
 	}
 }

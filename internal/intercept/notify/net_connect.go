@@ -96,7 +96,11 @@ func (s *Supervisor) connectOwned(c *Call, k *sock, addr []byte) (r Response) {
 		}
 	}()
 	fd, phase := s.net.state(k)
-	if fd < 0 {
+	switch {
+	case fd >= 0:
+	case phase == failed && family(addr) != linux.AFUnspec:
+		return s.regain(c, k)
+	default:
 		return s.connectSettled(c, k, phase, addr, sum)
 	}
 	if peer, ok := k.kind.destination(addr, true); ok {
@@ -200,10 +204,10 @@ func (s *Supervisor) connectNonblock(k *sock, fd int, addr []byte) Response {
 		case linux.TCPSynSent, linux.TCPSynRecv:
 			s.watchSettling(k)
 		default:
-			s.watchClosing(k)
+			s.connectFailed(k)
 		}
 	case syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.ETIMEDOUT, syscall.ENETUNREACH, syscall.EHOSTUNREACH:
-		s.watchClosing(k)
+		s.connectFailed(k)
 	}
 	return fail(e)
 }
@@ -227,7 +231,7 @@ func (s *Supervisor) watchSettling(k *sock) {
 		case linux.TCPEstablished:
 			s.net.letGo(k, settled)
 		default:
-			s.watchClosing(k)
+			s.connectFailed(k)
 		}
 		return Response{}, false
 	}

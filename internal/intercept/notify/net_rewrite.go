@@ -60,7 +60,7 @@ func (s *Supervisor) rewriteOf(c *Call) (rw rewriting, m message) {
 // is interrupted as its own would be.
 func (s *Supervisor) rewrite(b *borrowed, as rewriting) {
 	if as.notified {
-		s.injected.expect(b.tid, injectedCall{as.nr, as.args, cont()})
+		s.injected.expect(b.tid, injectedCall{nr: as.nr, args: as.args, answer: cont()})
 	}
 	var v int64
 	err := b.enter(b.tid, as.nr, as.args)

@@ -121,6 +121,7 @@ const (
 	fresh     phase = iota
 	settled         // connected since the call that said EINPROGRESS: the next connect gives 0
 	connected       // EISCONN from now on
+	failed          // its connect failed; the duplicate is fetched back if it is connected again
 )
 
 // maxSettled bounds how many sockets without a duplicate are remembered.

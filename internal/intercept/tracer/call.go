@@ -14,6 +14,7 @@ var (
 	execveNR   = number("execve")
 	execveatNR = number("execveat")
 	cloneNR    = number("clone")
+	forkNR     = number("fork")
 	vforkNR    = number("vfork")
 	setfsuidNR = number("setfsuid")
 )
@@ -35,6 +36,7 @@ func (t *Tracer) call(k *task) {
 		return
 	}
 	t.release(k)
+	t.bears(k, false) // what it was let make is there, or failed
 	nr, args := r.NR(), r.Args()
 	stop := notify.Stopped{TID: k.tid, NR: nr, IP: r.IP(), Args: args}
 	switch {
@@ -62,6 +64,9 @@ func (t *Tracer) call(k *task) {
 		if !answer.Continue {
 			t.skip(k, &r, answer)
 			return
+		}
+		if nr == cloneNR || nr == forkNR || nr == vforkNR {
+			t.bears(k, true)
 		}
 		if nr == cloneNR && args[0]&cloneUntraced != 0 {
 			changed := args

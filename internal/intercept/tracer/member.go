@@ -30,9 +30,27 @@ func (t *Tracer) Privileged(pid int, fn func() error) error { return t.handlers.
 // CanKill says that this process may end those of every user.
 func (t *Tracer) CanKill() bool { return t.handlers.CanKill() }
 
-// Tasks is the number of processes and threads of the workload.
+// Tasks is the number of processes and threads of the workload, those included
+// that were let be made: of two forks that are judged one after the other, the
+// second must know of the first.
 func (t *Tracer) Tasks() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.tasks)
+	return len(t.tasks) + t.unborn
+}
+
+// bears notes that a task was let make another, or that nothing is to be waited
+// for any more.
+func (t *Tracer) bears(k *task, yes bool) {
+	if k.bears == yes {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	k.bears = yes
+	if yes {
+		t.unborn++
+	} else {
+		t.unborn--
+	}
 }

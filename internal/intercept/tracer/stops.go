@@ -101,6 +101,7 @@ func (t *Tracer) forked(k *task) {
 	} else {
 		child.space = s // its first stop came first
 	}
+	t.bears(k, false)
 	if flags&syscall.CLONE_FILES != 0 && flags&syscall.CLONE_THREAD == 0 {
 		t.handlers.Alike()
 	}

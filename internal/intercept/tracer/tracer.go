@@ -21,6 +21,7 @@ type Tracer struct {
 	// Of the tracer's thread alone, but for mu.
 	mu         sync.Mutex // guards changes of tasks against Owns
 	tasks      map[int]*task
+	unborn     int  // tasks whose birth was allowed and has not been told yet
 	entryLater bool // the stop at a call's entry comes after the filter's (gVisor)
 	calibrated bool
 }
@@ -37,6 +38,7 @@ type task struct {
 	done    func(int64) int64
 	made    func(int64)
 	attempt *notify.Attempt
+	bears   bool // is one of those who count in unborn
 }
 
 // after is what to do at the next stop behind a call.
@@ -116,6 +118,7 @@ func (t *Tracer) adopt(tid int, p *process, s *space) *task {
 // drop ends with a task.
 func (t *Tracer) drop(k *task) {
 	t.release(k)
+	t.bears(k, false)
 	k.proc.tasks--
 	t.handlers.Forget(k.tid)
 	t.mu.Lock()

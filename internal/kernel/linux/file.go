@@ -50,6 +50,19 @@ func OpenLimit(pid int) (int64, error) {
 	return int64(min(l.Cur, 1<<62)), err
 }
 
+// MadeUp says that the kernel makes up the files of a file system: sysfs, control
+// groups, debugging, binfmt_misc.
+func MadeUp(magic int64) bool {
+	switch magic {
+	case unix.SYSFS_MAGIC, unix.CGROUP_SUPER_MAGIC, unix.CGROUP2_SUPER_MAGIC, unix.DEBUGFS_MAGIC, unix.TRACEFS_MAGIC, unix.BINFMTFS_MAGIC:
+		return true
+	}
+	return false
+}
+
+// Device takes a device number apart.
+func Device(rdev uint64) (major, minor uint32) { return unix.Major(rdev), unix.Minor(rdev) }
+
 // FsMagic gives the filesystem type of a descriptor.
 func FsMagic(fd int) (int64, error) {
 	var s unix.Statfs_t

@@ -175,7 +175,7 @@ static int shared_memory(int argc, char **argv)
 	int p = clone(flip, stack + sizeof stack, CLONE_VM | SIGCHLD, NULL);
 	if (p < 0)
 		return -1;
-	for (int i = 0; i < atoi(argv[2]) && !won; i++) {
+	for (long i = 0, end = ms() + 5000; i < atoi(argv[2]) && !won && ms() < end; i++) {
 		if (mprotect(area, 4096, PROT_READ | PROT_EXEC) < 0) {
 			refused++;
 			continue;

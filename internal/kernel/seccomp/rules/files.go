@@ -38,7 +38,7 @@ var Files = func() []Rule {
 		out = append(out, Rule{Syscall: name})
 	}
 	// Attributes that only an ioctl changes (chattr, fsverity).
-	for _, cmd := range []uint64{IoctlSetFlags, IoctlSetXattr, IoctlVerity} {
+	for _, cmd := range []uint64{IoctlSetFlags, IoctlSetXattr, IoctlVerity, IoctlUserfault, IoctlTyped} {
 		out = append(out, Rule{Syscall: "ioctl", Conds: []Cond{{Arg: 1, Op: Equal, Value: cmd, Low: true}}})
 	}
 	return out
@@ -51,11 +51,22 @@ const (
 	IoctlVerity   = 0x40806685 // FS_IOC_ENABLE_VERITY
 )
 
+// ioctls of devices that do what a call is judged for.
+const (
+	IoctlUserfault = 0xaa00 // USERFAULTFD_IOC_NEW, of /dev/userfaultfd
+	IoctlTyped     = 0x5412 // TIOCSTI: types into a terminal, for whoever reads there
+)
+
 // Later are calls that change attributes or mounts and are younger than the
 // libraries and kernels that the tables are made with. They do not exist here:
 // a program falls back on the older ones. Their numbers are the same on every
 // architecture.
+//
+// Landlock is among them because what the enforcer carries out for a program it
+// does not do in the program's own domain: a program must not take itself for
+// confined when it is not.
 var Later = []uint32{
+	444, // landlock_create_ruleset, 5.13
 	452, // fchmodat2, Linux 6.6
 	463, // setxattrat, 6.13
 	466, // removexattrat, 6.13
