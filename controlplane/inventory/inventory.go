@@ -33,6 +33,15 @@ const (
 // Rows gives what is to be kept of a scan. source says where it was made, by
 // who sent it.
 func Rows(r *finding.Report, v assurance.Verdict, source, by string) (store.Scanned, error) {
+	s, err := rowsAgain(r, v, source, by)
+	if err == nil {
+		s.Packages = packageRows(r)
+	}
+	return s, err
+}
+
+// rowsAgain is Rows without the packages.
+func rowsAgain(r *finding.Report, v assurance.Verdict, source, by string) (store.Scanned, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return store.Scanned{}, fmt.Errorf("cannot name scan: %w", err)
@@ -53,13 +62,26 @@ func Rows(r *finding.Report, v assurance.Verdict, source, by string) (store.Scan
 		s.Scan.DatabaseDigest, s.Scan.DatabaseBuilt = clip(r.Database.Digest), r.Database.Built.UnixNano()
 	}
 	s.Scan.Summary = summary(s.Artifact, v)
+	layer := layers(r)
+	for _, v := range r.Vulnerabilities {
+		if len(s.Vulnerabilities) == MaxVulnerabilities {
+			break
+		}
+		row := vulnerability(v)
+		row.Layer = layer(v.Place)
+		s.Vulnerabilities = append(s.Vulnerabilities, row)
+	}
+	return s, nil
+}
+
+func packageRows(r *finding.Report) (rows []store.ArtifactPackage) {
 	seen := map[string]bool{}
 	layer, owner := layers(r), map[string]string{}
 	for _, p := range r.Packages {
 		owner[p.ID] = p.Name
 	}
 	for _, p := range r.Packages {
-		if len(s.Packages) == MaxPackages {
+		if len(rows) == MaxPackages {
 			break
 		}
 		if p.ID == "" || seen[p.ID] {
@@ -73,17 +95,9 @@ func Rows(r *finding.Report, v assurance.Verdict, source, by string) (store.Scan
 		if len(p.Places) > 0 {
 			row.Path, row.Layer = clip(p.Places[0].Path), layer(p.Places[0])
 		}
-		s.Packages = append(s.Packages, row)
+		rows = append(rows, row)
 	}
-	for _, v := range r.Vulnerabilities {
-		if len(s.Vulnerabilities) == MaxVulnerabilities {
-			break
-		}
-		row := vulnerability(v)
-		row.Layer = layer(v.Place)
-		s.Vulnerabilities = append(s.Vulnerabilities, row)
-	}
-	return s, nil
+	return rows
 }
 
 func artifact(r *finding.Report) store.Artifact {

@@ -178,11 +178,11 @@ func rematch(ctx context.Context, s *store.Store, src match.Source, rules *Rules
 	if reflect.DeepEqual(kept, v) && before.equal(said(r)) {
 		return nil, nil
 	}
-	rows, err := Rows(r, v, scan.Source, scan.ScannedBy)
+	rows, err := rowsAgain(r, v, scan.Source, scan.ScannedBy)
 	if err != nil {
 		return nil, err
 	}
-	rows.Again, rows.Packages = true, nil // the packages are the same
+	rows.Again = true // the packages are the same
 	rows.Scan.ID, rows.Scan.ScannedAt, rows.Scan.Summary.Pipeline = scan.ID, scan.ScannedAt, scan.Summary.Pipeline
 	return &rows, nil
 }

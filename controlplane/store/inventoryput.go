@@ -91,7 +91,7 @@ func (x *Tx) putScan(ctx context.Context, t tenant.ID, s Scanned) (Artifact, []s
 			return a, nil, err
 		}
 	}
-	changed, err := x.putVulnerabilities(ctx, t, a.ID, now, s.Vulnerabilities)
+	changed, err := x.putVulnerabilities(ctx, t, a.ID, now, s.Vulnerabilities, s.Again)
 	if err != nil {
 		return a, nil, err
 	}
@@ -109,7 +109,8 @@ func (x *Tx) putPackages(ctx context.Context, t tenant.ID, artifact string, rows
 }
 
 // putVulnerabilities writes what is other than it was, and gives whose rows that are.
-func (x *Tx) putVulnerabilities(ctx context.Context, t tenant.ID, artifact string, now int64, rows []ArtifactVulnerability) ([]string, error) {
+// Another score alone is nothing other where a re-match has renewed those (SetScores).
+func (x *Tx) putVulnerabilities(ctx context.Context, t tenant.ID, artifact string, now int64, rows []ArtifactVulnerability, scored bool) ([]string, error) {
 	var before []ArtifactVulnerability
 	err := x.db.NewSelect().Model(&before).Where("tenant = ? AND artifact_id = ?", t, artifact).Scan(ctx)
 	if err != nil {
@@ -133,6 +134,9 @@ func (x *Tx) putVulnerabilities(ctx context.Context, t tenant.ID, artifact strin
 		v.Tenant, v.ArtifactID, v.FirstSeen = t, artifact, now
 		if old := was[k]; old != nil {
 			v.FirstSeen = old.FirstSeen
+			if scored {
+				old.EPSS = v.EPSS
+			}
 			if v == *old {
 				continue
 			}
@@ -275,7 +279,7 @@ func (x *Tx) dropScans(ctx context.Context, t tenant.ID, ids []string) error {
 
 // DeleteArtifact forgets an artefact with its scans.
 func (x *Tx) DeleteArtifact(ctx context.Context, t tenant.ID, id string) error {
-	if _, err := x.putVulnerabilities(ctx, t, id, 0, nil); err != nil {
+	if _, err := x.putVulnerabilities(ctx, t, id, 0, nil, false); err != nil {
 		return err
 	}
 	if err := x.putPackages(ctx, t, id, nil); err != nil {

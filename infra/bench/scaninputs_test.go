@@ -29,9 +29,9 @@ cat > rootfs/new/make <<'END'
 set -e
 cd /new/srv/app
 mkdir lib bin vendor venv
-cp -rL /usr/share/nodejs node_modules 2>/dev/null || true
-cp -rL /usr/lib/python3/dist-packages venv/site-packages 2>/dev/null || true
-cp -rL /usr/share/rubygems-integration/all vendor/bundle 2>/dev/null || true
+cp -rL /usr/share/nodejs node_modules || true
+cp -rL /usr/lib/python3/dist-packages venv/site-packages || true
+cp -rL /usr/share/rubygems-integration/all vendor/bundle || true
 cp -L /usr/share/maven/lib/*.jar lib
 cp /usr/bin/rclone bin/tool
 END
@@ -46,7 +46,7 @@ tar -C app --sort=name --mtime=@0 -cf app.tar .`
 // inputs are the artefacts that scanners read, all of the same content.
 type inputs struct{ archive, layout, folder string }
 
-// scanInputs makes them once, below .build: about 3 GB.
+// scanInputs makes them once, below .build: about 5 GB.
 func scanInputs(b *testing.B) inputs {
 	b.Helper()
 	dir, err := filepath.Abs("../../.build/bench-scan")
@@ -58,7 +58,7 @@ func scanInputs(b *testing.B) inputs {
 		if err := os.RemoveAll(dir); err != nil {
 			b.Fatal(err)
 		}
-		if err := debian.Tar(b.Context(), filepath.Join(dir, "rootfs.tar"), debian.Bookworm, scanned); err != nil {
+		if err := debian.Tar(b.Context(), dir+"-rootfs.tar", debian.Bookworm, scanned); err != nil {
 			b.Fatal(err)
 		}
 		sh := func(script string) {
@@ -70,10 +70,13 @@ func scanInputs(b *testing.B) inputs {
 			}
 		}
 		const image = "limpet-bench-scan"
-		sh("mkdir rootfs && tar -C rootfs --exclude=./dev -xf rootfs.tar")
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			b.Fatal(err)
+		}
+		sh("mkdir rootfs && tar -C rootfs --exclude=./dev -xf ../bench-scan-rootfs.tar")
 		sh(application)
 		sh("mv rootfs folder && tar -C folder -xf app.tar && rm -r app")
-		sh(`mkdir context && mv rootfs.tar app.tar context && printf 'FROM scratch\nADD rootfs.tar /\nADD app.tar /\nUSER 1000\n' > context/Dockerfile &&
+		sh(`mkdir context && mv ../bench-scan-rootfs.tar context/rootfs.tar && mv app.tar context && printf 'FROM scratch\nADD rootfs.tar /\nADD app.tar /\nUSER 1000\n' > context/Dockerfile &&
 docker build -q -t ` + image + ` context && docker save -o image.tar ` + image + ` && docker image rm -f ` + image + ` && rm -r context`)
 		if err := writeLayout(in.layout, in.archive); err != nil {
 			b.Fatal(err)
