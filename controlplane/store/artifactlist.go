@@ -40,7 +40,8 @@ type ArtifactFilter struct {
 	Running       bool   // only what enforcers run
 	ByRisk        bool   // the riskiest first, instead of the last scanned
 
-	wide bool // the vulnerability is in so many that the list's own order meets them soon
+	wide   bool     // the vulnerability is in so many that the list's own order meets them soon
+	having []string // the artefacts that have the package; nil: so many that the list's own order meets them soon
 }
 
 // artifactKey is the place of an artefact in both orders.
@@ -72,8 +73,12 @@ func (f ArtifactFilter) scan(t tenant.ID) scan[artifactKey] {
 	default:
 		first = append(first, where("id IN (SELECT artifact_id FROM artifact_vulnerabilities WHERE tenant = ? AND vulnerability = ?)", t, f.Vulnerability))
 	}
-	if f.Package != "" {
-		first = append(first, where("id IN (SELECT artifact_id FROM artifact_packages WHERE tenant = ? AND package = ?)", t, f.Package))
+	switch {
+	case f.Package == "":
+	case f.having == nil:
+		first = append(first, where("EXISTS (SELECT 1 FROM artifact_packages AS p WHERE p.tenant = ? AND p.artifact_id = artifact.id AND p.package = ?)", t, f.Package))
+	default:
+		first = append(first, where("id IN (?)", bun.List(f.having)))
 	}
 	if f.Running {
 		first = append(first, where("digest IN (SELECT image_digest FROM enforcers WHERE tenant = ? AND NOT stopping AND image_digest <> '')", t))
@@ -118,6 +123,25 @@ func (r Reader) wide(ctx context.Context, t tenant.ID, vulnerability string) (bo
 	return v.Artifacts > wideArtifacts, err
 }
 
+// withPackage gives the artefacts that have a package, nil where they are too many
+// to be collected for one page. A planner left to itself takes PostgreSQL along the
+// whole list for a package that few have.
+func (r Reader) withPackage(ctx context.Context, t tenant.ID, name string) ([]string, error) {
+	ids := []string{}
+	if err := r.packageHolders(t, name).Scan(ctx, &ids); err != nil {
+		return nil, err
+	}
+	if len(ids) > wideArtifacts {
+		return nil, nil
+	}
+	slices.Sort(ids) // in several versions, it may be in one artefact twice
+	return slices.Compact(ids), nil
+}
+
+func (r Reader) packageHolders(t tenant.ID, name string) *bun.SelectQuery {
+	return r.db.NewSelect().Model((*ArtifactPackage)(nil)).Column("artifact_id").Where("tenant = ? AND package = ?", t, name).Limit(wideArtifacts + 1)
+}
+
 func (k artifactKey) at(byRisk bool) int64 {
 	if byRisk {
 		return k.Risk
@@ -139,6 +163,11 @@ func (r Reader) Artifacts(ctx context.Context, t tenant.ID, f ArtifactFilter, p 
 	if f.Vulnerability != "" {
 		if f.wide, err = r.wide(ctx, t, f.Vulnerability); err != nil {
 			return nil, "", err
+		}
+	}
+	if f.Package != "" {
+		if f.having, err = r.withPackage(ctx, t, f.Package); err != nil {
+			return nil, "", fmt.Errorf("cannot list artefacts: %w", err)
 		}
 	}
 	keys, next, err := f.scan(t).page(ctx, r, from, p.limit())

@@ -56,6 +56,8 @@ func plans(t *testing.T, address string) {
 		ask("later "+what, what, f.scan(ta).candidates(s.Reader, &artifactKey{7, 7, "a"}).Limit(50))
 	}
 	ask("riskiest", "artifacts_risk", ArtifactFilter{ByRisk: true}.scan(ta).candidates(s.Reader, &artifactKey{7, 7, "a"}).Limit(50))
+	ask("of a common package", "artifacts_scanned", ArtifactFilter{Package: "libc6"}.scan(ta).candidates(s.Reader, &artifactKey{7, 7, "a"}).Limit(50))
+	ask("who has a package", "artifact_packages_name", s.packageHolders(ta, "libc6"))
 	for what, f := range map[string]ScanFilter{"scans_source": {Source: "ci"}, "scans_result": {Source: "ci", Result: "fail"}} {
 		ask(what, what, f.scan(ta).candidates(s.Reader, &idKey{"s"}).Limit(50))
 	}
@@ -84,7 +86,7 @@ func plans(t *testing.T, address string) {
 	}
 	ask("stale verdicts", "artifacts_judged", s.db.NewSelect().Model(&[]Artifact{}).Where("tenant = ? AND judged_at < ?", ta, 7).Order("judged_at", "id").Limit(32))
 	ask("operating systems", "artifacts_os", s.artifactSystems(ta))
-	if len(queries) < 56 {
+	if len(queries) < 58 {
 		t.Fatalf("%d queries", len(queries))
 	}
 	for what, q := range queries {
