@@ -81,7 +81,9 @@ func readPolicy(data []byte, name string) (out []finding.Statement, err error) {
 	var file struct {
 		Statement      json.RawMessage
 		PolicyDocument struct{ Statement json.RawMessage }
-		PolicyVersion  struct{ Document struct{ Statement json.RawMessage } }
+		PolicyVersion  struct {
+			Document struct{ Statement json.RawMessage }
+		}
 	}
 	if err := json.Unmarshal(data, &file); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPolicy, err)

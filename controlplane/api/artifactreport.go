@@ -22,8 +22,9 @@ import (
 
 type reportInput struct {
 	IDInput
-	Scan   string `query:"scan" maxLength:"64" doc:"An older scan; the newest if left out"`
-	Format string `query:"format" enum:"json,cyclonedx,spdx-json,openvex,sarif,csv,html,pdf,junit,gitlab" default:"json"`
+	Scan     string `query:"scan" maxLength:"64" doc:"An older scan; the newest if left out"`
+	Format   string `query:"format" enum:"json,cyclonedx,spdx-json,openvex,sarif,csv,html,pdf,junit,gitlab" default:"json"`
+	Accepted bool   `query:"accepted" doc:"With json: set aside what exceptions accept, as every other format does"`
 }
 
 // scanOf gives an artefact and one of its scans, the newest for "".
@@ -61,10 +62,11 @@ var contentTypes = map[string][2]string{
 	"html": {"text/html; charset=utf-8", "html"}, "pdf": {"application/pdf", "pdf"}, "junit": {"application/xml", "xml"}, "gitlab": {"application/json", "gitlab.json"},
 }
 
-// getReport sends a report: as it was sent, or written for readers.
+// getReport sends a report: as it was sent, or written for readers, without what
+// exceptions accept.
 func (a *API) getReport(ctx context.Context, in *reportInput) (*huma.StreamResponse, error) {
 	t := access.From(ctx).Tenant
-	if in.Format == "json" {
+	if in.Format == "json" && !in.Accepted {
 		row, scan, err := a.scanOf(ctx, in.ID, in.Scan)
 		if err != nil {
 			return nil, err
@@ -74,10 +76,16 @@ func (a *API) getReport(ctx context.Context, in *reportInput) (*huma.StreamRespo
 		}), nil
 	}
 	row, r, err := a.reportOf(ctx, in.ID, in.Scan)
+	if err == nil {
+		r, err = a.aside(ctx, row, r)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return a.download(ctx, fileName(row), in.Format, func(w io.Writer) error {
+		if in.Format == "json" {
+			return scanreport.Write(w, "json", r, scanreport.Options{})
+		}
 		if in.Format == "pdf" {
 			return scanreport.PDF(w, r)
 		}

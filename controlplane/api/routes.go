@@ -82,6 +82,8 @@ func init() {
 		{put, prefix + "/exceptions/{name}", access.ExceptionsRequest, "Change or renew an exception: it is to be approved again", do((*API).putException)},
 		{remove, prefix + "/exceptions/{name}", access.ExceptionsRequest, "Take a request back, or remove an exception that does not hold", do((*API).deleteException)},
 		{post, prefix + "/exceptions/{name}/decision", access.ExceptionsApprove, "Approve, refuse or revoke an exception that somebody else asked for", do((*API).decideException)},
+		{get, prefix + "/exception-statements", access.InventoryRead, "Download what approved exceptions say of the inventory, as OpenVEX", do((*API).getStatements)},
+		{post, prefix + "/exception-statements", access.ExceptionsRequest, "Ask for the exceptions that a VEX document speaks of", doLarge(maxVEXBody, (*API).postStatements)},
 		{get, prefix + "/exception-summary", access.PoliciesRead, "How many exceptions wait, hold and expire soon", do((*API).summarizeExceptions)},
 		{post, prefix + "/assurance-check", access.PoliciesRead, "Judge a scan's report by the assurance policies", doLarge(maxReportBody, (*API).checkReport)},
 		{get, prefix + "/schemas/assurancepolicy.json", access.PoliciesRead, "JSON Schema of an assurance policy", do((*API).getAssuranceSchema)},

@@ -42,7 +42,7 @@ func LoadRules(ctx context.Context, r store.Reader, t tenant.ID, names []string)
 		}
 		out.policies, out.since[row.Name], out.numbers[row.Name] = append(out.policies, c), store.Time(row.CreatedAt), row.Revision
 	}
-	out.exceptions, err = approved(ctx, r, t, out.at)
+	out.exceptions, err = Exceptions(ctx, r, t, out.at)
 	return out, err
 }
 
@@ -62,8 +62,8 @@ func policyRows(ctx context.Context, r store.Reader, t tenant.ID, names []string
 	})
 }
 
-// approved gives the exceptions that hold.
-func approved(ctx context.Context, r store.Reader, t tenant.ID, now time.Time) (*assurance.Exceptions, error) {
+// Exceptions gives the exceptions that hold.
+func Exceptions(ctx context.Context, r store.Reader, t tenant.ID, now time.Time) (*assurance.Exceptions, error) {
 	rows, err := every(func(p store.Page) ([]store.Exception, string, error) {
 		return r.Exceptions(ctx, t, store.ExceptionFilter{State: store.ExceptionApproved, Now: now}, p)
 	})

@@ -56,7 +56,7 @@ func (k *Misconfigurations) compile() (func(*run, ControlID, Mode), error) {
 		for i := range r.report.Misconfigurations {
 			m := &r.report.Misconfigurations[i]
 			if n := slices.IndexFunc(rules, func(c checkRule) bool { return c.selects(m) }); n >= 0 {
-				found[n] = append(found[n], candidate{Ref: Ref{ID: m.ID, Path: m.Place.Path, Detail: m.Title}, paths: placePaths(m.Place)})
+				found[n] = append(found[n], checkCandidate(m))
 			}
 		}
 		for i, c := range rules {

@@ -14,9 +14,10 @@ func (k *Malware) compile() (func(*run, ControlID, Mode), error) {
 	paths, err := compile(k.Paths)
 	return func(r *run, id ControlID, mode Mode) {
 		var found []candidate
-		for _, m := range r.report.Malware {
+		for i := range r.report.Malware {
+			m := &r.report.Malware[i]
 			if !except.match(m.Place.Path) && (len(paths) == 0 || paths.match(m.Place.Path)) {
-				found = append(found, candidate{Ref: Ref{ID: m.Rule, Path: m.Place.Path, Detail: m.SHA256}, paths: placePaths(m.Place)})
+				found = append(found, malwareCandidate(m))
 			}
 		}
 		r.violated(id, mode, "", 0, found, func(n int) string { return counted(n, "match") + " of malware signatures" })
@@ -28,9 +29,10 @@ func (k *Secrets) compile() (func(*run, ControlID, Mode), error) {
 	least := finding.Severity(k.AtLeast).Rank()
 	return func(r *run, id ControlID, mode Mode) {
 		var found []candidate
-		for _, s := range r.report.Secrets {
+		for i := range r.report.Secrets {
+			s := &r.report.Secrets[i]
 			if s.Severity.Rank() >= least && !except.match(s.Place.Path) {
-				found = append(found, candidate{Ref: Ref{ID: s.Rule, Path: s.Place.Path, Detail: s.Title}, paths: placePaths(s.Place)})
+				found = append(found, secretCandidate(s))
 			}
 		}
 		r.violated(id, mode, "", 0, found, func(n int) string { return counted(n, "secret") })

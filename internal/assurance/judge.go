@@ -139,11 +139,8 @@ type run struct {
 
 func (c *Compiled) judge(s *Subject, standing *standing) PolicyVerdict {
 	r := &run{
-		Compiled: c, subject: s, standing: standing, report: s.Report, packages: make(map[string]*finding.Package, len(s.Report.Packages)),
+		Compiled: c, subject: s, standing: standing, report: s.Report, packages: packagesOf(s.Report),
 		out: PolicyVerdict{Policy: c.policy.Metadata.Name, Number: s.Numbers[c.policy.Metadata.Name], Digest: c.digest, Result: Pass}, used: make([]bool, len(c.exceptions)), unknown: map[string]bool{},
-	}
-	for i := range s.Report.Packages {
-		r.packages[s.Report.Packages[i].ID] = &s.Report.Packages[i]
 	}
 	if n := c.policy.Spec.EnforceAfterDays; n > 0 && s.Since != nil {
 		since := s.Since(c.policy.Metadata.Name)

@@ -132,10 +132,7 @@ func (k *Licences) compile() (func(*run, ControlID, Mode), error) {
 		var denied, others []candidate
 		for i := range r.report.Licences {
 			l := &r.report.Licences[i]
-			c := candidate{Ref: Ref{ID: l.Name, Path: l.Place.Path, Detail: l.Category}, paths: placePaths(l.Place)}
-			if p := r.packages[l.Package]; p != nil {
-				c.Package, c.Version = p.Name, p.Version
-			}
+			c := licenceCandidate(l, r.packages)
 			switch {
 			case deny.match(l.Name) || slices.Contains(k.DenyCategories, LicenceCategory(l.Category)):
 				denied = append(denied, c)

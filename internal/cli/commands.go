@@ -20,6 +20,7 @@ func commands() []*cobra.Command {
 		DBCommand(),
 		EnforcerCommand(),
 		ImageCommand(),
+		ExceptionCommand(),
 		BackupCommand(),
 		RestoreCommand(),
 		TokenCommand(),

@@ -49,7 +49,7 @@ func (f *scanFlags) runRemote(cmd *cobra.Command, kind finding.Kind, source stri
 		return unreachable(err)
 	}
 	var judged finding.Report
-	path := "/artifacts/" + url.PathEscape(kept.Artifact.ID) + "/report?" + url.Values{"scan": {kept.Artifact.ScanID}}.Encode()
+	path := "/artifacts/" + url.PathEscape(kept.Artifact.ID) + "/report?" + url.Values{"scan": {kept.Artifact.ScanID}, "accepted": {"true"}}.Encode()
 	if _, err := c.Do(cmd.Context(), http.MethodGet, path, "", nil, &judged); err != nil {
 		return unreachable(err)
 	}

@@ -28,6 +28,7 @@ type VEX struct {
 	Format     string // OpenVEX, CSAF, CycloneDX
 	Statements int
 	byID       map[string][]*statement
+	ordered    []statement
 }
 
 // statement is one status of one vulnerability in some products. Of several
@@ -80,7 +81,7 @@ func ParseVEX(data []byte, name string) (*VEX, error) {
 	if len(all) > maxStatements || products > maxProducts {
 		return nil, fmt.Errorf("cannot read VEX document %s: it has %d statements about %d products, at most %d about %d", name, len(all), products, maxStatements, maxProducts)
 	}
-	v.Statements = len(all)
+	v.Statements, v.ordered = len(all), all
 	for i := range all {
 		for _, id := range all[i].ids {
 			v.byID[id] = append(v.byID[id], &all[i])
