@@ -9,7 +9,7 @@ export const assurance = {
     deleteText: 'Nothing is judged by it any more. Its revisions and the audit record keep its text.',
     example: 'Example',
     vocabulary: 'What expressions can say',
-    vocabularyHelp: 'CEL: v.score > 7.0 && v.fixedDays > 14, packages.exists(p, p.name == "curl"), artifact.reference.startsWith("registry.example.com/"). A key that is not set is empty, a number that is not known -1.',
+    vocabularyHelp: 'CEL: v.score > 7.0 && v.fixedDays > 14, packages.exists(p, p.name == "curl"), artifact.reference.startsWith("registry.example.com/"). A key that is not set is empty, a number that is not known -1. A module in Rego (package limpet) reads the same as input and says what it denies.',
     simulateLead: 'Judges every kept report with this text in the place of the policy of its name, as if it were in force at once, and shows what would come out otherwise. Nothing is changed.',
     simulate: 'Simulate',
     stop: 'Stop',

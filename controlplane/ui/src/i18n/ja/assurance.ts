@@ -9,7 +9,7 @@ export const assurance = {
     deleteText: '以後このポリシーでは判定されません。リビジョンと監査記録に内容が残ります。',
     example: '例',
     vocabulary: '式で使えること',
-    vocabularyHelp: 'CEL: v.score > 7.0 && v.fixedDays > 14、packages.exists(p, p.name == "curl")、artifact.reference.startsWith("registry.example.com/")。設定のないキーは空、不明な数は -1 です。',
+    vocabularyHelp: 'CEL: v.score > 7.0 && v.fixedDays > 14、packages.exists(p, p.name == "curl")、artifact.reference.startsWith("registry.example.com/")。設定のないキーは空、不明な数は -1 です。Rego のモジュール（package limpet）は同じものを input として読み、deny に拒否するものを書きます。',
     simulateLead: '保存されたすべてのレポートを、同じ名前のポリシーの代わりにこの内容で（すぐに有効なものとして）判定し、結果が変わるものを示します。何も変更しません。',
     simulate: 'シミュレート',
     stop: '中止',

@@ -144,6 +144,8 @@ export const common = {
     connected: '接続中の Enforcer',
     stale_other: '{{count}} 件が未接続',
     allConnected: 'すべて接続中',
+    exceptionsWait_other: '{{count}} 件の例外があなたの判断を待っています',
+    exceptionsEnd_other: '{{count}} 件の例外が 14 日以内に終わります',
     denied: 'ブロック',
     last24h: '過去 24 時間',
     audited: '監査',

@@ -11,6 +11,7 @@ import { Bars } from '../../parts/Bars'
 import { PageHeader } from '../../parts/PageHeader'
 import { Empty, Loading, ProblemAlert } from '../../parts/states'
 import { useControlText } from '../../parts/control'
+import { ExceptionHint } from './ExceptionHint'
 import { FirstSteps } from './FirstSteps'
 import { Recent } from './Recent'
 import { AnchorLink } from '../../parts/links'
@@ -39,11 +40,13 @@ function Overview({ data: d }: { data: Dashboard }) {
   const text = useControlText()
   const navigate = useNavigate()
   const mayScan = useMay('inventory', 'read')
+  const mayRead = useMay('policies', 'read')
   const n = (v?: number) => (v ?? 0).toLocaleString(i18n.language)
   const stale = d.enforcers.stale ?? d.enforcers.total - d.enforcers.connected
   const timeline = d.timeline ?? []
   return (
     <Stack gap="md">
+      {mayRead && <ExceptionHint />}
       <SimpleGrid cols={{ base: 2, md: 4 }} spacing="md">
         <Figure
           label={t('dashboard.connected')}

@@ -27,7 +27,7 @@ export const runtimeKind: PolicyKind = {
 
 export const assuranceKind: PolicyKind = {
   id: 'assurance', api: '/assurance-policies', list: '/assurance', one: '/assurance/$policy', fresh: '/assurance/-/new', modes: ['off', 'audit', 'warn', 'block'],
-  order: ['findings', 'content', 'configuration', 'origin', 'trust', 'custom'], tabs: ['edit', 'simulate', 'tests', 'revisions'],
+  order: ['findings', 'content', 'configuration', 'function', 'origin', 'trust', 'custom'], tabs: ['edit', 'simulate', 'tests', 'revisions'],
 }
 
 export const KindContext = createContext<PolicyKind>(runtimeKind)
