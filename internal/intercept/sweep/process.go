@@ -40,6 +40,8 @@ type visitor struct {
 	made    action.File // program when it was found, while it was being made
 	more    time.Time   // when it last had more rights than our container allows
 	making  bool        // the container runtime, not yet the program
+	looks   int         // at it while it was that
+	lately  int         // of them since more
 	clear   bool        // the enforcer's own: status, healthcheck
 	judged  bool
 	waited  int         // looks at which its arguments were not there yet

@@ -14,9 +14,16 @@ import (
 // How long the container runtime may take to become the program. While it has
 // more in its bounding set than our container allows it cannot be anybody
 // else; without that sign it is believed for a moment only.
+//
+// Time that we did not have the processor either says nothing: where a container
+// has little of it, the runtime is as slow as we are. So there must have been so
+// many looks, too, up to a limit.
 const (
-	maxMaking   = 2 * time.Second
-	shortMaking = 300 * time.Millisecond
+	maxMaking    = 2 * time.Second
+	makingLooks  = 500
+	shortMaking  = 300 * time.Millisecond
+	shortLooks   = 300
+	starvedTimes = 10 // times maxMaking, shortMaking: the limit
 	// maxDoom is how long the doomed are looked at quickly.
 	maxDoom = 2 * time.Second
 	// maxWaited is how many looks an exec may take to bring its arguments.
@@ -98,15 +105,22 @@ func (s *Sweeper) stillMaking(p *process, now time.Time) bool {
 	case readable && exe != p.made:
 		return false
 	}
+	p.looks++
+	p.lately++
 	c, err := procfs.ReadConfinement(p.pid)
-	if err == nil && c.Bounding&^s.bound.Bounding != 0 && now.Sub(p.found) < maxMaking {
-		p.more = now
+	if err == nil && c.Bounding&^s.bound.Bounding != 0 && !over(now.Sub(p.found), maxMaking, p.looks, makingLooks) {
+		p.more, p.lately = now, 0
 		// The filter comes last, then the exec.
 		s.imminent = s.imminent || c.Filters > 0
 		return true
 	}
 	s.imminent = true
-	return now.Sub(p.more) < shortMaking && (!readable || strings.HasPrefix(st.Comm, "runc:["))
+	return !over(now.Sub(p.more), shortMaking, p.lately, shortLooks) && (!readable || strings.HasPrefix(st.Comm, "runc:["))
+}
+
+// over says that a wait is.
+func over(d, most time.Duration, looks, least int) bool {
+	return d >= most && looks >= least || d >= starvedTimes*most
 }
 
 // judge asks about the program that a visitor runs. With again set the policy
