@@ -4,11 +4,14 @@ package microenforcer_test
 
 import (
 	"bufio"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/limpet-security/limpet/internal/event/eventpb"
 )
 
 // Attacks that no list names, by everybody.
@@ -94,6 +97,64 @@ func TestAttackAtShutdown(t *testing.T) {
 		os.Remove(filepath.Join(c.dir, "events.jsonl"))
 		if ran != (mode == "audit") || len(r.of("deniedExecutables")) == 0 {
 			t.Errorf("%s: ran %v\n%s", mode, ran, r.brief())
+		}
+	}
+}
+
+// Whoever has rules about files hears of connections over which a process outside
+// can hand in open files, and can forbid them; what the tree serves itself is no
+// such thing.
+func TestDescriptorsFromOutside(t *testing.T) {
+	c, _ := newLoaderCell(t)
+	secret := filepath.Join(c.dir, "drop", "secret")
+	writeFile(t, secret, "hidden")
+	at := filepath.Join(c.dir, "drop", "outside.sock")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: at})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	os.Chmod(at, 0o777)
+	go func() {
+		for {
+			conn, err := l.AcceptUnix()
+			if err != nil {
+				return
+			}
+			if f, err := os.Open(secret); err == nil {
+				_, _, _ = conn.WriteMsgUnix([]byte("x"), syscall.UnixRights(int(f.Fd())), nil)
+				f.Close()
+			}
+			conn.Close()
+		}
+	}()
+	const closed = "    fileRead: {mode: MODE, paths: [/tmp/drop/secret]}\n"
+	for _, u := range []user{users[0], users[2]} {
+		for _, tt := range []struct {
+			controls, attack, said string
+			told                   int
+		}{
+			{closed, "received /tmp/drop/outside.sock", "read hidden", 1},
+			{closed, "unix-alias root", "worked unix-alias", 0},
+			{"", "received /tmp/drop/outside.sock", "read hidden", 0},
+			{closed + "    outbound: {mode: enforce, allow: [{unixSockets: [/tmp/denied.sock]}]}\n", "received /tmp/drop/outside.sock", denied, 0},
+		} {
+			for _, mode := range []string{"audit", "enforce"} {
+				writePolicy(t, filepath.Join(c.dir, "p.yaml"), "    fileless: {mode: audit}\n"+strings.ReplaceAll(tt.controls, "MODE", mode))
+				c.mask = u.as
+				r := c.run(t, []string{"--policy", "/tmp/p.yaml"}, append(append([]string{}, u.app...), strings.Fields("/tmp/attack child /tmp/novel "+tt.attack)...)...)
+				c.mask = nil
+				events := r.of("fileRead")
+				if !r.has(tt.said) || len(events) != tt.told {
+					t.Errorf("%s, %s, %s: %s", u.name, mode, tt.attack, r.brief())
+				}
+				for _, e := range events {
+					checkEvent(t, e, eventpb.Verdict_VERDICT_AUDIT)
+					if e.Rule != "descriptors" || e.GetNetwork().GetAddress() != "/tmp/drop/outside.sock" {
+						t.Errorf("%v", e)
+					}
+				}
+			}
 		}
 	}
 }

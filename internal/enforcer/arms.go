@@ -43,6 +43,8 @@ func partly(c policy.ControlID, e *verdict.Engine, a seccomp.Arms) string {
 		if e.Needs().Maps && !a.ExecMaps {
 			return "restart required for shared objects: none were looked at when the workload started"
 		}
+	case policy.FileRead, policy.FileWrite, policy.ReadOnlyFiles:
+		return "open files that a process outside hands over a unix socket are not looked at; connecting to one is reported"
 	}
 	return ""
 }

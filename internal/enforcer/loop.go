@@ -220,6 +220,11 @@ func (l *Loop) Connect(c *action.Connect) (a intercept.Answer) {
 	l.ports.expects(c, d)
 	if d.Verdict != verdict.Deny {
 		l.observer.connect(c)
+		if c.Foreign {
+			if d := p.Engine.Descriptors(); d.Verdict != verdict.Allow {
+				l.reportConnect(p, d, c, intercept.Allow)
+			}
+		}
 	}
 	if d.Verdict == verdict.Allow {
 		return intercept.Allow

@@ -134,6 +134,9 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 	case policy.SocketFamilies:
 		return fmt.Sprintf("%s asked for a socket that the policy does not allow (%s).", who, socket(e.GetNetwork()))
 	case policy.FileRead, policy.FileWrite, policy.ReadOnlyFiles, policy.FileIntegrity, policy.Volumes:
+		if rule == "descriptors" {
+			return fmt.Sprintf("%s connected to %s of a process outside, which can hand over open files that no rule looks at.", who, peer(e.GetNetwork()))
+		}
 		return fileReason(e.GetFile(), control, rule, who)
 	case policy.Namespaces:
 		return fmt.Sprintf("%s asked for a namespace with %s, a way out of a container.", who, call(e.GetCall()))

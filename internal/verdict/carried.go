@@ -11,28 +11,21 @@ func carried(a netip.Addr) netip.Addr {
 		return netip.Addr{}
 	}
 	b := a.As16()
-	at := 12
-	switch {
-	case nat64.Contains(a), nat64Local.Contains(a), siit.Contains(a):
-	case compatible.Contains(a) && (b[12] != 0 || b[13] != 0): // not :: and ::1
-	case b[0] == 0x20 && b[1] == 0x02: // 6to4, RFC 3056
-		at = 2
-	case teredo.Contains(a): // RFC 4380: the client's address, its bits turned over
+	const zero8 = "\x00\x00\x00\x00\x00\x00\x00\x00"
+	switch head := string(b[:12]); {
+	case head == "\x00\x64\xff\x9b"+zero8, // NAT64, RFC 6052
+		head[:6] == "\x00\x64\xff\x9b\x00\x01",               // NAT64 of a network's own, RFC 8215, with its usual length
+		head == zero8+"\xff\xff\x00\x00",                     // SIIT, RFC 2765
+		head == zero8+"\x00\x00\x00\x00" && b[12]|b[13] != 0, // unpacked by the tunnel device sit0, RFC 4291; not :: and ::1
+		b[8]&^2 == 0 && head[9:] == "\x00\x5e\xfe":           // ISATAP, RFC 5214
+		return netip.AddrFrom4([4]byte(b[12:]))
+	case head[:2] == "\x20\x02": // 6to4, RFC 3056
+		return netip.AddrFrom4([4]byte(b[2:]))
+	case head[:4] == "\x20\x01\x00\x00": // Teredo, RFC 4380: the client's, its bits turned over
 		return netip.AddrFrom4([4]byte{^b[12], ^b[13], ^b[14], ^b[15]})
-	case b[8]&^2 == 0 && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe: // ISATAP, RFC 5214
-	default:
-		return netip.Addr{}
 	}
-	return netip.AddrFrom4([4]byte(b[at:]))
+	return netip.Addr{}
 }
-
-var (
-	nat64      = netip.MustParsePrefix("64:ff9b::/96")   // RFC 6052
-	nat64Local = netip.MustParsePrefix("64:ff9b:1::/48") // RFC 8215; with its usual length, 96
-	siit       = netip.MustParsePrefix("::ffff:0:0:0/96")
-	compatible = netip.MustParsePrefix("::/96") // RFC 4291, unpacked by the tunnel device sit0
-	teredo     = netip.MustParsePrefix("2001::/32")
-)
 
 // reaches says that an address, or one that it carries, is in the set: the
 // question of what forbids. What allows asks has.

@@ -264,6 +264,25 @@ func judgeFile(list []fileCheck, a *action.FileOp) Decision {
 	return Decision{}
 }
 
+// RuleDescriptors is about descriptors that a process outside hands over: no
+// open of theirs was judged.
+const RuleDescriptors policy.RuleID = "descriptors"
+
+// Descriptors judges a connection over which descriptors of files can come from
+// outside, where rules say which files may be used. It is only told of: whom a
+// workload may speak to is for rules about unix sockets.
+func (e *Engine) Descriptors() Decision {
+	for i := range e.file {
+		switch src := e.file[i].src; src.control {
+		case policy.FileRead, policy.FileWrite, policy.ReadOnlyFiles:
+			d := src.decision(RuleDescriptors)
+			d.Verdict, d.Kill, d.Stop = Audit, false, false
+			return d
+		}
+	}
+	return Decision{}
+}
+
 // fileNeeds says what the file checks look at.
 func (e *Engine) fileNeeds() {
 	for _, kind := range []action.PrivilegeKind{action.PrivTrace, action.PrivKernel} {

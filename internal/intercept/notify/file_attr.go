@@ -38,7 +38,7 @@ func attributeFamily() []entry {
 			return u.removexattr(named{at, a[0], linux.AtSymNofollow}, a[1])
 		})},
 		{"fremovexattr", names(func(u *fileUser, a args) Response { return u.removexattr(held(a.fd(0)), a[1]) })},
-		{"ioctl", handleIoctl},
+		{"ioctl", ioctl(names((*fileUser).setFlags))},
 		{"ftruncate", names((*fileUser).ftruncate)},
 		{"fallocate", names((*fileUser).fallocate)},
 		{"fcntl", names((*fileUser).setStatus)},

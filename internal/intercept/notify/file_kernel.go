@@ -43,13 +43,15 @@ func intoKernel(o *fileObject) bool {
 	return false
 }
 
-// handleIoctl judges the few ioctls that the filter stops.
-func handleIoctl(s *Supervisor, c *Call) Response {
-	switch uint32(c.Args[1]) {
-	case rules.IoctlUserfault:
-		return s.privilege(c, action.PrivKernel, "ioctl", "USERFAULTFD_IOC_NEW")
-	case rules.IoctlTyped:
-		return s.privilege(c, action.PrivTrace, "ioctl", "TIOCSTI")
+// ioctl judges the few that the filter stops; attributes are for files.
+func ioctl(files handler) handler {
+	return func(s *Supervisor, c *Call) Response {
+		switch uint32(c.Args[1]) {
+		case rules.IoctlUserfault:
+			return s.privilege(c, action.PrivKernel, "ioctl", "USERFAULTFD_IOC_NEW")
+		case rules.IoctlTyped:
+			return s.privilege(c, action.PrivTrace, "ioctl", "TIOCSTI")
+		}
+		return files(s, c)
 	}
-	return names((*fileUser).setFlags)(s, c)
 }

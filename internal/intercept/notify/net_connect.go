@@ -316,7 +316,7 @@ func (s *Supervisor) foreignConnect(c *Call, inode uint64, addr []byte) Response
 
 // leadsTo finds the socket behind a path, as the caller's kernel would.
 func (s *Supervisor) leadsTo(c *Call, path string) string {
-	if path == "" || path[0] == '@' || !s.judgesPeers() {
+	if path == "" || path[0] == '@' || !s.judgesPeers() && !s.judgesFiles() {
 		return ""
 	}
 	c.Slow()

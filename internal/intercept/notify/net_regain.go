@@ -13,13 +13,11 @@ import (
 // belong to another connection by then: haproxy, which leaves it to close to end
 // the watch, takes that for the end of the new one. Should the owner connect
 // the same socket again, the duplicate is fetched back. Where that cannot be
-// done it goes as soon as it is seen that nobody holds the socket (net_closing.go).
+// done, without ptrace, it stays until a sweep finds that nobody holds the socket.
 func (s *Supervisor) connectFailed(k *sock) {
-	if s.power.traces.Load() && !s.cfg.noBorrow {
+	if s.power.traces.Load() {
 		s.net.letGo(k, failed)
-		return
 	}
-	s.watchClosing(k)
 }
 
 // regain fetches the duplicate of k back and has the caller, who wants to connect
@@ -93,12 +91,12 @@ func (k *carrier) fetch(num uint64) int {
 	// struct user_msghdr, one struct iovec, one struct cmsghdr.
 	page := uint64(at)
 	const iov, control, data = 64, 96, 128
-	for off, v := range map[uint64]uint64{
-		16: page + iov, 24: 1, 32: page + control, 40: cmsgHeader + 8,
-		iov: page + data, iov + 8: 1,
-		control: cmsgHeader + 4, control + 8: syscall.SOL_SOCKET | syscall.SCM_RIGHTS<<32, control + 16: num,
+	for _, word := range [...][2]uint64{
+		{16, page + iov}, {24, 1}, {32, page + control}, {40, cmsgHeader + 8},
+		{iov, page + data}, {iov + 8, 1},
+		{control, cmsgHeader + 4}, {control + 8, syscall.SOL_SOCKET | syscall.SCM_RIGHTS<<32}, {control + 16, num},
 	} {
-		if linux.Poke(k.tid, page+off, v) != nil {
+		if linux.Poke(k.tid, page+word[0], word[1]) != nil {
 			return -1
 		}
 	}

@@ -1,9 +1,14 @@
 package notify
 
 import (
+	"cmp"
 	"encoding/binary"
+	"path"
+	"slices"
+	"sync"
 
 	"github.com/limpet-security/limpet/internal/action"
+	"github.com/limpet-security/limpet/internal/intercept"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
 )
 
@@ -60,5 +65,60 @@ func (s *Supervisor) judgeUnixName(c *Call, at uint64, n int32) (Response, bool)
 func (s *Supervisor) judgeUnix(c *Call, addr []byte, datagram bool) (Response, bool) {
 	a := action.Connect{Protocol: action.ProtoUnix, Unix: unixName(addr), Datagram: datagram}
 	a.Real = s.leadsTo(c, a.Unix)
+	a.Foreign = !datagram && !s.net.bound.has(cmp.Or(a.Real, a.Unix))
 	return s.judgeConnect(c, &a)
+}
+
+// judgesFiles says whether anybody cares which files are used.
+func (s *Supervisor) judgesFiles() bool {
+	if s.files.judge == nil {
+		return false
+	}
+	care := s.files.judge.FileCare()
+	return care.Reads != intercept.Ignored || care.Changes != intercept.Ignored
+}
+
+// bound are the names of unix sockets that the tree has bound, the newest.
+type bound struct {
+	mu    sync.Mutex
+	names []string
+}
+
+// maxBound bounds what is remembered; a name beyond counts as somebody else's.
+const maxBound = 1024
+
+func (b *bound) has(name string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Contains(b.names, name)
+}
+
+// note remembers the name that a caller binds, as a connect will find it.
+func (b *bound) note(s *Supervisor, c *Call, name string) {
+	if name == "" {
+		return
+	}
+	if name[0] != '@' {
+		dir, base := path.Split(name)
+		if dir == "" {
+			dir = "."
+		}
+		c.Slow()
+		p := place{s: s, tid: c.TID(), tgid: c.Process().PID}
+		o, err := p.find(linux.AtFDCWD, dir, 0)
+		if err != nil {
+			return
+		}
+		name = path.Join(o.path, base)
+		o.close()
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if slices.Contains(b.names, name) {
+		return
+	}
+	if len(b.names) >= maxBound {
+		b.names = append(b.names[:0], b.names[maxBound/2:]...)
+	}
+	b.names = append(b.names, name)
 }

@@ -51,8 +51,8 @@ type netState struct {
 	flights flights
 	waiter  waiter
 	sweeper sweeper
-	closing closing
 	dns     dnsState
+	bound   bound
 
 	noCarriers map[int]uint64 // guarded by mu: processes that take no carriers, with their start times
 
@@ -300,7 +300,6 @@ func (n *netState) closeIfIdle(k *sock) {
 func (n *netState) close() {
 	n.waiter.close()
 	n.sweeper.close()
-	n.closing.close()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, k := range n.socks {

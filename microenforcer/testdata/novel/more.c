@@ -68,6 +68,24 @@ static int passed_program(int argc, char **argv)
 	return syscall(SYS_execveat, got, "", words, none, AT_EMPTY_PATH);
 }
 
+/* received SOCKET: reads a file by a descriptor that whoever listens there hands over. */
+static int received(int argc, char **argv)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	char c[CMSG_SPACE(4)] = { 0 }, b[64] = "";
+	struct iovec v = { b, 1 };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = c, .msg_controllen = sizeof c };
+	int fd, s = socket(AF_UNIX, SOCK_STREAM, 0);
+	strncpy(a.sun_path, argv[0], sizeof a.sun_path - 1);
+	if (connect(s, (void *)&a, sizeof a) < 0 || recvmsg(s, &m, 0) < 1 || !CMSG_FIRSTHDR(&m))
+		return -1;
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), 4);
+	if (pread(fd, b, sizeof b - 1, 0) < 0)
+		return -1;
+	printf("read %s\n", b);
+	return 0;
+}
+
 /* taken: a descriptor of another process, without its help. */
 static int taken(int argc, char **argv)
 {
@@ -178,7 +196,7 @@ static int calls(int argc, char **argv)
 }
 
 const struct attack more_attacks[] = {
-	{ "chain", chain }, { "memory-script", memory_script }, { "fd-script", fd_script }, { "passed-program", passed_program }, { "taken", taken },
+	{ "chain", chain }, { "memory-script", memory_script }, { "fd-script", fd_script }, { "passed-program", passed_program }, { "received", received }, { "taken", taken },
 	{ "typed", typed }, { "faults", faults }, { "opened", opened }, { "disk", disk }, { "landlocked", landlocked }, { "renamed", renamed },
 	{ "unix-alias", unix_alias }, { "calls", calls }, { 0 },
 };
