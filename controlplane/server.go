@@ -169,6 +169,7 @@ func (s *server) serve(ctx context.Context) error {
 	background.Go(func() { s.scan(callsCtx) })
 	background.Go(func() { s.countInventory(callsCtx) })
 	background.Go(func() { s.rejudge(callsCtx) })
+	background.Go(func() { s.rescan(callsCtx) })
 	background.Go(func() { s.looks.Run(callsCtx) })
 	if gate != nil {
 		gw, err := gateway.New(gateway.Config{

@@ -86,6 +86,9 @@ func plans(t *testing.T, address string) {
 	}
 	ask("stale verdicts", "artifacts_judged", s.db.NewSelect().Model(&[]Artifact{}).Where("tenant = ? AND judged_at < ?", ta, 7).Order("judged_at", "id").Limit(32))
 	ask("operating systems", "artifacts_os", s.artifactSystems(ta))
+	ask("images scanned long ago", "artifacts_scanned", s.imagesScannedBefore(ta, now, Artifact{ScannedAt: 1, ID: "a"}).Limit(200))
+	ask("last scan of an artefact", "scan_jobs_artifact", s.lastScanJobOf(ta, "a"))
+	ask("last scan of a reference", "scan_jobs_reference", s.lastScanJobFor(ta, "a", "linux/amd64"))
 	if len(queries) < 58 {
 		t.Fatalf("%d queries", len(queries))
 	}
