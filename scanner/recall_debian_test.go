@@ -19,15 +19,15 @@ import (
 
 const recallPackages = "python3-requests,python3-yaml,python3-setuptools,ruby,ruby-rack,ruby-nokogiri,node-semver,node-lodash,node-yargs,libcommons-lang3-java,libcommons-io-java,gosu,busybox-static"
 
-// debian gives a folder with a Debian of many languages, built once. It belongs to
+// debian gives a folder with a Debian of packages, built once. It belongs to
 // all runs: who adds to it takes that away again.
-func debian(t *testing.T) string {
+func debian(t *testing.T, name, packages string) string {
 	t.Helper()
 	build, err := filepath.Abs("../.build")
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := filepath.Join(build, "scanner-recall")
+	dir := filepath.Join(build, name)
 	if _, err := os.Stat(dir); err != nil {
 		if err := os.MkdirAll(build, 0o755); err != nil {
 			t.Fatal(err)
@@ -36,7 +36,7 @@ func debian(t *testing.T) string {
 		if err := os.RemoveAll(part); err != nil {
 			t.Fatal(err)
 		}
-		run(t, "mmdebstrap", "--quiet", "--format=directory", "--skip=output/dev", "--variant=minbase", "--include="+recallPackages, "bookworm", part)
+		run(t, "mmdebstrap", "--quiet", "--format=directory", "--skip=output/dev", "--variant=minbase", "--include="+packages, "bookworm", part)
 		if err := os.Rename(part, dir); err != nil {
 			t.Fatal(err)
 		}
@@ -88,6 +88,12 @@ func npmInstall(t *testing.T, app string) []string {
 		t.Fatal(err)
 	}
 	run(t, "npm", "install", "--offline", "--silent", "--no-audit", "--prefix", app, made+"/deep-1.0.0.tgz", made+"/scope-s-3.1.4.tgz", made+"/user-1.2.3.tgz")
+	return packageLock(t, app)
+}
+
+// packageLock gives what npm says that it installed.
+func packageLock(t *testing.T, app string) []string {
+	t.Helper()
 	b, err := os.ReadFile(filepath.Join(app, "node_modules/.package-lock.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +118,7 @@ func npmInstall(t *testing.T, app string) []string {
 // TestRecallDebian: every package that the package managers themselves list,
 // and no other, on a Debian with several languages.
 func TestRecallDebian(t *testing.T) {
-	dir := debian(t)
+	dir := debian(t, "scanner-recall", recallPackages)
 	app := filepath.Join(dir, "srv/app")
 	if err := os.RemoveAll(app); err != nil {
 		t.Fatal(err)

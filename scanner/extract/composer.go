@@ -43,8 +43,17 @@ func readInstalledJSON(in *input, out *File) error {
 			continue
 		}
 		out.Packages = append(out.Packages, finding.Package{
-			Type: finding.Composer, Name: p.Name, Version: strings.TrimPrefix(p.Version, "v"), Licences: p.License, Dev: dev[p.Name], Evidence: "composer installed.json",
+			Type: finding.Composer, Name: p.Name, Version: composerVersion(p.Version), Licences: p.License, Dev: dev[p.Name], Evidence: "composer installed.json",
 		})
 	}
 	return nil
+}
+
+// composerVersion takes the letter of a tag away: what v2.0.1 in the lock file is
+// is 2.0.1 among what is installed, and in advisories.
+func composerVersion(s string) string {
+	if v, ok := strings.CutPrefix(s, "v"); ok && v != "" && v[0] >= '0' && v[0] <= '9' {
+		return v
+	}
+	return s
 }

@@ -120,6 +120,9 @@ func convert(p *scalibr.Package, evidence string) (finding.Package, bool) {
 		return finding.Package{}, false
 	}
 	q := finding.Package{Type: t, Name: p.Name, Version: p.Version, Evidence: evidence, Licences: p.Licenses}
+	if t == finding.Composer {
+		q.Version = composerVersion(p.Version)
+	}
 	if g, ok := p.Metadata.(interface{ DepGroups() []string }); ok {
 		groups := g.DepGroups()
 		q.Dev = len(groups) > 0 && !slices.ContainsFunc(groups, func(g string) bool { return g != "dev" && g != "develop" && g != "test" })
