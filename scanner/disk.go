@@ -36,7 +36,7 @@ func scanDisk(ctx context.Context, o Options, reader *extract.Reader, r *finding
 			}
 			at := v.At
 			if at == "" {
-				at = "/@" + strings.ReplaceAll(v.Name, " ", "-") // the system does not say where it belongs
+				at = "/@" + strings.NewReplacer(" ", "-", "/", "-").Replace(v.Name) // the system does not say where it belongs
 			}
 			mounted = append(mounted, extract.Mounted{Name: v.Name, FS: v.FS, At: at})
 			r.Artifact.Layers = append(r.Artifact.Layers, finding.Layer{Index: len(r.Artifact.Layers), DiffID: v.Name, Size: v.Size, CreatedBy: d.Format + ": " + v.String()})

@@ -15,7 +15,7 @@ import (
 // Volume is what is on one partition.
 type Volume struct {
 	Partition
-	Kind string    // ext4, xfs; or what it is instead: swap, LVM, NTFS, ...
+	Kind string    // ext4, xfs; or what it is instead: swap, LVM (thin), NTFS, ...
 	FS   volume.FS // nil: not read
 	At   string    // where the system of the disk mounts it; "" if it does not say
 	// Idle says that no system's files can be missed by not reading it.
@@ -63,8 +63,9 @@ func (d *Disk) Volumes() ([]Volume, error) {
 	}
 	var list []Volume
 	for _, p := range parts {
-		list = append(list, d.volume(p))
+		list = append(list, volumeOn(p, io.NewSectionReader(d, p.At, p.Size)))
 	}
+	list = d.lvmGroups(list)
 	mount(list)
 	slices.SortStableFunc(list, func(a, b Volume) int { return strings.Compare(order(a), order(b)) })
 	return list, nil
@@ -78,8 +79,8 @@ func order(v Volume) string {
 	return v.At
 }
 
-func (d *Disk) volume(p Partition) Volume {
-	r := io.NewSectionReader(d, p.At, p.Size)
+// volumeOn opens what is on a partition or a logical volume, which r reads.
+func volumeOn(p Partition, r io.ReaderAt) Volume {
 	v := Volume{Partition: p, Kind: fileSystem(r)}
 	switch v.Kind {
 	case "ext4":
@@ -157,8 +158,13 @@ func mount(list []Volume) {
 	}
 }
 
-// device says that /dev/sda2 and its like are the partition of that number.
+// device says that /dev/sda2 and its like are the partition of that number, and
+// /dev/group/volume and /dev/mapper/group-volume the logical volume.
 func device(dev, name string) bool {
+	if group, lv, ok := strings.Cut(name, "/"); ok {
+		doubled := strings.NewReplacer("-", "--")
+		return dev == "/dev/"+name || dev == "/dev/mapper/"+doubled.Replace(group)+"-"+doubled.Replace(lv)
+	}
 	number, ok := strings.CutPrefix(name, "partition ")
 	rest, isDev := strings.CutPrefix(dev, "/dev/")
 	if !ok || !isDev {
