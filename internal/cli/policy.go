@@ -184,35 +184,46 @@ var ErrWouldBlock = errors.New("the policy would have blocked something")
 
 func policySimulate() *cobra.Command {
 	var q question
-	var file string
+	var file, against, format string
 	cmd := &cobra.Command{
-		Use:   "simulate --group GROUP [-f FILE]",
-		Short: "Show what a policy would have blocked of what a group did",
+		Use:   "simulate --group GROUP [-f FILE] | simulate -f ASSURANCE-POLICY [REPORT...]",
+		Short: "Show what a policy would have blocked, or failed, before it is in force",
 		Long: `Try a policy on everything that a group's workloads were seen to do: their
 profiles and the recorded events. Without -f the group's own policies are tried,
-as if the group enforced them. The exit code is 1 if something would have been
-denied.`,
-		Example: `  limpet policy simulate -f shop.yaml --group shop --from 168h`,
-		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+as if the group enforced them.
+
+An assurance policy is tried on every report that the control plane keeps, in the
+place of the policy of its name; or on the REPORTs, files that 'limpet scan --format
+json' wrote, without any control plane, beside the policy of --against.
+
+The exit code is 1 if something would have been denied, or would fail that passes now.`,
+		Example: `  limpet policy simulate -f shop.yaml --group shop --from 168h
+  limpet policy simulate -f assurance.yaml
+  limpet policy simulate -f assurance.yaml --against today.yaml web.json api.json`,
+		RunE: func(cmd *cobra.Command, reports []string) error {
+			text, err := textOf(cmd.InOrStdin(), file)
+			if err != nil {
+				return fmt.Errorf("cannot read policy: %w", err)
+			}
+			if format != "table" && format != "json" {
+				return &UsageError{fmt.Errorf("--format %q is not table or json", format)}
+			}
+			draft, err := draftOf(text)
+			if err != nil {
+				return &ExitError{ExitUsage, fmt.Errorf("%s:\n%w", file, err)}
+			}
+			if draft != nil {
+				return simulateAssurance(cmd, &q.conn, draft, text, against, reports, format)
+			}
+			if len(reports) > 0 || against != "" || format != "table" {
+				return &UsageError{errors.New("REPORT, --against and --format are for assurance policies")}
+			}
 			body, err := q.body()
 			if err != nil {
 				return err
 			}
-			switch file {
-			case "":
-			case "-":
-				b, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), 1<<20))
-				if err != nil {
-					return fmt.Errorf("cannot read policy: %w", err)
-				}
-				body["yaml"] = string(b)
-			default:
-				b, err := readBounded(file, 1<<20)
-				if err != nil {
-					return fmt.Errorf("cannot read policy: %w", err)
-				}
-				body["yaml"] = string(b)
+			if file != "" {
+				body["yaml"] = string(text)
 			}
 			var s simulated
 			if err := q.ask(cmd.Context(), "simulate", body, &s); err != nil {
@@ -226,8 +237,23 @@ denied.`,
 		},
 	}
 	q.flags(cmd, "`GROUP` whose past is tried")
-	cmd.Flags().StringVarP(&file, "file", "f", "", "`FILE` with the policy, or - for standard input (default: the group's policies)")
+	fl := cmd.Flags()
+	fl.StringVarP(&file, "file", "f", "", "`FILE` with the policy, or - for standard input (default: the group's policies)")
+	fl.StringVar(&against, "against", "", "of an assurance policy, with reports: `FILE` of the one that it is to replace (default: none, everything passes)")
+	fl.StringVar(&format, "format", "table", "of an assurance policy: table or json")
+	choices(cmd, "format", "table", "json")
 	return cmd
+}
+
+// textOf reads a policy; "" is none.
+func textOf(in io.Reader, file string) ([]byte, error) {
+	switch file {
+	case "":
+		return nil, nil
+	case "-":
+		return io.ReadAll(io.LimitReader(in, 1<<20))
+	}
+	return readBounded(file, 1<<20)
 }
 
 func printSimulation(out io.Writer, s simulated) {
