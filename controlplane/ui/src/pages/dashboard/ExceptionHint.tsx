@@ -12,7 +12,7 @@ export function ExceptionHint() {
   const summary = useQuery(exceptionSummaryQuery).data
   if (!summary || summary.mayApprove + summary.expiring === 0) return null
   return (
-    <Alert icon={<IconHandStop size={18} />} color="yellow" variant="light" title={t('nav.exceptions')}>
+    <Alert icon={<IconHandStop size={18} />} color="yellow" variant="light" py="xs">
       <Group gap="lg">
         {summary.mayApprove > 0 && (
           <AnchorLink to="/exceptions" size="sm">
