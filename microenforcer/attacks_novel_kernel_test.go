@@ -158,3 +158,18 @@ func TestDescriptorsFromOutside(t *testing.T) {
 		}
 	}
 }
+
+// A process that gave its ids up may list its own descriptors, as without us,
+// also where opens for reading are judged.
+func TestOwnDescriptors(t *testing.T) {
+	c, _ := newLoaderCell(t)
+	for _, u := range users[:2] {
+		writePolicy(t, filepath.Join(c.dir, "p.yaml"), "    fileRead: {mode: enforce, paths: [/tmp/none]}\n")
+		c.mask = u.as
+		r := c.run(t, []string{"--policy", "/tmp/p.yaml"}, "/tmp/novel", "lists", "1000")
+		c.mask = nil
+		if !r.has("worked lists") {
+			t.Errorf("%s: %s", u.name, r.brief())
+		}
+	}
+}

@@ -231,7 +231,7 @@ var asWhom = []struct {
 	open   string
 }{
 	{"root", nil, "^$"},
-	{"Docker's capabilities", []string{"setpriv", "--bounding-set=-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_raw,+sys_chroot,+mknod,+audit_write,+setfcap", "--inh-caps=-all"}, "^TestSetuidEtc$"},
+	{"Docker's capabilities", []string{"setpriv", "--bounding-set=-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_raw,+sys_chroot,+mknod,+audit_write,+setfcap", "--inh-caps=-all"}, "^$"},
 	{"uid 1000", []string{"setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", "--inh-caps=-all"}, "^TestFcntlFlock$"},
 }
 

@@ -286,9 +286,9 @@ func (o *opening) existing(obj, dir *fileObject) Response {
 		fd, err = linux.Reopen(obj.fd, how|linux.ONoCTTY, 0)
 		return err
 	})
-	if refused(e) && obj.proc && o.itself(procPID(obj.path)) && o.permitted(obj, how) {
-		// What its mode permits of its own, a process may open whatever it is
-		// to others.
+	if refused(e) && obj.proc && o.itself(procPID(obj.path)) && (o.permitted(obj, how) || ownTable(obj)) {
+		// What its mode permits of its own, and the list of its descriptors, a
+		// process may open whatever it is to others.
 		at := o.seenAt(obj.path)
 		if at == "" {
 			at = linux.FDPath(obj.fd)
@@ -311,6 +311,11 @@ func (o *opening) opened(fd int, obj *fileObject) Response {
 		o.done()
 	}
 	return r
+}
+
+// ownTable says that an object lists the descriptors of a process.
+func ownTable(o *fileObject) bool {
+	return o.kind() == syscall.S_IFDIR && (strings.HasSuffix(o.path, "/fd") || strings.HasSuffix(o.path, "/fdinfo"))
 }
 
 // permitted says that the mode of an object gives its caller the right.

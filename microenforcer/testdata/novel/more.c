@@ -86,6 +86,25 @@ static int received(int argc, char **argv)
 	return 0;
 }
 
+/* lists UID: what everybody may list of himself, after a change of ids. */
+static int lists(int argc, char **argv)
+{
+	static const char *dirs[] = { "/proc/self", "/proc/self/task", "/proc/self/fd", "/proc/self/fdinfo", "/proc/thread-self/fd", "/dev/fd/", 0 };
+	int id = atoi(argv[0]);
+	if (setresgid(id, id, id) < 0 || setresuid(id, id, id) < 0)
+		return -1;
+	for (const char **d = dirs; *d; d++) {
+		int fd = open(*d, O_RDONLY | O_DIRECTORY);
+		char b[1024];
+		if (fd < 0 || syscall(SYS_getdents64, fd, b, sizeof b) <= 0) {
+			printf("%s: errno %d\n", *d, errno);
+			return -1;
+		}
+		close(fd);
+	}
+	return 0;
+}
+
 /* taken: a descriptor of another process, without its help. */
 static int taken(int argc, char **argv)
 {
@@ -196,7 +215,7 @@ static int calls(int argc, char **argv)
 }
 
 const struct attack more_attacks[] = {
-	{ "chain", chain }, { "memory-script", memory_script }, { "fd-script", fd_script }, { "passed-program", passed_program }, { "received", received }, { "taken", taken },
+	{ "chain", chain }, { "memory-script", memory_script }, { "fd-script", fd_script }, { "passed-program", passed_program }, { "received", received }, { "lists", lists }, { "taken", taken },
 	{ "typed", typed }, { "faults", faults }, { "opened", opened }, { "disk", disk }, { "landlocked", landlocked }, { "renamed", renamed },
 	{ "unix-alias", unix_alias }, { "calls", calls }, { 0 },
 };
