@@ -36,14 +36,53 @@ func (s *Sweeper) await(before, last int, now time.Time) {
 	s.coming = s.coming[max(0, len(s.coming)-maxAwaited):]
 }
 
-// arrived says that somebody who was awaited can be seen now.
-func (s *Sweeper) arrived(now time.Time) bool {
-	some := false
+// arrived gives those who were awaited and can be seen now.
+func (s *Sweeper) arrived(now time.Time) (some []int) {
 	s.coming = slices.DeleteFunc(s.coming, func(a awaited) bool {
-		// Of a thread that is no process the kernel says that it is not there.
-		_, _, e := syscall.RawSyscall(syscall.SYS_TGKILL, uintptr(a.pid), uintptr(a.pid), 0)
-		some = some || e != syscall.ESRCH
-		return e != syscall.ESRCH || now.Sub(a.since) >= maxComing
+		if !leads(a.pid) {
+			return now.Sub(a.since) >= maxComing
+		}
+		some = append(some, a.pid)
+		return true
 	})
 	return some
+}
+
+// leads says that an id is that of a process: of a thread that is none the
+// kernel says that it is not there.
+func leads(pid int) bool {
+	_, _, e := syscall.RawSyscall(syscall.SYS_TGKILL, uintptr(pid), uintptr(pid), 0)
+	return e != syscall.ESRCH
+}
+
+// maxSteps is up to how many new ids are looked at one by one: a list of all
+// processes costs as much as some hundred of them.
+const maxSteps = 64
+
+// step learns who was given an id since the look before, and who has arrived.
+// Who is gone meanwhile stays known until all are listed, once a second at least;
+// with visitors here, whose end matters, all are listed at each look. false: there
+// is more to it than that.
+func (s *Sweeper) step(now time.Time, last int, arrived []int) bool {
+	if s.last == 0 || last < s.last || last-s.last > maxSteps || len(s.visitors)+len(s.passing)+s.busy > 0 || now.Sub(s.full) >= whole {
+		return false
+	}
+	s.fresh = s.fresh[:0]
+	for _, pid := range arrived {
+		if s.known[pid] == nil {
+			s.fresh = append(s.fresh, pid)
+		}
+	}
+	for pid := s.last + 1; pid <= last; pid++ {
+		if p := s.known[pid]; p != nil { // the number of somebody who is gone
+			s.gone(p)
+			delete(s.known, pid)
+		}
+		if leads(pid) {
+			s.fresh = append(s.fresh, pid)
+		}
+	}
+	s.meet(now)
+	s.attend(now, false)
+	return true
 }

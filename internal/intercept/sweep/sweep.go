@@ -150,8 +150,10 @@ func (s *Sweeper) Look(now time.Time) time.Duration {
 	again := w.Policy != s.wants.Policy
 	s.wants = w
 	last := s.table.Last()
-	if arrived := s.arrived(now); last == 0 || last != s.last || again || arrived || s.busy > 0 || now.Sub(s.full) >= whole {
-		s.sweep(now, again)
+	if arrived := s.arrived(now); last == 0 || last != s.last || again || len(arrived) > 0 || s.busy > 0 || now.Sub(s.full) >= whole {
+		if again || !s.step(now, last, arrived) {
+			s.sweep(now, again)
+		}
 		s.await(s.last, last, now)
 		s.last = last
 	} else {
@@ -210,6 +212,15 @@ func (s *Sweeper) sweep(now time.Time, again bool) {
 			delete(s.known, pid)
 		}
 	}
+	s.meet(now)
+	s.attend(now, again)
+}
+
+// meet learns those of fresh.
+func (s *Sweeper) meet(now time.Time) {
+	if len(s.fresh) == 0 {
+		return
+	}
 	if cap(s.standing) < len(s.fresh) {
 		s.standing = make([]notify.Standing, 2*len(s.fresh))
 	}
@@ -220,5 +231,4 @@ func (s *Sweeper) sweep(now time.Time, again bool) {
 			s.learn(pid, s.standing[i], now, 0)
 		}
 	}
-	s.attend(now, again)
 }
