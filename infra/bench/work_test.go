@@ -11,17 +11,21 @@ import (
 )
 
 // BenchmarkWork is work that ends: a build of a small C project after a git
-// clone, and 2,000 programs started one after the other. Wall and processor
-// time, each as a share of the plain run's.
+// clone, and 2,000 programs started one after the other (dash starts them by
+// vfork), beside the least that it could cost (floors). Wall and processor time,
+// each as a share of the plain run's.
 func BenchmarkWork(b *testing.B) {
-	for _, work := range []struct{ name, script string }{
-		{"clone and build", `rm -rf w && git clone -q --no-hardlinks src w && cd w && make -s -j2`},
-		{"spawn", `for i in $(seq 2000); do /bin/true; done`},
+	for _, work := range []struct {
+		name, script string
+		beside       []form
+	}{
+		{"clone and build", `rm -rf w && git clone -q --no-hardlinks src w && cd w && make -s -j2`, peers},
+		{"spawn", `for i in $(seq 2000); do /bin/true; done`, slices.Concat(peers, floors)},
 	} {
 		b.Run(work.name, func(b *testing.B) {
 			dir := b.TempDir()
 			project(b, dir)
-			list := slices.Concat(forms, peers)
+			list := slices.Concat(forms, work.beside)
 			walls, cpus := make([][]float64, len(list)), make([][]float64, len(list))
 			argv := make([][]string, len(list))
 			for i, f := range list {
