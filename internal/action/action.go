@@ -45,6 +45,7 @@ const (
 // (intercept.Judge.ExecStarted).
 type Exec struct {
 	Proc          *Process
+	Caller        Caller   // fills in what Proc lacks; nil: it is whole
 	Requested     string   // the path as the caller wrote it
 	Path          string   // canonical path of the object; "" if it cannot be named (memfd, deleted)
 	Args          []string // at most MaxArgs entries and MaxArgBytes bytes in all
@@ -70,10 +71,24 @@ type Exec struct {
 	IDs           *IDs           // who runs it, if the judge wants it; nil: not known
 }
 
+// Caller describes the caller of an Exec when somebody asks.
+type Caller interface {
+	// DescribeCaller fills in Exec.Proc.
+	DescribeCaller()
+}
+
 // Opener opens the object of an Exec when it is asked for what it holds.
 type Opener interface {
 	// OpenObject gives what Exec.FD holds from then on.
 	OpenObject() int
+}
+
+// Whole has Proc filled in.
+func (e *Exec) Whole() {
+	if e.Caller != nil {
+		e.Caller.DescribeCaller()
+		e.Caller = nil
+	}
 }
 
 // Bounds of what is copied out of a caller.

@@ -19,7 +19,7 @@ const maxPrograms = 4096
 // reading the arguments of a live process (/proc/PID/cmdline) touches its
 // memory and can be made to block.
 type program struct {
-	start  uint64 // of the process, ticks since boot
+	at     uint64 // ticks since boot: its process had started by then, and has not ended since
 	exe    string
 	args   []string // redacted
 	cut    bool
@@ -59,12 +59,13 @@ func (l *lineage) learn(pid int, p program) {
 	l.programs[pid] = p
 }
 
-// program gives what pid runs, if its exec was seen.
+// program gives what pid runs, if its exec was seen. A process of the same id
+// that started after that exec is another one.
 func (l *lineage) program(pid int, start uint64) (program, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p, ok := l.programs[pid]
-	return p, ok && (start == 0 || p.start == start)
+	return p, ok && start <= p.at
 }
 
 // ancestor is one process above another.

@@ -20,12 +20,12 @@ func TestLineageOfOurselves(t *testing.T) {
 	if up[0].uid != uint32(os.Geteuid()) {
 		t.Errorf("uid %d", up[0].uid)
 	}
-	l.learn(os.Getpid(), program{start: up[0].start, args: []string{"a", "b"}})
+	l.learn(os.Getpid(), program{at: up[0].start, args: []string{"a", "b"}})
 	if d := cmp.Diff([]string{"a", "b"}, l.above(os.Getpid())[0].args); d != "" {
 		t.Error(d)
 	}
 	// Another process with the same number is another process.
-	l.learn(os.Getpid(), program{start: 1, args: []string{"x"}})
+	l.learn(os.Getpid(), program{at: up[0].start - 1, args: []string{"x"}})
 	if got := l.above(os.Getpid())[0].args; got != nil {
 		t.Errorf("arguments of a dead process: %v", got)
 	}
@@ -45,7 +45,7 @@ func TestLineageIsBounded(t *testing.T) {
 		t.Errorf("%d ancestors, first %+v", len(up), up[0])
 	}
 	for i := range 3 * maxPrograms {
-		l.learn(i, program{start: uint64(i)})
+		l.learn(i, program{at: uint64(i)})
 	}
 	if len(l.programs) != maxPrograms || len(l.order) != maxPrograms {
 		t.Errorf("%d programs are remembered", len(l.programs))

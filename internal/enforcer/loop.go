@@ -163,6 +163,7 @@ func (l *Loop) Exec(e *action.Exec) (a intercept.Answer) {
 	if d.Verdict == verdict.Allow {
 		return intercept.Allow
 	}
+	e.Whole()
 	a = l.answer(d, syscall.EACCES)
 	if a == intercept.Allow {
 		l.audited.put(e, d) // ExecStarted need not say it again
@@ -178,6 +179,7 @@ func (l *Loop) ExecStarted(e *action.Exec) (a intercept.Answer) {
 	l.identify(p, e)
 	d := p.Engine.Exec(e)
 	if d.Verdict != verdict.Allow {
+		e.Whole()
 		a = l.answer(d, syscall.EACCES)
 		if a != intercept.Allow {
 			a.Kill = true

@@ -20,7 +20,7 @@ func (l *Loop) Wants() (w intercept.Wants) {
 		return w // the verdict itself will say no
 	}
 	n := e.Needs()
-	return intercept.Wants{Lenient: !n.Enforced, Refs: n.Refs, Env: n.Env, IDs: n.IDs, Linker: n.Maps && n.Origin, Interpreter: e.Interpreter()}
+	return intercept.Wants{Lenient: !n.Enforced, Refs: n.Refs, Env: n.Env, IDs: n.IDs, Linker: n.Maps && n.Origin, Thin: true, Interpreter: e.Interpreter()}
 }
 
 // identifyRefs fills in digest and origin of what a program is made to run or

@@ -8,6 +8,7 @@ import (
 	"github.com/limpet-security/limpet/internal/event"
 	"github.com/limpet-security/limpet/internal/event/eventpb"
 	"github.com/limpet-security/limpet/internal/intercept"
+	"github.com/limpet-security/limpet/internal/kernel/linux"
 	"github.com/limpet-security/limpet/internal/policy"
 	"github.com/limpet-security/limpet/internal/verdict"
 	"google.golang.org/protobuf/proto"
@@ -120,8 +121,12 @@ func (l *Loop) learn(e *action.Exec) {
 	if e.Proc == nil {
 		return
 	}
+	at := e.Proc.StartTime
+	if at == 0 {
+		at = linux.BootTicks() // it stands still before its first instruction
+	}
 	l.lineage.learn(e.Proc.PID, program{
-		start: e.Proc.StartTime, exe: e.Path, args: event.Redact(e.Args), cut: e.ArgsTruncated, digest: e.Digest,
+		at: at, exe: e.Path, args: event.Redact(e.Args), cut: e.ArgsTruncated, digest: e.Digest,
 	})
 }
 

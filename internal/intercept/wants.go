@@ -9,6 +9,9 @@ type Wants struct {
 	// Lenient: nothing is enforced, so a call whose caller cannot be looked at
 	// is left to the kernel instead of being refused.
 	Lenient bool
+	// Thin: Exec.Proc may lack Comm, PPID and StartTime, until Exec.Caller is
+	// asked for them.
+	Thin bool
 	// Linker: at the exec stop Exec.Refs holds the dynamic loader too, unless
 	// MapKnown knows it.
 	Linker bool

@@ -16,12 +16,15 @@ type brief struct {
 	last   atomic.Int64
 	minded atomic.Bool
 	crowd  atomic.Int32 // of the next attended calls, how many hand the lead on at once
+	ended  atomic.Uint32
 }
 
 // Bounds of minding.
 const (
 	patiently = 3 * time.Millisecond
-	unminded  = time.Second // without such a call nobody minds any more
+	drowsy    = 4 * patiently // between looks when all of the last ones found nothing but quick calls
+	looks     = 16            // so many
+	unminded  = time.Second   // without such a call nobody minds any more
 )
 
 // Brief is called before what is done at once unless a disk is slow. It may be
@@ -57,10 +60,14 @@ func (c *Call) Attend() {
 	c.Brief()
 }
 
+// asking is every which attended call asks whether others wait.
+const asking = 4
+
 // attended is called at the end of what Attend began.
 func (c *Call) attended() {
-	if c.w != nil && c.w.leads.Load() && linux.Waiting(c.s.listener) {
-		c.s.brief.crowd.Store(crowded)
+	b := &c.s.brief
+	if c.w != nil && c.w.leads.Load() && b.ended.Add(1)%asking == 0 && linux.Waiting(c.s.listener) {
+		b.crowd.Store(crowded)
 	}
 }
 
@@ -70,10 +77,19 @@ func (s *Supervisor) mind() {
 	b := &s.brief
 	defer b.minded.Store(false)
 	// A timer of Go's would wake its scheduler each time.
+	idle := 0
 	for !s.closed.Load() {
-		linux.Nap(patiently)
+		pause := patiently
+		if idle >= looks {
+			pause = drowsy
+		}
+		linux.Nap(pause)
 		now := time.Now().UnixNano()
-		if since := b.since.Load(); since != 0 && now-since > int64(patiently) {
+		since := b.since.Load()
+		if idle++; since != 0 && now-since > int64(patiently)/4 {
+			idle = 0
+		}
+		if since != 0 && now-since > int64(patiently) {
 			if w := b.leader.Load(); w != nil && b.since.Load() == since && w.leads.CompareAndSwap(true, false) {
 				b.since.Store(0)
 				s.abdicate()

@@ -59,6 +59,7 @@
 //	execstop.go   one stop follows: the exec stop (the mapped object compared
 //	              with the judged one, Judge.ExecStarted, DETACH or SIGKILL), or,
 //	              the exec having failed, a stop at the return (DETACH)
+//	known.go      where names of programs led a moment ago
 //	newstack.go   arguments, environment and loader from the new stack, one read
 //
 // A task that somebody else traces cannot be seized: it is judged once more
@@ -91,8 +92,8 @@
 //
 // # Locks
 //
-// lead (the listener) before power.opening before tasks.mu; taskCount.mu is a
-// leaf; for the network's own see sock_table.go. Handlers hold none of them
+// lead (the listener) before power.opening before tasks.mu; taskCount.mu,
+// knownNames.mu and beginners.mu are leaves; for the network's own see sock_table.go. Handlers hold none of them
 // while they ask the Judge. Slow work is done without lead.
 //
 // # Waiting

@@ -36,6 +36,7 @@ type attempt struct {
 	final  action.File
 	wants  intercept.Wants
 	real   realProgram // behind every script
+	begun  bool        // the caller has become the new program
 }
 
 func (a *attempt) close() {
@@ -55,6 +56,7 @@ func (s *Supervisor) exec(c *Call, dirfd int, path, argv, envp uint64, flags int
 		return r
 	}
 	if w := s.power.wards.get(c.TID()); w != nil && !a.Unverified {
+		a.DescribeCaller()
 		return w.execute(s, c, a, dirfd)
 	}
 	err := s.seizeForExec(c)
@@ -74,17 +76,19 @@ func (s *Supervisor) exec(c *Call, dirfd int, path, argv, envp uint64, flags int
 		}
 		return cont()
 	}
-	s.send(c, cont())
-	c.answered.Store(true)
-	s.watch(c, a)
+	s.letExec(c, a)
 	return done()
 }
 
 // attempt begins an exec; it is the caller's to close.
 func (s *Supervisor) attempt(c *Call) *attempt {
+	a := &attempt{wants: s.cfg.Judge.Wants()}
 	// What is remembered of this task ends here, whatever comes of the call.
-	proc := s.parting(c)
-	a := &attempt{place: place{s: s, tid: c.TID(), tgid: proc.PID}, wants: s.cfg.Judge.Wants()}
+	proc, thin := s.parting(c, a.wants.Thin)
+	if thin {
+		a.Caller = a
+	}
+	a.tid, a.tgid, a.s = c.TID(), proc.PID, s
 	a.FD = -1
 	a.Proc = &proc
 	return a
@@ -218,7 +222,12 @@ func word(b []byte) uint64 {
 
 // look finds the object and, for a script, what will really run.
 func (a *attempt) look(dirfd int, name string, flags int) error {
-	obj, err := a.find(dirfd, name, flags)
+	obj, err := a.known(dirfd, name, flags)
+	if err == syscall.EAGAIN {
+		if obj, err = a.find(dirfd, name, flags); err == nil && flags == 0 {
+			a.keep(name, obj)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -239,7 +248,9 @@ func (a *attempt) look(dirfd int, name string, flags int) error {
 		a.real.static, a.Opener = static, a
 		return nil
 	}
-	a.FD = a.reopen(obj)
+	if a.OpenObject() < 0 && obj.fd < 0 {
+		return syscall.ENOENT // it was there a moment ago
+	}
 	return a.shebang()
 }
 

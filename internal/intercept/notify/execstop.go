@@ -12,21 +12,30 @@ import (
 	"github.com/limpet-security/limpet/internal/kernel/procfs"
 )
 
-// watch stays with a seized thread until its exec has succeeded and was
-// judged again, or has failed, or the thread is gone.
+// letExec lets the exec of a seized thread happen, and stays with it until it
+// has succeeded and was judged again, or has failed, or the thread is gone.
 //
 //	caller                         this thread
-//	execve, stopped         <----  SEIZE, answer CONTINUE, INTERRUPT
+//	execve, stopped         <----  SEIZE, INTERRUPT, answer CONTINUE
 //	exec succeeds: exec stop ----> verify: DETACH, or SIGKILL
 //	exec fails: stops at the return to user mode, because of INTERRUPT
 //	                        ----> DETACH: it sees its errno, late by a moment
 //
-// Either way one stop follows, so nothing stays attached and no timer is
+// Without WAIT_KILLABLE the INTERRUPT would take the caller out of its wait, and
+// comes after the answer. Either way one stop follows, so nothing stays attached and no timer is
 // needed. A thread that is not the leader takes the leader's id at the exec
 // stop; waiting for "any tracee of this thread" is not disturbed by that.
-func (s *Supervisor) watch(c *Call, a *attempt) {
-	// An INTERRUPT that comes after the exec stop is forgotten by DETACH.
-	_ = linux.Interrupt(c.TID())
+func (s *Supervisor) letExec(c *Call, a *attempt) {
+	// An INTERRUPT of a task that runs sends its processor a message, one of a
+	// task that sleeps costs nothing. DETACH forgets it after an exec stop.
+	if s.killable {
+		_ = linux.Interrupt(c.TID())
+	}
+	s.send(c, cont())
+	c.answered.Store(true)
+	if !s.killable {
+		_ = linux.Interrupt(c.TID())
+	}
 	wait := func() (int, linux.Status, error) { return linux.WaitTracee(a.Proc.PID) }
 	if c.TID() != a.Proc.PID {
 		wait = linux.WaitTracees
@@ -42,6 +51,9 @@ func (s *Supervisor) watch(c *Call, a *attempt) {
 		case st.TrapCause() == linux.EventExec:
 			if s.verified(c, a, pid) {
 				s.begun.Store(true)
+				if s.threads.Load() {
+					s.began.add(pid)
+				}
 				c.attended() // before the new program itself comes
 				_ = linux.Detach(pid, 0)
 				return
@@ -71,7 +83,7 @@ func (s *Supervisor) verified(c *Call, a *attempt, pid int) (ok bool) {
 			}
 		}
 	}()
-	a.tid, a.tgid = pid, pid
+	a.tid, a.tgid, a.begun = pid, pid, true
 	a.Proc.TID = pid
 	a.Unverified = false
 	var st linux.Stat

@@ -44,7 +44,7 @@ func (h *heads) put(f action.File, static bool) {
 
 // OpenObject implements action.Opener.
 func (a *attempt) OpenObject() int {
-	if a.FD < 0 && a.obj != nil && a.obj.fd >= 0 {
+	if a.FD < 0 && a.hold() {
 		a.FD = a.reopen(a.obj)
 	}
 	return a.FD

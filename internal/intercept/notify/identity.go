@@ -57,6 +57,9 @@ func (s *Supervisor) identity(c *Call, k identityCall) Response {
 	if !r.Continue {
 		return r
 	}
+	if s.changesNothing(c, k) {
+		return r
+	}
 	s.identities.Store(true) // before it is so
 	s.tasks.drop(c.TID())
 	if !k.closes || s.power.sysPtrace || !s.power.switches {
@@ -69,6 +72,35 @@ func (s *Supervisor) identity(c *Call, k identityCall) Response {
 		return s.keep(c)
 	}
 	return s.keepOpen(c)
+}
+
+// changesNothing says that a call asks for ids that the caller has, as make does
+// before every command. While nobody was let change who he is, these are ours.
+func (s *Supervisor) changesNothing(c *Call, k identityCall) bool {
+	if s.identities.Load() || s.roots.Load() || s.lent || !s.power.plain {
+		return false
+	}
+	args, own := 0, s.power.uid
+	switch k.name {
+	case "setuid", "setfsuid":
+		args = 1
+	case "setreuid":
+		args = 2
+	case "setresuid":
+		args = 3
+	case "setgid", "setfsgid":
+		args, own = 1, s.power.gid
+	case "setregid":
+		args, own = 2, s.power.gid
+	case "setresgid":
+		args, own = 3, s.power.gid
+	}
+	for _, a := range c.Args[:args] {
+		if uint32(a) != own && (args == 1 || uint32(a) != ^uint32(0)) {
+			return false
+		}
+	}
+	return args > 0
 }
 
 func handleCapset(s *Supervisor, c *Call) Response {
@@ -249,12 +281,13 @@ func (j *injection) end() {
 
 // inherited hands on a death that a wait of ours consumed: that of a tracee
 // (by its thread id, or, after an exec, its process id) if it is a child of
-// ours, and that of anything else, which can only be one.
+// ours, and that of anything else, which can only be one. Where the parent is not
+// known (parting) it may be.
 func (s *Supervisor) inherited(tid, who int, p *action.Process, st syscall.WaitStatus) {
 	switch {
 	case s.cfg.Reaped == nil:
 	case who == tid && tid != p.PID: // a thread
-	case who == p.PID && p.PPID != s.self: // its own parent will hear of it
+	case who == p.PID && p.PPID != s.self && p.PPID != 0: // its own parent will hear of it
 	default:
 		s.cfg.Reaped(who, st)
 	}

@@ -60,7 +60,7 @@ func (w *ward) execute(s *Supervisor, c *Call, a *attempt, dirfd int) Response {
 // permitted asks the kernel whether the caller may execute what it names.
 func (a *attempt) permitted(c *Call, dirfd int) syscall.Errno {
 	creds, _, err := procfs.ReadCreds(a.tid)
-	if err != nil || a.obj == nil {
+	if err != nil || !a.hold() {
 		return syscall.EACCES
 	}
 	if creds.FSUID == 0 {

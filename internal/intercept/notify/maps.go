@@ -254,22 +254,6 @@ func (s *Supervisor) changed(c *Call, from, to uint64) bool {
 	return false
 }
 
-// alone says that nobody but the calling thread can change its descriptors
-// and mappings while it waits. A process that has not executed since it was
-// forked may be the child of a vfork in one of several threads: the others go
-// on in the memory that it shares with them.
-func (s *Supervisor) alone(c *Call) bool {
-	if s.net.sharedTables.Load() || s.sharedMemory.Load() {
-		return false
-	}
-	if !s.threads.Load() {
-		return true
-	}
-	eyes := s.power.wards.eyes(c.TID())
-	st, err := procfs.ReadStat(c.Process().PID)
-	return err == nil && st.Threads == 1+eyes && st.Executed && s.power.wards.eyes(c.TID()) == eyes
-}
-
 // look2 lets a judged call happen, stops the thread at the call's return, and
 // judges what is executable then.
 func (s *Supervisor) look2(c *Call, span func(result uint64) (from, to uint64)) Response {

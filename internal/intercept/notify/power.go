@@ -20,6 +20,7 @@ type power struct {
 	sysKill   bool        // CAP_KILL: the user of a process does not matter for signals
 	switches  bool        // a thread of ours may take another uid and gid
 	uid, gid  uint32
+	plain     bool        // they are our real and saved ones, too
 	traces    atomic.Bool // a caller was seized at least once
 
 	// opening is held, by process, while keepOpen works on it: for that
@@ -32,6 +33,7 @@ type power struct {
 
 func (p *power) measure() {
 	p.uid, p.gid = uint32(os.Geteuid()), uint32(os.Getegid())
+	p.plain = linux.PlainIDs()
 	p.sysPtrace = linux.HasCapability(linux.CapSysPtrace)
 	p.sysKill = linux.HasCapability(linux.CapKill)
 	p.switches = linux.HasCapability(linux.CapSetUID) && linux.HasCapability(linux.CapSetGID) && p.uid == 0

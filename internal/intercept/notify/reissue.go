@@ -206,7 +206,7 @@ func (c *Call) awaitSleep() {
 			linux.Yield()
 			continue
 		}
-		if n == quick && c.w != nil && c.w.tid == linux.Gettid() {
+		if n == quick && c.w != nil && int(c.w.tid.Load()) == linux.Gettid() {
 			c.Slow()
 		}
 		time.Sleep(100 * time.Microsecond)

@@ -12,7 +12,8 @@ import (
 
 // object is a file found the way the caller's kernel would find it.
 type object struct {
-	fd       int // O_PATH
+	fd       int    // O_PATH; -1: not opened, because it is known by name
+	name     string // with fd -1: that name
 	path     string
 	file     action.File
 	fileless bool
@@ -120,7 +121,11 @@ func (p place) absent(dirfd int, path string) bool {
 		return false
 	}
 	defer linux.Close(fd)
-	return !inProc(fd, &linux.Stat{})
+	if inProc(fd, &linux.Stat{}) {
+		return false
+	}
+	p.s.names.missed(path)
+	return true
 }
 
 // inProc says whether a descriptor leads into a proc filesystem; st gets what

@@ -81,6 +81,7 @@ func (s *Supervisor) shellStarted(a *attempt) bool {
 	if !readsCommands(a.real.path, a.Requested, args, a.ArgsTruncated) || !s.strange(a.Proc.PID) {
 		return true
 	}
+	a.DescribeCaller()
 	sh := &shell{exec: a.Exec, asked: len(args) > 1 && slices.ContainsFunc(args[1:], dialogue), since: time.Now(), pause: firstPause}
 	proc := *a.Proc
 	sh.exec.Proc, sh.exec.FD, sh.exec.Refs = &proc, -1, nil

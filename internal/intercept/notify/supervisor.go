@@ -69,6 +69,8 @@ type Supervisor struct {
 	shells   shells
 	images   seenImages
 	heads    heads
+	names    knownNames
+	began    beginners
 	// traceless: nobody can be traced (rung A3); the first exec decides.
 	traceless atomic.Bool
 	roots     atomic.Bool // a task may have another root than ours
@@ -105,11 +107,13 @@ const (
 )
 
 type worker struct {
-	tid   int
+	tid   atomic.Int32 // of its thread
 	leads atomic.Bool
 	call  *Call
 	// rested is when it last showed itself to Go's scheduler (rest).
 	rested time.Time
+	came   time.Time     // when the last call came
+	apart  time.Duration // from the one before
 }
 
 // PID is the first child.
@@ -179,15 +183,16 @@ func (s *Supervisor) abdicate() {
 
 // aside gives the lead away if the calling thread has it.
 func (s *Supervisor) aside() {
-	if w := s.brief.leader.Load(); w != nil && w.tid == linux.Gettid() && w.leads.CompareAndSwap(true, false) {
+	if w := s.brief.leader.Load(); w != nil && int(w.tid.Load()) == linux.Gettid() && w.leads.CompareAndSwap(true, false) {
 		s.abdicate()
 	}
 }
 
 func (s *Supervisor) work() {
 	defer s.wg.Done()
-	runtime.LockOSThread() // never unlocked: the thread ends with its worker, and its ptrace links with it
-	w := &worker{tid: linux.Gettid()}
+	runtime.LockOSThread() // the thread ends with its worker, and its ptrace links with it (but see rest)
+	w := &worker{}
+	w.tid.Store(int32(linux.Gettid()))
 	defer func() {
 		if s.workers.Add(-1) == 0 {
 			go s.finishWhenIdle()
@@ -202,7 +207,7 @@ func (s *Supervisor) work() {
 			s.lead.unlock()
 			return
 		}
-		s.leader.Store(int32(w.tid))
+		s.leader.Store(w.tid.Load())
 		s.receive(w)
 	}
 }
@@ -222,6 +227,7 @@ func (s *Supervisor) receive(w *worker) {
 		}
 		c.reset(w)
 		s.brief.since.Store(0)
+		s.await(w)
 		switch e := linux.Recv(s.listener, &c.Notification); e {
 		case 0:
 		case syscall.EINTR:
@@ -244,6 +250,8 @@ func (s *Supervisor) receive(w *worker) {
 			s.lead.wakeAll()
 			return
 		}
+		now := time.Now()
+		w.apart, w.came = now.Sub(w.came), now
 		r := s.dispatch(c)
 		switch {
 		case r.ended:
@@ -258,7 +266,24 @@ func (s *Supervisor) receive(w *worker) {
 		if !w.leads.Load() {
 			return
 		}
-		w.rest()
+		s.rest(w, w.came)
+	}
+}
+
+// Waiting for calls that come now and then.
+const (
+	often  = 2 * time.Millisecond // apart: nothing is gained
+	wakes  = 8 * time.Millisecond
+	attent = 32 // waits in a row before the scheduler is told after all
+)
+
+// await waits for a call without telling Go's scheduler. Of a thread that waits
+// in RECV for 10 ms its monitor thread takes the processor away, and then looks
+// around every 20 us for a while: with a compiler run every now and then that was
+// a fifth of our time. GOMAXPROCS leaves others enough meanwhile.
+func (s *Supervisor) await(w *worker) {
+	for n := 0; w.apart >= often && n < attent && !s.closed.Load() && !linux.AwaitCall(s.listener, wakes); n++ {
+		s.rest(w, time.Now())
 	}
 }
 
@@ -266,13 +291,21 @@ func (s *Supervisor) receive(w *worker) {
 // scheduler. One that did not for 10 ms counts as stuck there: the runtime's
 // monitor thread takes its processor away in each system call and looks again
 // every 20 us.
-const stint = 7 * time.Millisecond
+const stint = 9 * time.Millisecond
 
-// rest begins a new stint when one is over.
-func (w *worker) rest() {
-	if now := time.Now(); now.Sub(w.rested) > stint {
-		runtime.Gosched()
-		w.rested = now
+// rest begins a new stint when one is over. Between two calls a worker traces
+// nobody and is nobody else, so it may go on in another thread: the scheduler
+// would take two more threads to give a locked goroutine its turn again.
+func (s *Supervisor) rest(w *worker, now time.Time) {
+	if now.Sub(w.rested) <= stint {
+		return
+	}
+	w.rested = now
+	runtime.UnlockOSThread()
+	runtime.Gosched()
+	runtime.LockOSThread()
+	if tid := int32(linux.Gettid()); tid != w.tid.Swap(tid) {
+		s.leader.Store(tid)
 	}
 }
 

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"path"
 	"sync"
 
 	"github.com/limpet-security/limpet/internal/action"
@@ -106,13 +107,18 @@ func (t *taskTable) close() {
 	t.mu.Unlock()
 }
 
-// parting gives the caller and forgets it, with the leader of its process.
-func (s *Supervisor) parting(c *Call) (p action.Process) {
+// parting gives the caller and forgets it, with the leader of its process. thin:
+// what only a report asks for is left out (attempt.DescribeCaller).
+func (s *Supervisor) parting(c *Call, mayThin bool) (p action.Process, thin bool) {
 	switch {
 	case c.task != nil:
 		p = c.task.proc
-	case !s.threads.Load():
-		p = s.describe(c.TID(), true) // all are leaders
+	case !s.threads.Load() || linux.LeadsThreads(c.TID()):
+		if thin = mayThin && !s.lent; thin {
+			p = s.outline(c.TID(), true)
+		} else {
+			p = s.describe(c.TID(), true)
+		}
 	default:
 		p = *c.Process()
 	}
@@ -121,8 +127,25 @@ func (s *Supervisor) parting(c *Call) (p action.Process) {
 		s.tasks.drop(p.PID)
 	}
 	c.task = nil
-	return p
+	return p, thin
 }
+
+// DescribeCaller implements action.Caller. Comm is that of the caller's program
+// when it has another one by now.
+func (a *attempt) DescribeCaller() {
+	if a.Caller == nil {
+		return
+	}
+	a.Caller = nil
+	a.s.origins(a.Proc)
+	if a.begun {
+		a.Proc.Comm = path.Base(a.Proc.Exe)
+		a.Proc.Comm = a.Proc.Comm[:min(len(a.Proc.Comm), maxComm)]
+	}
+}
+
+// maxComm is TASK_COMM_LEN without its NUL.
+const maxComm = 15
 
 // look finds out who a task is, and how to know it again.
 func (s *Supervisor) look(tid int) *task {
@@ -138,6 +161,21 @@ func (s *Supervisor) look(tid int) *task {
 
 // describe reads a task from /proc. What cannot be read stays zero.
 func (s *Supervisor) describe(tid int, leader bool) action.Process {
+	p := s.outline(tid, leader)
+	s.origins(&p)
+	return p
+}
+
+// origins fills in what tells a process from others of its id and program, which
+// costs more than the rest.
+func (s *Supervisor) origins(p *action.Process) {
+	if st, err := procfs.ReadStat(p.PID); err == nil {
+		p.Comm, p.PPID, p.StartTime = st.Comm, st.PPID, st.StartTime
+	}
+}
+
+// outline reads who a task is and what it runs.
+func (s *Supervisor) outline(tid int, leader bool) action.Process {
 	p := action.Process{PID: tid, TID: tid, UID: s.power.uid, GID: s.power.gid}
 	// The dear file is left alone where it can say nothing new: a leader, in a
 	// tree in which nobody was let change who he is.
@@ -146,9 +184,6 @@ func (s *Supervisor) describe(tid int, leader bool) action.Process {
 			p.PID = st.TGID
 			p.UID, p.GID = st.UID.Effective, st.GID.Effective
 		}
-	}
-	if st, err := procfs.ReadStat(p.PID); err == nil {
-		p.Comm, p.PPID, p.StartTime = st.Comm, st.PPID, st.StartTime
 	}
 	_ = s.power.as(tid, func() (err error) {
 		p.Exe, err = linux.ReadlinkAt(linux.AtFDCWD, s.power.path(tid, "exe"))

@@ -2,6 +2,7 @@ package linux
 
 import (
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -153,11 +154,20 @@ func SetListenerFlags(listener int, flags uint64) syscall.Errno {
 }
 
 // Waiting says whether a call waits to be received.
-func Waiting(listener int) bool {
+func Waiting(listener int) bool { return poll(listener, 0)&unix.POLLIN != 0 }
+
+// AwaitCall waits until a call can be received, or nobody is left to make one,
+// at most so long, without telling Go's scheduler: a signal ends it, too.
+func AwaitCall(listener int, most time.Duration) bool { return poll(listener, most) != 0 }
+
+func poll(listener int, most time.Duration) int16 {
 	p := unix.PollFd{Fd: int32(listener), Events: unix.POLLIN}
-	var now unix.Timespec
-	n, _, e := syscall.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&p)), 1, uintptr(unsafe.Pointer(&now)), 0, 0, 0)
-	return e == 0 && n > 0 && p.Revents&unix.POLLIN != 0
+	t := unix.NsecToTimespec(int64(most))
+	n, _, e := syscall.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&p)), 1, uintptr(unsafe.Pointer(&t)), 0, 0, 0)
+	if e != 0 || n == 0 {
+		return 0
+	}
+	return p.Revents
 }
 
 // HungUp says whether no task uses the filter any more. It waits at most

@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -124,6 +125,16 @@ func Tgkill(pid, tid int, sig syscall.Signal) error {
 	return errnoErr(e)
 }
 
+// PlainIDs says that our real, effective and saved ids are the same.
+func PlainIDs() bool {
+	r, e, s := unix.Getresuid()
+	gr, ge, gs := unix.Getresgid()
+	return r == e && e == s && gr == ge && ge == gs
+}
+
+// LeadsThreads says that a task's id is that of its process.
+func LeadsThreads(tid int) bool { return Tgkill(tid, tid, 0) != syscall.ESRCH }
+
 // PidfdOpen opens a process; EINVAL or ENOENT for a thread that is not a leader.
 func PidfdOpen(pid int) (int, error) { return unix.PidfdOpen(pid, 0) }
 
@@ -140,14 +151,27 @@ func PidfdSignal(fd int, sig syscall.Signal) error {
 }
 
 // BootTicks is the time since boot in the unit of field 22 of /proc/PID/stat.
+// Go has no clock that counts through a suspension, so what one adds is asked
+// for once a second.
 func BootTicks() uint64 {
+	const perSecond = 100 // USER_HZ, on every architecture that we run on
+	since := int64(time.Since(clockStart))
+	if ahead, asked := bootAhead.Load(), bootAsked.Load(); asked != 0 && since-asked < int64(time.Second) {
+		return uint64(since+ahead) / (1e9 / perSecond)
+	}
 	var t unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &t) != nil {
 		return 0
 	}
-	const perSecond = 100 // USER_HZ, on every architecture that we run on
-	return uint64(t.Sec)*perSecond + uint64(t.Nsec)/(1e9/perSecond)
+	bootAhead.Store(t.Nano() - since)
+	bootAsked.Store(since)
+	return uint64(t.Nano()) / (1e9 / perSecond)
 }
+
+var (
+	clockStart           = time.Now()
+	bootAhead, bootAsked atomic.Int64 // nanoseconds: boot's clock before Go's; when it was asked
+)
 
 // DropEffective makes a capability ineffective in the calling thread, until
 // its ids change again.
