@@ -36,7 +36,7 @@ var catalogue = []struct {
 	{ControlAge, "Age", "trust", "mode: warn\nimageDays: 180\ndataDays: 14\n"},
 	{ControlIntegrity, "Integrity of the scan", "trust", "mode: block\n"},
 	{ControlCoverage, "Coverage", "trust", "mode: warn\n"},
-	{ControlCustom, "Expressions and modules", "custom", "mode: block\nrules:\n  - name: two-shells\n    when: packages.filter(p, p.name in ['bash', 'zsh']).size() > 1\n    message: One shell is enough.\n  - name: newest-base\n    mode: warn\n    rego: |\n      package limpet\n\n      deny contains {\"msg\": msg, \"id\": p.name, \"package\": p.name} if {\n        some p in input.packages\n        p.type == \"npm\"\n        not p.direct\n        msg := sprintf(\"%s came with something else\", [p.name])\n      }\n"},
+	{ControlCustom, "Expressions and modules", "custom", "mode: block\nrules:\n  - name: two-shells\n    when: packages.filter(p, p.name in ['bash', 'zsh']).size() > 1\n    message: One shell is enough.\n  - name: transitive\n    mode: warn\n    rego: |\n      package limpet\n\n      deny contains {\"msg\": msg, \"id\": p.name, \"package\": p.name} if {\n        some p in input.packages\n        p.type == \"npm\"\n        not p.direct\n        msg := sprintf(\"%s came with something else\", [p.name])\n      }\n"},
 }
 
 // Registry describes every control in the order of forms.

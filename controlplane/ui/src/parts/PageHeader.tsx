@@ -27,7 +27,7 @@ export function PageHeader({ title, lead, badge, back, actions }: Props) {
         </Breadcrumbs>
       )}
       <Group justify="space-between" align="flex-start" gap="sm">
-        <Box miw={0} flex={1}>
+        <Box miw={0} flex="1 1 280px">
           <Group gap="sm">
             <Title order={1}>{title}</Title>
             {badge}

@@ -2,6 +2,7 @@ export const assurance = {
   assurance: {
     lead: 'An assurance policy says what an image, a function or a host must be like to run. Every scan that is sent here is judged by each policy whose scope it is in, again whenever the data, a policy or an exception changes.',
     noneHelp: 'Without a policy everything passes. Add one: it starts with critical vulnerabilities that have a fix, and with secrets.',
+    for: 'For',
     scope: 'Scope and settings',
     scopeHelp: 'Which artefacts it is for, from when, and what no control looks at; empty means all',
     everything: 'everything',

@@ -82,7 +82,7 @@ export const policies = {
     exceptionsHelp: 'What this policy, and no other, does not apply to',
     noExceptions: 'None. “Allow this” on an event adds one for you, or add one here.',
     exceptionN: 'Exception {{n}}',
-    notSet: 'Switch the control to audit or enforce to set its details.',
+    notSet: 'Switch the control on to set its details.',
     modeOf: 'Mode of {{control}}',
     fieldNotYet: '(not carried out yet)',
     removeRule: 'Remove entry {{n}}',

@@ -79,7 +79,7 @@ export const policies = {
     exceptions: '例外',
     exceptionsHelp: 'このポリシーだけに適用される例外',
     noExceptions: 'ありません。イベントの「これを許可」で追加できるほか、ここで追加することもできます。',
-    notSet: '詳細を設定するには、監査または制御に切り替えてください。',
+    notSet: '詳細を設定するには、コントロールをオンにしてください。',
     modeOf: '{{control}} のモード',
     fieldNotYet: '(未対応)',
     removeRule: '{{n}} 番目を削除',

@@ -17,9 +17,9 @@ export function AssurancePage() {
   const where = useMemo<ColumnDef<Policy>>(
     () => ({
       id: 'scope',
-      header: t('assurance.scope'),
+      header: t('assurance.for'),
       cell: ({ row }) => (
-        <Text size="xs" ff="monospace" style={{ overflowWrap: 'anywhere' }}>
+        <Text size="xs" ff="monospace" miw={160} style={{ overflowWrap: 'anywhere' }}>
           {scopeOf(row.original) || <span className="dim">{t('assurance.everything')}</span>}
         </Text>
       ),

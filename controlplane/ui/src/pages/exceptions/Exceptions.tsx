@@ -38,7 +38,7 @@ export function ExceptionsPage() {
         </Stack>
       ) },
       { id: 'where', header: t('exceptions.where'), cell: ({ row: { original: e } }) => (
-        <Text size="xs" ff="monospace" style={{ overflowWrap: 'anywhere' }}>{whereOf(e.document.spec) || <span className="dim">{t('exceptions.everyImage')}</span>}</Text>
+        <Text size="xs" ff="monospace" miw={160} style={{ overflowWrap: 'anywhere' }}>{whereOf(e.document.spec) || <span className="dim">{t('exceptions.everyImage')}</span>}</Text>
       ) },
       { id: 'reason', header: t('exceptions.reasonClass'), cell: ({ row }) => t(`exceptions.classes.${row.original.document.spec.reasonClass as ReasonClass}`) },
       { id: 'owner', header: t('exceptions.owner'), cell: ({ row }) => row.original.owner },
@@ -55,6 +55,7 @@ export function ExceptionsPage() {
       <Group gap="xs" mb="sm" role="search">
         <SegmentedControl
           size="xs"
+          style={{ maxWidth: '100%', overflowX: 'auto' }}
           value={state}
           onChange={(v) => set({ state: v === 'requested' ? undefined : (v as ExceptionsSearch['state']), name: undefined })}
           data={exceptionStates.map((s) => ({ value: s, label: `${t(`exceptions.states.${s}`)}${counts[s] ? ` (${counts[s]})` : ''}` }))}
