@@ -40,7 +40,6 @@ var scanners = []scanner{
 	{"syft", []string{"SYFT_CHECK_FOR_APP_UPDATE=false"}, map[string]string{
 		"archive": "scan docker-archive:IN --quiet --output cyclonedx-json=OUT",
 		"oci":     "scan oci-dir:IN --quiet --output cyclonedx-json=OUT",
-		"warm":    "scan docker-archive:IN --quiet --output cyclonedx-json=OUT", // it keeps no layers
 		"rootfs":  "scan dir:IN --quiet --output cyclonedx-json=OUT",
 	}},
 	{"trivy", []string{"TRIVY_SKIP_VERSION_CHECK=true", "TRIVY_DISABLE_TELEMETRY=true"}, map[string]string{

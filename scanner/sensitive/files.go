@@ -132,7 +132,7 @@ func dockerAuths(head []byte) (int, bool) {
 		if a.IdentityToken != "" || a.RegistryToken != "" || a.Password != "" {
 			return 0, true
 		}
-		if raw, err := base64.StdEncoding.DecodeString(a.Auth); err == nil && bytes.IndexByte(raw, ':') > 0 && !bytes.HasSuffix(raw, []byte(":")) {
+		if raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(a.Auth, "=")); err == nil && bytes.IndexByte(raw, ':') > 0 && !bytes.HasSuffix(raw, []byte(":")) {
 			return 0, true
 		}
 	}

@@ -58,6 +58,7 @@ func leaked() map[string]string {
 		"/root/.bash_profile":              "export PATH=$PATH:~/bin\nexport HOMEBREW_GITHUB_TOKEN=" + drawn(hex, 40) + "\n",
 		"/root/.bashrc":                    "alias ll='ls -l'\nexport GMAIL_PASSWORD=\"Pass!12345\"\n",
 		"/root/.docker/config.json":        `{"auths":{"https://index.docker.io/v1/":{"auth":"dXNlcjpzM2NyZXRwdw=="}}}`,
+		"/home/a/.docker/config.json":      `{"auths":{"https://index.docker.io/v1/":{"auth":"dXNlcjpzM2NyZXRwdzE"}}}`, // without padding
 		"/app/service-account.json":        inJSON(),
 		"/root/.dockercfg":                 `{"https://index.docker.io/v1/":{"auth":"dXNlcjpzM2NyZXRwdw==","email":"a@b.c"}}`,
 		"/home/a/.mozilla/x/logins.json":   `{"logins":[{"encryptedUsername":"MDIE","encryptedPassword":"MDIE"}]}`,
