@@ -50,8 +50,8 @@ var scanners = []scanner{
 		"secrets": "rootfs --cache-dir CACHE --quiet --scanners secret --format json --output OUT IN",
 	}},
 	{"scalibr", nil, map[string]string{
-		"archive": "--image-tarball=IN --output=cdx-json=OUT",
-		"rootfs":  "--root=IN --output=cdx-json=OUT",
+		"archive": "--offline --image-tarball=IN -o cdx-json=OUT",
+		"rootfs":  "--offline --root=IN -o cdx-json=OUT",
 	}},
 	{"gitleaks", nil, map[string]string{
 		"secrets": "dir IN --no-banner --log-level error --exit-code 0 --report-format json --report-path OUT",

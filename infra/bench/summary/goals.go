@@ -35,5 +35,8 @@ var goals = []goal{
 	{"P5", "2,000 vfork and exec, processor", ofBench, "BenchmarkWork/spawn", "protected-cpu-x", 1, false, 1.08},
 	{"P7", "ptrace engine, redis", ofMicro, "BenchmarkTraced/redis", "traced/plain", 1, false, 2.0},
 	{"P7", "ptrace engine, spawn", ofMicro, "BenchmarkTraced/spawn", "traced/plain", 1, false, 3.5},
+	{"A6", "docker archive cold, beside syft, processor", ofBench, "BenchmarkScanners/archive", "limpet/syft-cpu", 1, false, 0.1},
+	{"A7", "OCI layout with gzip cold, beside syft, processor", ofBench, "BenchmarkScanners/oci", "limpet/syft-cpu", 1, false, 0.2},
+	{"A8", "resident, docker archive, MB", ofBench, "BenchmarkScanners/archive", "limpet-MB", 1, false, 200},
 	{"P8", "first instruction later, ms", ofBench, "BenchmarkStart/static", "later-us", 1e3, false, 10},
 }
