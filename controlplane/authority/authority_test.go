@@ -155,7 +155,8 @@ func FuzzOpen(f *testing.F) {
 	f.Add([]byte{1, 255})
 	f.Add([]byte{1, 0, 255, 255, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, err := open(t.Context(), key1, "t", "n", b); err == nil && !bytes.Equal(b, good) {
+		// Every process of a fuzzer seals an x of its own.
+		if p, err := open(t.Context(), key1, "t", "n", b); err == nil && string(p) != "x" {
 			t.Fatal("opened what nobody sealed")
 		}
 	})
