@@ -533,7 +533,10 @@ describe('console with data', { timeout: 900_000 }, () => {
   })
 
   test('exceptions: approve what another asked for, ask for one, which nobody approves alone', async () => {
-    await open('/exceptions', 'Exceptions')
+    await open('/', 'Dashboard')
+    await page.getByRole('link', { name: /waits? for your decision/ }).click() // the hint leads there
+    await heading('Exceptions').waitFor()
+    await settled(page)
     const table = page.getByRole('table', { name: 'Exceptions' })
     await table.getByText('openssl-shop').click()
     const drawer = page.getByRole('dialog', { name: 'Exception' })
