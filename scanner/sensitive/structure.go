@@ -53,12 +53,16 @@ func jwt(secret []byte) Structure {
 	return Plausible
 }
 
+// unquoted is what source code has around a line of a block: quotes, and a plus
+// beside one. A plus elsewhere is base64.
+var unquoted = regexp.MustCompile(`^(?:\+\s*)?["']+|["']+[\s,\\]*\+?$`)
+
 // body gives the base64 of a PEM block without its headers.
 func body(block []byte) []byte {
 	var out []byte
 	block = bytes.ReplaceAll(bytes.ReplaceAll(block, []byte(`\n`), []byte("\n")), []byte(`\r`), nil)
 	for line := range bytes.Lines(block) {
-		line = bytes.Trim(line, " \t\r\n\"'+,\\")
+		line = unquoted.ReplaceAll(bytes.Trim(line, " \t\r\n,\\"), nil)
 		if len(line) == 0 || bytes.ContainsAny(line, ": -") {
 			continue
 		}
