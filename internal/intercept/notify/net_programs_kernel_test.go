@@ -188,8 +188,8 @@ func TestNetworkJudge(t *testing.T) {
 		{"raw", py("socket(AF_INET,SOCK_RAW,IPPROTO_ICMP).sendto(b'\\x08\\0\\xf7\\xff\\0\\0\\0\\0',('10.9.0.1',0))"), []action.Connect{{Protocol: action.ProtoICMP, Peer: ap("10.9.0.1:0"), Datagram: true}}},
 		{"header", py("s=socket(AF_INET,SOCK_RAW,IPPROTO_RAW)\ns.sendto(b'\\x45\\0\\0\\x14\\0\\0\\0\\0\\x40\\xfd\\0\\0'+inet_aton('10.9.0.1')+inet_aton('10.9.0.2'),('10.9.0.1',0))"),
 			[]action.Connect{{Peer: ap("10.9.0.1:0"), Datagram: true}, {Peer: ap("10.9.0.2:0"), Datagram: true}}},
-		{"unix", py("socket(AF_UNIX).connect_ex('/no/such')"), []action.Connect{{Protocol: action.ProtoUnix, Unix: "/no/such"}}},
-		{"abstract", py("socket(AF_UNIX).connect_ex('\\0name')"), []action.Connect{{Protocol: action.ProtoUnix, Unix: "@name"}}},
+		{"unix", py("socket(AF_UNIX).connect_ex('/no/such')"), []action.Connect{{Protocol: action.ProtoUnix, Unix: "/no/such", Foreign: true}}},
+		{"abstract", py("socket(AF_UNIX).connect_ex('\\0name')"), []action.Connect{{Protocol: action.ProtoUnix, Unix: "@name", Foreign: true}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			j := newNetJudge()

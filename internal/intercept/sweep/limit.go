@@ -197,8 +197,11 @@ func (s *Sweeper) tell(o one) *action.Process {
 	return p
 }
 
-// depths judges what descends too far, each process once for each policy.
+// depths judges what descends too far, each process once for each policy. It
+// ends them only when all are judged: with a parent goes what tells who a child
+// was.
 func (s *Sweeper) depths() {
+	var kill []int
 	for _, p := range s.known {
 		if p.place != inTree || p.depth <= s.wants.MaxDepth || p.deep == s.wants.Policy {
 			continue
@@ -211,7 +214,10 @@ func (s *Sweeper) depths() {
 		}
 		o.comm = st.Comm
 		if s.cfg.Judge.Crowd(&action.Crowd{Proc: s.tell(o), Depth: p.depth}).Kill {
-			_ = syscall.Kill(p.pid, syscall.SIGKILL)
+			kill = append(kill, p.pid)
 		}
+	}
+	for _, pid := range kill {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 }
