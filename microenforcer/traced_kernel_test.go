@@ -75,9 +75,12 @@ func TestTracedNetworkRace(t *testing.T) {
 			t.Errorf("%s: the forbidden host was reached %d times", mode, n)
 		}
 	}
-	if n := arrived(open, "connect", 4000) + arrived(open, "sendto", 4000); n == 0 {
-		t.Error("the attack never works: the test proves nothing")
+	for range 10 {
+		if arrived(open, "connect", 4000)+arrived(open, "sendto", 4000) > 0 {
+			return
+		}
 	}
+	t.Error("the attack never works: the test proves nothing")
 }
 
 // The page itself, as root with every capability of the cell.

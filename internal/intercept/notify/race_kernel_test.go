@@ -81,7 +81,7 @@ func TestExecRace(t *testing.T) {
 		wantWins, rounds = 10, 50
 	}
 	var sum tally
-	for deadline := time.Now().Add(40 * time.Second); wins.Load() < wantWins && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(3 * time.Minute); wins.Load() < wantWins && time.Now().Before(deadline); {
 		n := raceRound(t, judgeOf(), dir, race, rounds)
 		sum.good += n.good
 		sum.evil += n.evil
@@ -117,9 +117,12 @@ func TestExecRaceBeatsContinue(t *testing.T) {
 	if testing.Short() {
 		rounds = 200
 	}
-	n := raceRound(t, &judge{}, dir, race, rounds)
-	t.Logf("%+v", n)
-	if n.evil == 0 {
-		t.Error("the control attack never succeeded: the race test proves nothing")
+	for range 20 { // under emulation some hundred rounds may all be refused
+		n := raceRound(t, &judge{}, dir, race, rounds)
+		t.Logf("%+v", n)
+		if n.evil > 0 {
+			return
+		}
 	}
+	t.Error("the control attack never succeeded: the race test proves nothing")
 }
