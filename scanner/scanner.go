@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -87,6 +88,14 @@ func Scan(ctx context.Context, o Options) (*finding.Report, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if o.Kind != finding.KindConfig {
+		r.Inspectors = []string{}
+		for _, i := range o.Inspectors {
+			r.Inspectors = append(r.Inspectors, i.Name())
+		}
+		slices.Sort(r.Inspectors)
+		r.Inspectors = slices.Compact(r.Inspectors)
 	}
 	return r, nil
 }

@@ -20,7 +20,7 @@ func (d *demo) scan(ctx context.Context) error {
 	}
 	file := filepath.Join(d.dir, "report.json")
 	d.step("limpet scan %s --db sample, and limpet check --server %s --keep", d.source, d.consoleURL)
-	if err := command(ctx, d.Bin, "scan", "image", d.source, "--db", "sample", "--scanners", "vuln,secret,misconfig", "--no-cache", "--quiet", "--format", "json", "--output", file); err != nil {
+	if err := command(ctx, d.Bin, "scan", "image", d.source, "--db", "sample", "--scanners", "all", "--no-cache", "--quiet", "--format", "json", "--output", file); err != nil {
 		return fmt.Errorf("cannot scan the image: %w", err)
 	}
 	var report struct {

@@ -64,5 +64,6 @@ func (k *Misconfigurations) compile() (func(*run, ControlID, Mode), error) {
 				r.violated(id, mode, c.name, 0, found[i], func(n int) string { return counted(n, "failed check") })
 			}
 		}
+		r.unlooked(id, mode, "misconfig")
 	}, nil
 }

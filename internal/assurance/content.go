@@ -21,6 +21,7 @@ func (k *Malware) compile() (func(*run, ControlID, Mode), error) {
 			}
 		}
 		r.violated(id, mode, "", 0, found, func(n int) string { return counted(n, "match") + " of malware signatures" })
+		r.unlooked(id, mode, "yara", "hash", "clamav")
 	}, err
 }
 
@@ -36,11 +37,27 @@ func (k *Secrets) compile() (func(*run, ControlID, Mode), error) {
 			}
 		}
 		r.violated(id, mode, "", 0, found, func(n int) string { return counted(n, "secret") })
+		r.unlooked(id, mode, "secrets")
 	}, err
+}
+
+// unlooked fails where the report says who looked at the files, and none of those
+// looks for what the control is about: what was left out of a scan is not clean.
+// The same image then cannot pass in a pipeline and fail where all is looked for.
+func (r *run) unlooked(id ControlID, mode Mode, inspectors ...string) {
+	by := r.report.Inspectors
+	if by == nil || slices.ContainsFunc(inspectors, func(name string) bool { return slices.Contains(by, name) }) {
+		return
+	}
+	r.notKnown("%s: the scan did not look for any: counted as a violation", id)
+	r.violated(id, mode, "scanners", 0, one("not-looked-for", ""), said("nobody looked: scan with --scanners all"))
 }
 
 // judgeIntegrity fails for a scan that does not speak for all of the artefact.
 func judgeIntegrity(r *run, id ControlID, mode Mode) {
+	if f := r.report.Filtered; f != "" {
+		r.violated(id, mode, "filtered", 0, one("filtered", f), said("the report leaves out findings"))
+	}
 	in := r.report.Integrity
 	if in.Verdict == finding.Complete {
 		return

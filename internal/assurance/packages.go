@@ -142,5 +142,6 @@ func (k *Licences) compile() (func(*run, ControlID, Mode), error) {
 		}
 		r.violated(id, mode, "deny", 0, denied, func(n int) string { return counted(n, "forbidden licence") })
 		r.violated(id, mode, "allow", 0, others, func(n int) string { return counted(n, "licence") + " not among those allowed" })
+		r.unlooked(id, mode, "licences")
 	}, nil
 }

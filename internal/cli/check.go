@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,7 @@ type checkFlags struct {
 	format    string
 	at        string
 	code      string
+	stage     string
 	sign      string
 	out       string
 	attach    bool
@@ -76,6 +78,7 @@ or a policy that cannot be read, 3 the report cannot be read, 4 the control plan
 	fl.StringVarP(&f.format, "format", "f", "table", "table or json")
 	fl.StringVar(&f.at, "at", "", "judge as at this `TIME` (RFC 3339, or a date); now if left out")
 	fl.StringVar(&f.code, "code", "", "of a function: its code as it is deployed now, a `ZIP`, its digest, or CodeSha256 as AWS gives it; for the control functionIntegrity")
+	fl.StringVar(&f.stage, "stage", string(assurance.StagePipeline), "judge as at this `STAGE`: pipeline, registry, admission or runtime")
 	fl.StringVar(&f.sign, "sign", "", "sign the verdict with the Ed25519 key in this `FILE` (PEM, PKCS #8)")
 	fl.StringVar(&f.out, "attestation", "", "write the signed verdict to this `FILE`")
 	fl.BoolVar(&f.attach, "attach", false, "attach the signed verdict to the image in its registry, as an OCI referrer")
@@ -83,6 +86,7 @@ or a policy that cannot be read, 3 the report cannot be read, 4 the control plan
 	fl.IntVar(&f.validDays, "valid-days", 30, "days after which the signed verdict expires")
 	fl.BoolVar(&f.keep, "keep", false, "with --server: keep the report in the control plane's inventory, in a pipeline with build, branch and commit")
 	choices(cmd, "format", "table", "json")
+	choices(cmd, "stage", assurance.Stage("").Values()...)
 	return cmd
 }
 
@@ -125,6 +129,12 @@ func (f *checkFlags) run(cmd *cobra.Command, place string) error {
 	if remote && (f.sign != "" || f.at != "") {
 		return &UsageError{errors.New("--sign and --at are for policies from files; leave out --server")}
 	}
+	if !slices.Contains(assurance.Stage("").Values(), f.stage) {
+		return &UsageError{fmt.Errorf("--stage %q: want one of %s", f.stage, strings.Join(assurance.Stage("").Values(), ", "))}
+	}
+	if f.keep && (f.code != "" || cmd.Flags().Changed("stage")) {
+		return &UsageError{errors.New("--keep lets the control plane say the stage, and nobody can say later what a function's code is: leave out --code and --stage")}
+	}
 	if f.keep && (!remote || len(f.policies) > 0) {
 		return &UsageError{errors.New("--keep goes with --server, and lets every policy judge whose scope the artefact is in")}
 	}
@@ -134,11 +144,11 @@ func (f *checkFlags) run(cmd *cobra.Command, place string) error {
 			return &ExitError{ExitUsage, err}
 		}
 	}
-	report, err := readReport(cmd.InOrStdin(), place)
+	report, scanned, err := readReport(cmd.InOrStdin(), place)
 	if err != nil {
 		return &ExitError{ExitIncomplete, err}
 	}
-	s := assurance.Subject{Report: report, Reference: cmp.Or(f.reference, report.Artifact.Name), Now: now}
+	s := assurance.Subject{Report: report, Reference: cmp.Or(f.reference, report.Artifact.Name), Now: now, Stage: assurance.Stage(f.stage), ScannedAt: scanned}
 	if s.Code, err = codeDigest(f.code); err != nil {
 		return &UsageError{err}
 	}
@@ -164,21 +174,29 @@ func (f *checkFlags) run(cmd *cobra.Command, place string) error {
 	return nil
 }
 
-// readReport reads a report from a file, or from in if the place is "-".
-func readReport(in io.Reader, place string) (*finding.Report, error) {
+// readReport reads a report from a file, or from in if the place is "-". It was
+// made when its file was written, or just now: a report itself has no time, so
+// that the same scan gives the same bytes.
+func readReport(in io.Reader, place string) (*finding.Report, time.Time, error) {
+	made := time.Now()
 	if place != "-" {
 		file, err := os.Open(place)
 		if err != nil {
-			return nil, fmt.Errorf("cannot read report: %w", err)
+			return nil, made, fmt.Errorf("cannot read report: %w", err)
 		}
 		defer file.Close()
-		in = file
+		st, err := file.Stat()
+		if err != nil {
+			return nil, made, fmt.Errorf("cannot read report: %w", err)
+		}
+		in, made = file, st.ModTime()
 	}
 	data, err := io.ReadAll(io.LimitReader(in, assurance.MaxReport+1))
 	if err != nil {
-		return nil, fmt.Errorf("cannot read report: %w", err)
+		return nil, made, fmt.Errorf("cannot read report: %w", err)
 	}
-	return assurance.ReadReport(data)
+	r, err := assurance.ReadReport(data)
+	return r, made, err
 }
 
 // ask lets the control plane's policies judge, and keeps the report there.
@@ -192,7 +210,7 @@ func (f *checkFlags) ask(ctx context.Context, s assurance.Subject) (assurance.Ve
 	if err != nil {
 		return v.Verdict, err
 	}
-	path, query := "/assurance-check?", url.Values{"policy": f.policies, "reference": {s.Reference}, "code": {s.Code}}
+	path, query := "/assurance-check?", url.Values{"policy": f.policies, "reference": {s.Reference}, "code": {s.Code}, "stage": {f.stage}}
 	if f.keep {
 		path = "/scans?"
 		maps.Copy(query, scanOrigin())

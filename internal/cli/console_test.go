@@ -16,16 +16,20 @@ import (
 
 // startServer runs a control plane for commands to talk to, and points the
 // environment at it.
-func startServer(t *testing.T) (data string) {
+func startServer(t *testing.T, more ...func(*controlplane.Config)) (data string) {
 	t.Helper()
 	data = t.TempDir()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan controlplane.Started, 1), make(chan error, 1)
 	go func() {
-		ended <- controlplane.Run(ctx, controlplane.Config{
+		c := controlplane.Config{
 			Data: data, Listen: "127.0.0.1:0", GatewayListen: "127.0.0.1:0", Names: []string{"127.0.0.1"}, Out: io.Discard, ScanWorkers: -1,
 			Ready: func(s controlplane.Started) { ready <- s },
-		})
+		}
+		for _, f := range more {
+			f(&c)
+		}
+		ended <- controlplane.Run(ctx, c)
 	}()
 	t.Cleanup(func() {
 		cancel()

@@ -117,7 +117,7 @@ func simulateFiles(in io.Reader, draft *assurance.Policy, against string, report
 	s.Changes = []assuranceChange{}
 	now := time.Now().UTC()
 	for _, file := range reports {
-		r, err := readReport(in, file)
+		r, _, err := readReport(in, file)
 		if err != nil {
 			return s, &ExitError{ExitIncomplete, fmt.Errorf("%s: %w", file, err)}
 		}

@@ -176,7 +176,7 @@ func (f *scanFlags) add(cmd *cobra.Command, kind finding.Kind) {
 	fl.BoolVar(&f.exitOnEOL, "exit-on-eol", false, "exit with 5 if the operating system gets no more security fixes")
 	fl.StringVar(&f.ignoreFile, "ignorefile", "", "`FILE` of findings to set aside (default: "+strings.Join(ignoreFiles, " or ")+", where there is one)")
 	fl.StringArrayVar(&f.vex, "vex", nil, "VEX document `FILE`: OpenVEX, CSAF or CycloneDX (repeatable)")
-	fl.StringSliceVar(&f.scanners, "scanners", []string{"vuln", "secret"}, "what to look for: "+strings.Join(scannerNames(), ","))
+	fl.StringSliceVar(&f.scanners, "scanners", []string{vuln, "secret"}, "what to look for: "+strings.Join(scannerNames(), ",")+", or all (default: vuln,secret; with --server all)")
 	fl.StringVar(&f.platform, "platform", "", "`OS/ARCH` to take of an index (default: linux on this machine's processor)")
 	fl.BoolVar(&f.signatures, "signatures", false, "put what may be signatures of the image (cosign's) into the report, for policies with the control signatures")
 	fl.BoolVar(&f.insecure, "insecure-registry", false, "speak plain HTTP to registries; for tests")
@@ -201,7 +201,7 @@ func (f *scanFlags) add(cmd *cobra.Command, kind finding.Kind) {
 	fl.VisitAll(func(flag *pflag.Flag) { flag.Hidden = hide[flag.Name] })
 	choices(cmd, "format", report.Formats()...)
 	choices(cmd, "severity", "critical", "high", "medium", "low", "negligible", "unknown")
-	choices(cmd, "scanners", scannerNames()...)
+	choices(cmd, "scanners", append(scannerNames(), "all")...)
 	choices(cmd, "platform", "linux/amd64", "linux/arm64")
 }
 
@@ -234,6 +234,9 @@ func (f *scanFlags) settle(cmd *cobra.Command) error {
 		if finding.Severity(f.severities[i]).Rank() == 0 && f.severities[i] != string(finding.Unknown) {
 			return usage("--severity %.40q is none of critical, high, medium, low, negligible, unknown", s)
 		}
+	}
+	if slices.Contains(f.scanners, "all") || f.remote && !cmd.Flags().Changed("scanners") {
+		f.scanners = scannerNames() // what a worker looks for: the same artefact gets the same verdict
 	}
 	for _, s := range f.scanners {
 		if !slices.Contains(scannerNames(), s) {

@@ -221,6 +221,14 @@ func (f *scanFlags) filter(r *finding.Report) {
 		}
 		return len(f.severities) > 0 && !slices.Contains(f.severities, string(s))
 	}
+	var left []string
+	if len(f.severities) > 0 {
+		left = append(left, "only severities "+strings.Join(f.severities, ", "))
+	}
+	if f.unfixed {
+		left = append(left, "no vulnerabilities without a fix")
+	}
+	r.Filtered = strings.Join(left, "; ")
 	r.Vulnerabilities = slices.DeleteFunc(r.Vulnerabilities, func(v finding.Vulnerability) bool { return other(v.Severity) || f.unfixed && v.FixedVersion == "" })
 	r.Secrets = slices.DeleteFunc(r.Secrets, func(s finding.Secret) bool { return other(s.Severity) })
 	r.Malware = slices.DeleteFunc(r.Malware, func(m finding.Malware) bool { return other(m.Severity) })

@@ -13,6 +13,11 @@ type Report struct {
 	Integrity Integrity `json:"integrity"`
 	Database  *Database `json:"database,omitempty"` // nil: nothing was matched
 	OS        *OS       `json:"os,omitempty"`       // nil: none was recognised
+	// Inspectors are the names of those who looked at the files; nil: nobody
+	// says. What none of them looks for is not known to be absent.
+	Inspectors []string `json:"inspectors,omitzero"`
+	// Filtered says what its maker left out of the report, in words; "": nothing.
+	Filtered string `json:"filtered,omitempty"`
 
 	Packages          []Package          `json:"packages,omitempty"`
 	Vulnerabilities   []Vulnerability    `json:"vulnerabilities,omitempty"`
