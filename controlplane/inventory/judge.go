@@ -3,6 +3,7 @@ package inventory
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/limpet-security/limpet/controlplane/store"
@@ -101,6 +102,19 @@ func StageOf(source string) assurance.Stage {
 		return assurance.StagePipeline
 	}
 	return assurance.StageRegistry
+}
+
+// steady says that the policies give the verdict that an artefact has, where its
+// report comes out the same of newer data, but for EPSS scores.
+func (r *Rules) steady(a store.Artifact, was, is time.Time) bool {
+	before, now := assurance.DataAge{Judged: store.Time(a.JudgedAt), Built: was}, assurance.DataAge{Judged: r.at, Built: is}
+	return !slices.ContainsFunc(r.policies, func(c *assurance.Compiled) bool { return mayCover(c, a) && !c.Steady(before, now) })
+}
+
+// mayCover says whether an artefact may be in a policy's scope; where the row
+// holds the first labels only, it is taken to be.
+func mayCover(c *assurance.Compiled, a store.Artifact) bool {
+	return len(a.Labels) >= maxLabels || c.Covers(finding.Kind(a.Kind), a.Name, a.Labels, StageOf(a.Source))
 }
 
 // Judge asks the policies. What the inventory remembers of the artefact is part

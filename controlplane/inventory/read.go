@@ -26,11 +26,19 @@ func Pieces(ctx context.Context, r store.Reader, t tenant.ID, scan string) func(
 	}
 }
 
-// Read gives a scan's report, with the newest scores.
-func Read(ctx context.Context, r store.Reader, t tenant.ID, scan string) (*finding.Report, error) {
-	report, err := read(ctx, r, t, scan)
+// Read gives a scan's report, with the newest scores and the newest database
+// that it holds for.
+func Read(ctx context.Context, r store.Reader, t tenant.ID, id string) (*finding.Report, error) {
+	scan, err := r.Scan(ctx, t, id)
 	if err != nil {
 		return nil, err
+	}
+	report, err := read(ctx, r, t, id)
+	if err != nil {
+		return nil, err
+	}
+	if report.Database != nil && scan.DatabaseBuilt > report.Database.Built.UnixNano() {
+		report.Database.Digest, report.Database.Built = scan.DatabaseDigest, store.Time(scan.DatabaseBuilt)
 	}
 	return report, score(ctx, r, t, report)
 }

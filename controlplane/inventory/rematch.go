@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -35,39 +36,149 @@ func (r Rematched) Total() (n int) {
 	return n
 }
 
+func (r Rematched) add(more Rematched) {
+	for t, c := range more {
+		r[t] += c
+	}
+}
+
+// lookBatch is how many artefacts are looked up at once, to tell which of their
+// reports must be read.
+const lookBatch = 512
+
+// tellEvery is how often a re-match that takes long says how far it is.
+const tellEvery = 30 * time.Second
+
 // Rematch matches every artefact's newest report with a database, where it was
 // not matched with that one or a newer one, judges it again and keeps what came of it: nothing is
-// pulled. Where findings (but for their EPSS scores) and verdict are what they were, the report stays as it is
+// pulled. A report to whose questions (match.Asked) the database gives the answers that it was matched with is
+// not read. Where findings (but for their EPSS scores) and verdict are what they were, the report stays as it is
 // written, and its scan alone says which database it holds for. It says how many were matched; an artefact that cannot be read is logged
 // and left as it is.
-func Rematch(ctx context.Context, s *store.Store, src match.Source, log *slog.Logger) (done Rematched, err error) {
-	done = Rematched{}
-	db := src.Database()
-	src = remember(src)
-	if err := refreshScores(ctx, s, src); err != nil {
-		return done, err
+func Rematch(ctx context.Context, s *store.Store, src match.Source, log *slog.Logger) (Rematched, error) {
+	m, err := rematchAll(ctx, s, src, log, false)
+	return m.done, err
+}
+
+// rematching is one run of Rematch.
+type rematching struct {
+	*store.Store
+	src     *remembered
+	db      *finding.Database
+	answers *answers
+	log     *slog.Logger
+	rules   map[tenant.ID]*Rules // read for each look: reading them costs more than a report
+	touched map[tenant.ID]map[string]bool
+	done    Rematched
+	read    int
+	all     bool // every report is read
+}
+
+func rematchAll(ctx context.Context, s *store.Store, src match.Source, log *slog.Logger, all bool) (*rematching, error) {
+	m := &rematching{
+		Store: s, src: remember(src), db: src.Database(), answers: answersOf(src), log: log, all: all,
+		touched: map[tenant.ID]map[string]bool{}, done: Rematched{},
 	}
-	touched := map[tenant.ID]map[string]bool{}
+	if err := refreshScores(ctx, s, m.src); err != nil {
+		return m, err
+	}
+	told := time.Now()
 	for after := (store.Artifact{}); ; {
-		artifacts, err := s.StaleScansAnyTenant(ctx, db.Digest, db.Built.UnixNano(), after, rematchBatch)
+		artifacts, err := s.StaleScansAnyTenant(ctx, m.db.Digest, m.db.Built.UnixNano(), after, lookBatch)
 		if err != nil {
-			return done, err
+			return m, err
 		}
 		if len(artifacts) == 0 {
-			if len(touched) == 0 {
-				return done, nil
-			}
-			return done, errors.Join(recount(ctx, s, touched), refreshScores(ctx, s, src), CountRunning(ctx, s))
-		}
-		n, err := rematchSome(ctx, s, src, artifacts, touched, log)
-		if err != nil {
-			return done, err
-		}
-		for t, c := range n {
-			done[t] += c
+			break
 		}
 		after = artifacts[len(artifacts)-1]
+		if artifacts, err = m.hold(ctx, artifacts); err != nil {
+			return m, err
+		}
+		for batch := range slices.Chunk(artifacts, rematchBatch) {
+			if err := m.some(ctx, batch); err != nil {
+				return m, err
+			}
+			if time.Since(told) > tellEvery {
+				told = time.Now()
+				log.InfoContext(ctx, "matching kept reports again", "done", m.done.Total(), "read", m.read)
+			}
+		}
 	}
+	if len(m.touched) == 0 {
+		return m, nil
+	}
+	return m, errors.Join(recount(ctx, s, m.touched), refreshScores(ctx, s, m.src), CountRunning(ctx, s))
+}
+
+// hold notes that reports hold for the database as they are, where its answers to
+// their questions say so, and gives the artefacts whose reports must be read.
+func (m *rematching) hold(ctx context.Context, artifacts []store.Artifact) (read []store.Artifact, err error) {
+	m.rules = map[tenant.ID]*Rules{}
+	scans := map[tenant.ID][]string{}
+	for _, a := range artifacts {
+		if m.rules[a.Tenant] == nil {
+			if m.rules[a.Tenant], err = LoadRules(ctx, m.Reader, a.Tenant, nil); err != nil {
+				return nil, err
+			}
+		}
+		scans[a.Tenant] = append(scans[a.Tenant], a.ScanID)
+	}
+	if m.all {
+		return artifacts, nil
+	}
+	asked := map[[2]string]*store.ScanQuestions{}
+	for t, ids := range scans {
+		rows, err := m.ScanQuestions(ctx, t, ids)
+		if err != nil {
+			return nil, err
+		}
+		for i := range rows {
+			asked[[2]string{string(t), rows[i].ScanID}] = &rows[i]
+		}
+	}
+	holds := make([]bool, len(artifacts))
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, a := range artifacts {
+		if q := asked[[2]string{string(a.Tenant), a.ScanID}]; q != nil && m.rules[a.Tenant].steady(a, store.Time(q.DatabaseBuilt), m.db.Built) {
+			g.Go(func() error {
+				holds[i] = m.answers.same(q)
+				return nil
+			})
+		}
+	}
+	_ = g.Wait()
+	same := map[tenant.ID][]string{}
+	for i, a := range artifacts {
+		if holds[i] {
+			same[a.Tenant] = append(same[a.Tenant], a.ScanID)
+		} else {
+			read = append(read, a)
+		}
+	}
+	if len(same) == 0 {
+		return read, ctx.Err()
+	}
+	var done Rematched
+	err = m.Update(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+		done = Rematched{}
+		return m.held(ctx, tx, same, done)
+	})
+	m.done.add(done)
+	return read, err
+}
+
+// held notes that scans hold for the database.
+func (m *rematching) held(ctx context.Context, tx *store.Tx, same map[tenant.ID][]string, done Rematched) error {
+	for t, scans := range same {
+		n, err := tx.HoldScans(ctx, t, scans, m.db.Digest, m.db.Built.UnixNano())
+		if err != nil {
+			return err
+		}
+		done[t] += n
+	}
+	return nil
 }
 
 // recountBatch is how many vulnerabilities are counted in one transaction: each
@@ -88,103 +199,114 @@ func recount(ctx context.Context, s *store.Store, touched map[tenant.ID]map[stri
 	return nil
 }
 
-func rematchSome(ctx context.Context, s *store.Store, src match.Source, artifacts []store.Artifact, touched map[tenant.ID]map[string]bool, log *slog.Logger) (done Rematched, err error) {
-	// Policies are read once for a batch: reading them costs more than a report.
-	rules := map[tenant.ID]*Rules{}
-	for _, a := range artifacts {
-		if rules[a.Tenant] == nil {
-			if rules[a.Tenant], err = LoadRules(ctx, s.Reader, a.Tenant, nil); err != nil {
-				return nil, err
-			}
-		}
-	}
-	rows, errs := make([]*store.Scanned, len(artifacts)), make([]error, len(artifacts))
+// matched is what came of a report that was read.
+type matched struct {
+	rows  *store.Scanned // nil: what was there holds
+	asked *store.ScanQuestions
+}
+
+// some matches the reports of some artefacts side by side and keeps what came of them.
+func (m *rematching) some(ctx context.Context, artifacts []store.Artifact) error {
+	out, errs := make([]matched, len(artifacts)), make([]error, len(artifacts))
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range artifacts {
 		g.Go(func() error {
-			rows[i], errs[i] = rematch(ctx, s, src, rules[artifacts[i].Tenant], artifacts[i])
+			out[i], errs[i] = m.one(ctx, artifacts[i])
 			return nil
 		})
 	}
 	_ = g.Wait()
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return err
 	}
-	err = s.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+	var done Rematched
+	err := m.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
 		done = Rematched{}
-		same := map[tenant.ID][]string{}
+		same, asked := map[tenant.ID][]string{}, map[tenant.ID][]store.ScanQuestions{}
 		for i, a := range artifacts {
 			if errs[i] != nil {
-				log.WarnContext(ctx, "cannot match again", "artifact", a.ID, "error", errs[i])
+				m.log.WarnContext(ctx, "cannot match again", "artifact", a.ID, "error", errs[i])
 				continue
 			}
-			if rows[i] == nil {
+			if q := out[i].asked; q != nil {
+				asked[a.Tenant] = append(asked[a.Tenant], *q)
+			}
+			if out[i].rows == nil {
 				same[a.Tenant] = append(same[a.Tenant], a.ScanID)
 				continue
 			}
-			switch changed, err := tx.PutScanAgain(ctx, a.Tenant, *rows[i]); {
+			switch changed, err := tx.PutScanAgain(ctx, a.Tenant, *out[i].rows); {
 			case errors.Is(err, store.ErrVersion): // scanned anew, or forgotten, meanwhile
 			case err != nil:
 				return err
 			default:
 				done[a.Tenant]++
-				if touched[a.Tenant] == nil {
-					touched[a.Tenant] = map[string]bool{}
-				}
-				for _, id := range changed {
-					touched[a.Tenant][id] = true
-				}
+				m.touch(a.Tenant, changed)
 			}
 		}
-		db := src.Database()
-		for t, scans := range same {
-			n, err := tx.HoldScans(ctx, t, scans, db.Digest, db.Built.UnixNano())
-			if err != nil {
+		if err := m.held(ctx, tx, same, done); err != nil {
+			return err
+		}
+		for t, rows := range asked {
+			if err := tx.PutScanQuestions(ctx, t, m.db.Digest, rows); err != nil {
 				return err
 			}
-			done[t] += n
 		}
 		return nil
 	})
-	return done, err
+	m.done.add(done)
+	m.read += len(artifacts)
+	return err
 }
 
-// rematch gives an artefact's newest scan as it is with a database, nil where
-// that says the same.
-func rematch(ctx context.Context, s *store.Store, src match.Source, rules *Rules, a store.Artifact) (*store.Scanned, error) {
-	scan, err := s.Scan(ctx, a.Tenant, a.ScanID)
-	if err != nil {
-		return nil, err
+func (m *rematching) touch(t tenant.ID, ids []string) {
+	if m.touched[t] == nil {
+		m.touched[t] = map[string]bool{}
 	}
-	r, err := read(ctx, s.Reader, a.Tenant, scan.ID)
-	if err != nil {
-		return nil, err
+	for _, id := range ids {
+		m.touched[t][id] = true
 	}
-	before := said(r)
+}
+
+// one gives an artefact's newest scan as it is with the database.
+func (m *rematching) one(ctx context.Context, a store.Artifact) (matched, error) {
+	scan, err := m.Scan(ctx, a.Tenant, a.ScanID)
+	if err != nil {
+		return matched{}, err
+	}
+	r, err := read(ctx, m.Reader, a.Tenant, scan.ID)
+	if err != nil {
+		return matched{}, err
+	}
+	before, src := said(r), match.Ask(m.src)
 	if err := match.Match(ctx, r, src); err != nil {
-		return nil, err
+		return matched{}, err
 	}
 	setAside(r)
 	r.Sort()
-	v, err := rules.Judge(ctx, r, a.Name, store.Time(a.ScannedAt), StageOf(scan.Source))
+	v, err := m.rules[a.Tenant].Judge(ctx, r, a.Name, store.Time(a.ScannedAt), StageOf(scan.Source))
 	if err != nil {
-		return nil, err
+		return matched{}, err
 	}
 	var kept assurance.Verdict // without the time at which it was judged
 	if err := json.Unmarshal([]byte(scan.Verdict), &kept); err != nil {
-		return nil, fmt.Errorf("cannot read verdict: %w", err)
+		return matched{}, fmt.Errorf("cannot read verdict: %w", err)
+	}
+	asked, err := m.answers.keep(scan.ID, src)
+	if err != nil {
+		return matched{}, err
 	}
 	if reflect.DeepEqual(kept, v) && before.equal(said(r)) {
-		return nil, nil
+		return matched{asked: asked}, nil
 	}
 	rows, err := rowsAgain(r, v, scan.Source, scan.ScannedBy)
 	if err != nil {
-		return nil, err
+		return matched{}, err
 	}
 	rows.Again = true // the packages are the same
 	rows.Scan.ID, rows.Scan.ScannedAt, rows.Scan.Summary.Pipeline = scan.ID, scan.ScannedAt, scan.Summary.Pipeline
-	return &rows, nil
+	return matched{&rows, asked}, nil
 }
 
 // words are what a report has from a database.

@@ -5,16 +5,12 @@ import (
 
 	"github.com/limpet-security/limpet/controlplane/store"
 	"github.com/limpet-security/limpet/internal/assurance"
-	"github.com/limpet-security/limpet/internal/finding"
 )
 
 // RescanAfter is how old a scan of an artefact may become by the policies whose
 // scope it may be in; 0: none says.
 func (r *Rules) RescanAfter(a store.Artifact) time.Duration {
-	return r.shortest(func(c *assurance.Compiled) bool {
-		// Where the row holds the first labels only, the policy is taken to be for it.
-		return len(a.Labels) >= maxLabels || c.Covers(finding.Kind(a.Kind), a.Name, a.Labels, StageOf(a.Source))
-	})
+	return r.shortest(func(c *assurance.Compiled) bool { return mayCover(c, a) })
 }
 
 // ShortestRescan is the shortest time of any policy; 0: none says.

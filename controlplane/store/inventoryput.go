@@ -244,10 +244,11 @@ func (x *Tx) RecountVulnerabilities(ctx context.Context, t tenant.ID, ids []stri
 	return nil
 }
 
-// HoldScans notes that scans say the same with another database.
+// HoldScans notes that scans say the same with another database. Those that were
+// matched with a newer one meanwhile stay as they are.
 func (x *Tx) HoldScans(ctx context.Context, t tenant.ID, ids []string, digest string, built int64) (int, error) {
 	res, err := x.db.NewUpdate().Model((*Scan)(nil)).Set("database_digest = ?", digest).Set("database_built = ?", built).
-		Where("tenant = ? AND id IN (?)", t, bun.List(ids)).Exec(ctx)
+		Where("tenant = ? AND id IN (?) AND database_built <= ?", t, bun.List(ids), built).Exec(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("cannot note the database of scans: %w", err)
 	}
@@ -271,7 +272,7 @@ func (x *Tx) dropScans(ctx context.Context, t tenant.ID, ids []string) error {
 	}
 	_, err1 := x.db.NewDelete().Model((*ScanPiece)(nil)).Where("tenant = ? AND scan_id IN (?)", t, bun.List(ids)).Exec(ctx)
 	_, err2 := x.db.NewDelete().Model((*Scan)(nil)).Where("tenant = ? AND id IN (?)", t, bun.List(ids)).Exec(ctx)
-	if err := errors.Join(err1, err2); err != nil {
+	if err := errors.Join(err1, err2, x.dropQuestions(ctx, t, ids)); err != nil {
 		return fmt.Errorf("cannot remove old scans: %w", err)
 	}
 	return nil

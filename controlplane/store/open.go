@@ -151,7 +151,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("cannot read migrations: %w", err)
 	}
-	p, err := goose.NewProvider(dialect, s.write.DB, files, goose.WithVerbose(false))
+	p, err := goose.NewProvider(dialect, s.write.DB, files, goose.WithVerbose(false), goose.WithAllowOutofOrder(true))
 	if err != nil {
 		return fmt.Errorf("cannot prepare migrations: %w", err)
 	}
