@@ -17,9 +17,8 @@ import (
 const (
 	MaxFile      = 2 << 30 // bytes of one file
 	DefaultCache = 4096    // digests remembered by NewDigests(0)
-	// settle is how long a file must have been unchanged for its digest to be
-	// remembered: a change within the same tick of the file system's clock
-	// leaves no trace in ctime. Ticks are at most 10 ms (HZ=100).
+	// settle is more than a tick of the file system's clock, within which a second
+	// change leaves no trace in ctime. Ticks are at most 10 ms (HZ=100).
 	settle = 50 * time.Millisecond
 )
 
@@ -35,13 +34,13 @@ var (
 //
 // A remembered digest is right as long as every change of content changes
 // ctime. Writes through a shared mapping do so only at the first write to a
-// clean page, but the kernel refuses to run a file that is open for writing
-// (ETXTBSY; not on Linux 6.11 and 6.12), so no such mapping lives across
-// an exec.
+// clean page: who has made one may write again at any later time, unseen, and
+// on overlayfs also while the file runs. So digests are only remembered of files
+// that nobody has changed since the cache was made, before the workload began.
 type Digests struct {
-	max  int
-	now  func() time.Time
-	stat func(fd int) (action.File, error)
+	max   int
+	since int64 // nanoseconds: what changed earlier has settled
+	stat  func(fd int) (action.File, error)
 
 	mu      sync.Mutex
 	entries map[identity]*list.Element // of *remembered
@@ -73,7 +72,7 @@ func NewDigests(max int) *Digests {
 	if max <= 0 {
 		max = DefaultCache
 	}
-	return &Digests{max: max, now: time.Now, stat: Stat, entries: map[identity]*list.Element{}, recent: list.New(), flying: map[identity]*flight{}}
+	return &Digests{max: max, since: time.Now().Add(-settle).UnixNano(), stat: Stat, entries: map[identity]*list.Element{}, recent: list.New(), flying: map[identity]*flight{}}
 }
 
 func identityOf(f action.File) identity {
@@ -89,7 +88,7 @@ func (c *Digests) Of(fd int, f action.File) (workload.Digest, error) {
 		c.mu.Unlock()
 		return d, nil
 	}
-	if fl, ok := c.flying[id]; ok && c.settled(f) {
+	if fl, ok := c.flying[id]; ok && c.Settled(f) {
 		c.mu.Unlock()
 		<-fl.done
 		if fl.err == nil {
@@ -102,14 +101,13 @@ func (c *Digests) Of(fd int, f action.File) (workload.Digest, error) {
 	c.flying[id] = fl
 	c.mu.Unlock()
 
-	settled := c.settled(f) // before reading: what changes later has a later ctime
 	fl.digest, fl.err = c.hash(fd, f)
 
 	c.mu.Lock()
 	if c.flying[id] == fl {
 		delete(c.flying, id)
 	}
-	if fl.err == nil && settled {
+	if fl.err == nil && c.Settled(f) {
 		c.remember(id, fl.digest)
 	}
 	c.mu.Unlock()
@@ -135,11 +133,9 @@ func (c *Digests) known(id identity) (workload.Digest, bool) {
 	return el.Value.(*remembered).digest, true
 }
 
-// settled says that the file's last change is old enough for ctime to tell
-// it from a later one. A ctime in the future never is.
-func (c *Digests) settled(f action.File) bool {
-	return c.now().UnixNano()-f.CtimeNs > int64(settle)
-}
+// Settled says that a file has not been changed since c was made, so that its
+// identity tells its content. A ctime in the future never does.
+func (c *Digests) Settled(f action.File) bool { return f.CtimeNs < c.since }
 
 // remember needs c.mu.
 func (c *Digests) remember(id identity, d workload.Digest) {

@@ -87,12 +87,15 @@ func (i *integrity) before(p *Policies, d verdict.Decision, o *action.FileOp) {
 		if o.Slow != nil {
 			o.Slow()
 		}
-		n.before, n.detail = i.digest("/proc/self/fd/"+strconv.Itoa(o.FD), o.File)
+		n.before, n.detail = i.digest("/proc/self/fd/"+strconv.Itoa(o.FD), o.File, false)
 	}
 }
 
-// digest reads a file; why says what stands in the way.
-func (i *integrity) digest(path string, f action.File) (d workload.Digest, why string) {
+// digest reads a file; why says what stands in the way. With flush a write
+// through a mapping that comes later changes ctime, whatever was written through
+// it before: the kernel notices the first write to a clean page only (and on
+// tmpfs, which has nothing to write back to, none after that).
+func (i *integrity) digest(path string, f action.File, flush bool) (d workload.Digest, why string) {
 	if f.Size > maxDigested {
 		return d, fmt.Sprintf("larger than %d MiB: not hashed", maxDigested>>20)
 	}
@@ -101,6 +104,9 @@ func (i *integrity) digest(path string, f action.File) (d workload.Digest, why s
 		return d, "could not be read: " + err.Error()
 	}
 	defer syscall.Close(fd)
+	if flush {
+		_ = syscall.Fdatasync(fd)
+	}
 	if d, err = i.l.digests.Of(fd, f); err != nil {
 		return workload.Digest{}, "could not be hashed: " + err.Error()
 	}
@@ -267,7 +273,7 @@ func (i *integrity) look(path string, now time.Time, all bool) {
 	case err != nil:
 		why = "gone again"
 	case f.Mode&syscall.S_IFMT == syscall.S_IFREG:
-		after, why = i.digest(path, f)
+		after, why = i.digest(path, f, true)
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()

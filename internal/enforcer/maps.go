@@ -59,7 +59,7 @@ func (l *Loop) Map(m *action.Map) (a intercept.Answer) {
 	}
 	d := p.Engine.Map(m)
 	if d.Verdict == verdict.Allow {
-		if m.Kind == action.MapFile && m.Origin == action.OriginImage && !m.Writable && !m.Late && l.cfg.Now().UnixNano()-m.File.CtimeNs > int64(folderSettle) {
+		if m.Kind == action.MapFile && m.Origin == action.OriginImage && !m.Writable && !m.Late && l.digests.Settled(m.File) {
 			l.remember(p, m.File)
 		}
 		return intercept.Allow

@@ -47,7 +47,7 @@ func (l *Loop) identifyRefs(e *action.Exec) {
 		}
 		if l.cfg.Manifest != nil {
 			r.Origin = l.cfg.Manifest.Origin(r.Path, r.Digest)
-			if r.Kind == action.RefLinker && r.Origin == action.OriginImage && l.cfg.Now().UnixNano()-r.File.CtimeNs > int64(folderSettle) {
+			if r.Kind == action.RefLinker && r.Origin == action.OriginImage && l.digests.Settled(r.File) {
 				l.remember(l.current.Load(), r.File)
 			}
 		}

@@ -96,7 +96,7 @@ func (s *Supervisor) verified(c *Call, a *attempt, pid int) (ok bool) {
 		return false // killed meanwhile: nothing of it will run, and nobody is to blame
 	case err != nil:
 		a.Unverified = true
-	case a.obj == nil || a.Script || !same(exe, a.final):
+	case a.obj == nil || a.Script || !unchanged(exe, a.final):
 		a.relook(exe)
 	}
 	a.wants = s.cfg.Judge.Wants()
@@ -130,23 +130,27 @@ func same(a, b action.File) bool {
 	return a.Dev == b.Dev && a.Ino == b.Ino && a.Size == b.Size && a.MtimeNs == b.MtimeNs
 }
 
+// unchanged says that also nothing was written and dated back since, of which
+// the ctime tells.
+func unchanged(a, b action.File) bool { return same(a, b) && a.CtimeNs == b.CtimeNs }
+
 // relook finds out what was started when it is not, or cannot be known to
 // be, what was judged: by the name that the kernel itself used, which it
 // leaves on the new stack, and by the mapped program.
 func (a *attempt) relook(exe action.File) {
 	fn, err := a.execName()
 	if err == nil {
-		if fn == a.Requested && a.obj != nil && a.Script && same(exe, a.final) {
+		if fn == a.Requested && a.obj != nil && a.Script && unchanged(exe, a.final) {
 			// The same name: is it still the same script?
 			if o, err := a.find(linux.AtFDCWD, fn, 0); err == nil {
-				still := same(o.file, a.File)
+				still := unchanged(o.file, a.File)
 				o.close()
 				if still {
 					return
 				}
 			}
 		}
-		if rest, ok := strings.CutPrefix(fn, "/dev/fd/"); ok && a.Script && a.obj != nil && same(exe, a.final) && rest != "" {
+		if rest, ok := strings.CutPrefix(fn, "/dev/fd/"); ok && a.Script && a.obj != nil && unchanged(exe, a.final) && rest != "" {
 			return // by descriptor: the object itself was judged
 		}
 		if err = a.look(linux.AtFDCWD, fn, 0); err == nil && same(exe, a.final) {
