@@ -28,7 +28,8 @@ import (
 //     connected, and for pipes that only time tells (patience).
 //
 // A shell with -c or with a script is never one of these, nor one whose input
-// is our own: its other end is outside the container.
+// is a file or our own, whose other end is outside the container, until it makes
+// a connection itself: bash and others can, and put it in the place of the input.
 type shells struct {
 	// looking is held from taking shells out of m until they are back or ended,
 	// and while the Judge is asked about them: a connect must not slip through
@@ -160,6 +161,8 @@ func (s *Supervisor) judgeShell(j intercept.ShellJudge, sh *shell, l *wiring.Loo
 		r.Via = "terminal"
 	case wiring.Pair:
 		r.Via = "pair of sockets"
+	case wiring.Inet:
+		r.Via = "connection of its own"
 	}
 	for _, p := range w.Out.Peers {
 		if !slices.Contains(r.Peers, p) && len(r.Peers) < 2*wiring.MaxPeers {
@@ -315,7 +318,11 @@ func (s *Supervisor) lookAt(due []*shell, l *wiring.Look, now time.Time, slower 
 // joins says that a connect would put a shell into somebody's hands. The shell
 // has been ended.
 func (s *Supervisor) joins(c *Call, to *action.Connect) (denied bool) {
-	if s.shells.n.Load() == 0 || to.Protocol != action.ProtoTCP && (to.Protocol != action.ProtoUDP || to.Peer.Port() == 53) {
+	if to.Protocol != action.ProtoTCP && (to.Protocol != action.ProtoUDP || to.Peer.Port() == 53) {
+		return false
+	}
+	s.connectsItself(c)
+	if s.shells.n.Load() == 0 {
 		return false
 	}
 	c.Slow()
@@ -328,6 +335,39 @@ func (s *Supervisor) joins(c *Call, to *action.Connect) (denied bool) {
 	l := wiring.At(s.power.as)
 	l.Joining(pid, to.Peer)
 	return s.lookAt(s.shells.due(time.Now(), true), l, time.Now(), false)
+}
+
+// connectsItself has a shell watched that reads commands and is about to have a
+// connection of its own making.
+func (s *Supervisor) connectsItself(c *Call) {
+	p := c.Process()
+	if !shellName(p.Exe) && !indirect.IsMultiCall(path.Base(p.Exe)) || s.shellJudge() == nil {
+		return
+	}
+	args, cut, err := procfs.Cmdline(p.PID, action.MaxArgs, action.MaxArgBytes)
+	if err != nil || !readsCommands(p.Exe, p.Exe, args, cut) {
+		return
+	}
+	s.shells.looking.Lock()
+	defer s.shells.looking.Unlock()
+	if s.shells.hasten(p) {
+		return
+	}
+	proc := *p
+	s.watchShell(&shell{since: time.Now(), pause: firstPause,
+		exec: action.Exec{Proc: &proc, Requested: p.Exe, Path: p.Exe, Args: args, ArgsTruncated: cut, FD: -1}})
+}
+
+// hasten has a shell that is watched already looked at sooner.
+func (w *shells) hasten(p *action.Process) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	sh := w.m[p.PID]
+	if sh == nil || sh.exec.Proc.StartTime != p.StartTime {
+		return false
+	}
+	sh.pause, sh.next = firstPause, time.Now().Add(firstPause)
+	return true
 }
 
 // end stops looking.

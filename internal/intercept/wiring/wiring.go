@@ -40,7 +40,8 @@ type Wiring struct {
 	In, Out Relay
 	Via     Kind // of the standard input
 	// Dialogue says that the wiring serves nothing but a dialogue: a terminal, a
-	// pair that is input and output at once, different processes at both ends. A
+	// connection of its own, a pair that is input and output at once, different
+	// processes at both ends. A
 	// program that has pipes to and from one process may just be used by it.
 	Dialogue bool
 }
@@ -73,13 +74,16 @@ func (l *Look) Of(pid int) (w Wiring, ok bool) {
 	if !heard {
 		out, heard = l.follow(hold{pid, 2}, true, maxSteps)
 	}
+	link := l.links[hold{pid, 0}]
+	w = Wiring{In: in, Out: out, Via: l.kind(link)}
+	if w.Via == Inet && !heard {
+		w.Out, heard = in, true // it can answer where it is asked
+	}
 	if !fed || !heard {
 		return w, false
 	}
-	link := l.links[hold{pid, 0}]
-	w = Wiring{In: in, Out: out, Via: l.kind(link)}
 	both := link == l.links[hold{pid, 1}] || link == l.links[hold{pid, 2}]
-	w.Dialogue = w.Via == Terminal || w.Via == Pair && both || in.PID != out.PID
+	w.Dialogue = w.Via == Terminal || w.Via == Inet || w.Via == Pair && both || in.PID != w.Out.PID
 	return w, true
 }
 
