@@ -65,7 +65,7 @@ func programs(t *testing.T, m machine, dir string) map[string]file {
 
 // tests are the steps that run test binaries: -test.run of each.
 var tests = []struct{ binary, run string }{
-	{"microenforcer.test", "^Test(AttacksOfEverybody|KillAttempts|SecretsStayHidden|OrphansAreReaped|ApplicationState)"},
+	{"microenforcer.test", "^Test(AttacksOfEverybody|KillAttempts|SecretsStayHidden|OrphansAreReaped|ApplicationState|TaggedAddresses)"},
 	{"supervise.test", "^Test(InitEverySignal|InitExitCode|InitTerminal|ExitCodes|EverySignal|FaultStaysAPanic)"},
 	{"notify.test", "^TestExecDenied/at_the_stop/(absolute|procfd|dirfd|thread|memfd)|^TestExec(Script|Errnos|Race|Beside)|" +
 		"^TestSignals(OfGo|OnSockets)?$|^Test(SupervisorW|DeathF|Dropped)|^TestNetwork(Races|Corners)|^TestTraceless"},

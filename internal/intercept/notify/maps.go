@@ -135,7 +135,8 @@ func (p place) show(m *action.Map, o *object) {
 
 func handleMprotect(name string) handler {
 	return func(s *Supervisor, c *Call) Response {
-		from, to := c.Args[0], c.Args[0]+(c.Args[1]+pageSize-1)&^(pageSize-1)
+		from := linux.Untagged(c.Args[0])
+		to := from + (c.Args[1]+pageSize-1)&^(pageSize-1)
 		if from&(pageSize-1) != 0 || to <= from {
 			return cont() // EINVAL, or nothing
 		}

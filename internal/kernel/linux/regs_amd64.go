@@ -12,6 +12,10 @@ const AuditArch = unix.AUDIT_ARCH_X86_64
 // Regs are the general registers of a tracee.
 type Regs struct{ syscall.PtraceRegs }
 
+// Untagged is an address without what programs may write into bits 57 to 62,
+// where the processor and the kernel mask them (LAM): as memory calls take it.
+func Untagged(addr uint64) uint64 { return addr &^ (0x3f << 57) }
+
 // Result is the return value of the system call the tracee stopped after.
 func (r *Regs) Result() int64 { return int64(r.Rax) }
 

@@ -12,6 +12,10 @@ const AuditArch = unix.AUDIT_ARCH_AARCH64
 // Regs are the general registers of a tracee.
 type Regs struct{ syscall.PtraceRegs }
 
+// Untagged is an address without what programs may write into its top byte, as
+// memory calls take it: the byte is bit 55 repeated.
+func Untagged(addr uint64) uint64 { return uint64(int64(addr<<8) >> 8) }
+
 // Result is the return value of the system call the tracee stopped after.
 func (r *Regs) Result() int64 { return int64(r.Regs[0]) }
 
