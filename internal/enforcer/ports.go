@@ -175,7 +175,7 @@ func (l *Loop) baited(p *Policies, c *action.Connect) {
 
 // expects notes that a connection to a port was judged and goes on.
 func (b *baitPorts) expects(c *action.Connect, d verdict.Decision) {
-	if d.Control != policy.Honeypots || d.Verdict == verdict.Deny {
+	if d.Control != policy.Honeypots || d.Verdict == verdict.Deny || c.Raw {
 		return
 	}
 	b.mu.Lock()

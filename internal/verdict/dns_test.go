@@ -42,10 +42,14 @@ func naiveServer(k *policy.DNSControl, a *action.Connect) string {
 	}
 	addr, port := naivePeer(a.Peer), a.Peer.Port()
 	doh := port == 443 && slices.Contains([]string{"8.8.8.8", "1.1.1.1", "2620:fe::fe"}, addr.String())
+	named := len(k.Allow)+len(k.Deny) > 0 || k.BlockTunnels || k.BlockRebinding
+	if a.Raw && (port == 0 && (named || len(k.Resolvers) > 0) || port == 53 && named) {
+		return "raw"
+	}
 	if port != 53 && port != 853 && !doh {
 		return ""
 	}
-	if port != 53 && (len(k.Allow)+len(k.Deny) > 0 || k.BlockTunnels || k.BlockRebinding) {
+	if port != 53 && named {
 		return "encrypted"
 	}
 	if len(k.Resolvers) > 0 && !anyAddr(k.Resolvers, addr) {

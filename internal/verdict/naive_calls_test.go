@@ -92,7 +92,7 @@ func naiveRule(r *policy.NetworkRule, w *Workload, a *action.Connect, deny bool)
 	if len(r.Protocols) == 0 && len(r.UnixSockets) > 0 && len(r.CIDRs)+len(r.Ports)+len(r.DNSNames) == 0 {
 		return false
 	}
-	return (len(r.CIDRs)+len(r.DNSNames) == 0 || anyAddr(r.CIDRs, naivePeer(a.Peer)) || naiveNamed(r, a, deny)) && (len(r.Ports) == 0 || anyPort(r.Ports, a.Peer.Port()))
+	return (len(r.CIDRs)+len(r.DNSNames) == 0 || anyAddr(r.CIDRs, naivePeer(a.Peer)) || naiveNamed(r, a, deny)) && (len(r.Ports) == 0 || anyPort(r.Ports, a.Peer.Port()) || deny && a.Raw && a.Peer.Port() == 0)
 }
 
 func naiveSocket(ps []*policy.RuntimePolicy, w *Workload, a *action.Socket) Decision {

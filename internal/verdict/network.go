@@ -164,12 +164,16 @@ func (r *netRule) covers(a *action.Connect, addr netip.Addr) bool {
 		if r.byAddr && !r.addrs.has(addr) && !(r.deny && r.addrs.reaches(addr)) && !(r.names.any(a.Names) && (r.deny || byNameOnly(addr))) {
 			return false
 		}
-		if r.ports != nil && !r.ports.has(a.Peer.Port()) {
+		if r.ports != nil && !r.ports.has(a.Peer.Port()) && !(r.deny && hiddenPort(a)) {
 			return false
 		}
 	}
 	return r.holdsFor(a.Proc)
 }
+
+// hiddenPort says that a flow goes to a port that nobody could see: to one that
+// is denied, and to none that is allowed.
+func hiddenPort(a *action.Connect) bool { return a.Raw && a.Peer.Port() == 0 }
 
 func (r *netRule) holdsFor(p *action.Process) bool {
 	if r.processes != nil && (p == nil || !r.processes.has(p.Exe)) {

@@ -220,6 +220,10 @@ func (r random) connect() *action.Connect {
 	} else {
 		a.Peer, a.Own = r.peer(), r.IntN(2) == 0
 		r.named(a)
+		if r.IntN(5) == 0 {
+			a.Raw, a.Resolver = true, false
+			a.Peer = pick(r, a.Peer, netip.AddrPortFrom(a.Peer.Addr(), 0))
+		}
 	}
 	return a
 }

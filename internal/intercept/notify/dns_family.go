@@ -60,7 +60,7 @@ func (s *Supervisor) nameConnect(a *action.Connect) {
 		return
 	}
 	a.Names = s.cfg.Names.Names(a.Peer.Addr())
-	a.Resolver = a.Peer.Port() == portDNS && (a.Protocol == action.ProtoUDP || a.Protocol == action.ProtoTCP) && s.cfg.Names.Own(a.Peer)
+	a.Resolver = !a.Raw && a.Peer.Port() == portDNS && (a.Protocol == action.ProtoUDP || a.Protocol == action.ProtoTCP) && s.cfg.Names.Own(a.Peer)
 }
 
 // connectNamed is connectOwned once the names that may decide are known. It
@@ -73,7 +73,8 @@ func (s *Supervisor) connectNamed(c *Call, k *sock, addr []byte) Response {
 	if !ok || s.net.dns.waiting.Load() >= maxNameWaiting {
 		return s.connectOwned(c, k, addr)
 	}
-	a := action.Connect{Proc: c.Process(), Protocol: k.kind.protocol(), Peer: peer, Datagram: !k.kind.stream()}
+	a := k.kind.flow(peer)
+	a.Proc = c.Process()
 	s.nameConnect(&a)
 	ready := s.cfg.Names.Prepare(&a)
 	if ready == nil {

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"syscall"
 
-	"github.com/limpet-security/limpet/internal/action"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
 	"github.com/limpet-security/limpet/internal/kernel/seccomp"
 )
@@ -115,7 +114,7 @@ func (h *Handlers) judge(c *Call, addr []byte, connecting bool) (Response, bool)
 	if !ok {
 		return Response{}, false
 	}
-	a := action.Connect{Protocol: kind.protocol(), Peer: peer, Datagram: !kind.stream()}
+	a := kind.flow(peer)
 	if known {
 		return s.judgeConnect(c, &a)
 	}

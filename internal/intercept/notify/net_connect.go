@@ -104,7 +104,7 @@ func (s *Supervisor) connectOwned(c *Call, k *sock, addr []byte) (r Response) {
 		return s.connectSettled(c, k, phase, addr, sum)
 	}
 	if peer, ok := k.kind.destination(addr, true); ok {
-		a := action.Connect{Protocol: k.kind.protocol(), Peer: peer, Datagram: !k.kind.stream()}
+		a := k.kind.flow(peer)
 		if r, denied := s.judgeConnect(c, &a); denied {
 			return r
 		}

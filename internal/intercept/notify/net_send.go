@@ -6,7 +6,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/limpet-security/limpet/internal/action"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
 )
 
@@ -161,25 +160,20 @@ func (s *Supervisor) sendOnce(c *Call, k *sock, m *outgoing, flags int) (int, Re
 }
 
 func (s *Supervisor) judgeSend(c *Call, k *sock, m *outgoing) (Response, bool) {
-	a := action.Connect{Protocol: k.kind.protocol(), Datagram: true}
-	var ok bool
-	if a.Peer, ok = k.kind.destination(m.name, false); ok {
+	peer, ok := k.kind.destination(m.name, false)
+	if k.kind.typ == linux.SockRaw {
+		return s.judgeRaw(c, k, m, peer, ok)
+	}
+	if ok {
+		a := k.kind.flow(peer)
 		if r, denied := s.judgeConnect(c, &a); denied {
 			return r, true
 		}
-		if e := s.redirectSend(c, k, m, a.Peer); e != 0 {
+		if e := s.redirectSend(c, k, m, peer); e != 0 {
 			return fail(e), true
 		}
 	}
-	if r, denied := s.judgeQuestion(c, k, m, a.Peer, ok); denied {
-		return r, true
-	}
-	if k.kind.typ == linux.SockRaw && linux.HeaderIncluded(k.fd) {
-		if a.Peer, ok = headerDestination(k.kind.domain, m.data); ok {
-			return s.judgeConnect(c, &a)
-		}
-	}
-	return Response{}, false
+	return s.judgeQuestion(c, k, m, peer, ok)
 }
 
 // sendWait sends in the caller's place once there is room. It takes over the

@@ -116,15 +116,3 @@ func unixName(b []byte) string {
 	}
 	return string(p)
 }
-
-// headerDestination is the destination in the IP header that starts data, for
-// sockets whose sender writes it.
-func headerDestination(domain int, data []byte) (netip.AddrPort, bool) {
-	switch {
-	case domain == linux.AFInet && len(data) >= 20:
-		return local(netip.AddrFrom4([4]byte(data[16:20])), 0), true
-	case domain == linux.AFInet6 && len(data) >= 40:
-		return local(netip.AddrFrom16([16]byte(data[24:40])).Unmap(), 0), true
-	}
-	return netip.AddrPort{}, false
-}

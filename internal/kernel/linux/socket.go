@@ -145,10 +145,14 @@ func SendTimeout(fd int) time.Duration {
 	return time.Duration(s)*time.Second + time.Duration(us)*time.Microsecond
 }
 
-// HeaderIncluded says whether a raw socket's sender writes the IPv4 header.
+// HeaderIncluded says whether a raw socket's sender writes the IP header. A
+// socket of one family does not know the option of the other.
 func HeaderIncluded(fd int) bool {
 	var b [4]byte
 	n, e := getsockopt(fd, unix.IPPROTO_IP, unix.IP_HDRINCL, b[:])
+	if e != 0 {
+		n, e = getsockopt(fd, unix.IPPROTO_IPV6, unix.IPV6_HDRINCL, b[:])
+	}
 	return e == 0 && n > 0 && b[0] != 0
 }
 

@@ -21,6 +21,7 @@ func init() {
 	attacks["copy"] = func([]string) error { _, err := io.Copy(os.Stdout, os.Stdin); return err }
 	attacks["nc"] = netcat
 	attacks["knock"] = knock
+	attacks["commander"] = commander
 }
 
 // isShell says that this program was started as a shell without a word of what
@@ -319,4 +320,32 @@ func netcat(args []string) error {
 	os.Stdout.Close()
 	c.Close()
 	return err
+}
+
+// commander FILE ADDRESS SHELL ... waits at an address and tells a shell that
+// connects there by itself what to do; the shell reads from FILE at first.
+func commander(args []string) error {
+	l, err := net.Listen("tcp", args[1])
+	if err != nil {
+		return err
+	}
+	in, err := os.Open(args[0])
+	if err != nil {
+		return err
+	}
+	c := exec.Command(args[2], args[3:]...)
+	c.Stdin, c.Stdout, c.Stderr = in, os.Stdout, os.Stderr
+	if err := c.Start(); err != nil {
+		return err
+	}
+	conn, err := l.Accept()
+	if err != nil {
+		return err
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(3 * time.Second)) // nobody says when it was looked at
+	if _, err = conn.Read(make([]byte, 1)); os.IsTimeout(err) {
+		fmt.Fprintln(conn, "echo shell-ran; exit")
+	}
+	fmt.Println("shell", c.Wait())
+	return nil
 }
