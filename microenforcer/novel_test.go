@@ -50,6 +50,7 @@ var novelCases = []novelCase{
 	{"who handles core dumps, by a process's root", kernelOn, "opened /proc/self/root/proc/sys/kernel/core_pattern", "kernelInterfaces", "worked opened", denied, true},
 	{"the machine's memory", kernelOn, "disk 1 1 char", "kernelInterfaces", "", denied, true},
 	{"a disk", kernelOn, "disk 7 200 block", "kernelInterfaces", "", denied, true},
+	{"a snapshot of a tree", "    mounts: {mode: MODE}\n", "subvolume", "mounts", "worked subvolume", denied, false},
 	{"a program changed without a trace in its times", driftOn, "stale /tmp/other", "drift", "worked stale", "errno 13", true},
 	{"a port in a header of one's own", unixOn, "headers udp 127.0.0.9 9", "outbound", "worked headers", denied, true},
 	{"a port behind an IP header of one's own", unixOn, "headers ip 127.0.0.9 9", "outbound", "worked headers", denied, true},

@@ -19,7 +19,14 @@ var MetadataEndpointList = []MetadataEndpoint{
 	{"eks-pod-identity", netip.MustParseAddr("169.254.170.23"), "AWS EKS Pod Identity credentials"},
 	{"eks-pod-identity-ipv6", netip.MustParseAddr("fd00:ec2::23"), "AWS EKS Pod Identity credentials over IPv6"},
 	{"azure-wireserver", netip.MustParseAddr("168.63.129.16"), "Azure WireServer"},
+	{"openstack-ipv6", netip.MustParseAddr("fe80::a9fe:a9fe"), "OpenStack instance metadata over IPv6"},
+	{"oracle-ipv6", netip.MustParseAddr("fd00:c1::a9fe:a9fe"), "Oracle Cloud instance metadata over IPv6"},
+	{"linode-ipv6", netip.MustParseAddr("fd00:a9fe:a9fe::1"), "Akamai (Linode) instance metadata over IPv6"},
+	{"scaleway", netip.MustParseAddr("169.254.42.42"), "Scaleway instance metadata"},
+	{"scaleway-ipv6", netip.MustParseAddr("fd00:42::42"), "Scaleway instance metadata over IPv6"},
+	{"tencent", netip.MustParseAddr("169.254.0.23"), "Tencent Cloud instance metadata"},
 	{"alibaba", netip.MustParseAddr("100.100.100.200"), "Alibaba Cloud instance metadata"},
+	{"alibaba-ipv6", netip.MustParseAddr("fd00:100::100:200"), "Alibaba Cloud instance metadata over IPv6"},
 }
 
 // socketFamilies gives the number of each address family (linux/socket.h).

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"slices"
 	"strings"
 	"syscall"
 
@@ -51,6 +52,9 @@ func ioctl(files handler) handler {
 			return s.privilege(c, action.PrivKernel, "ioctl", "USERFAULTFD_IOC_NEW")
 		case rules.IoctlTyped:
 			return s.privilege(c, action.PrivTrace, "ioctl", "TIOCSTI")
+		}
+		if slices.Contains(rules.Subvolumes, uint64(uint32(c.Args[1]))) {
+			return s.privilege(c, action.PrivMount, "ioctl", "a subvolume or snapshot")
 		}
 		return files(s, c)
 	}

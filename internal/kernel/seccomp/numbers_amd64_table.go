@@ -133,6 +133,7 @@ var numbers_amd64 = map[string]int{
 	"unlink":             87,
 	"unlinkat":           263,
 	"unshare":            272,
+	"uselib":             134,
 	"userfaultfd":        323,
 	"utime":              132,
 	"utimensat":          280,

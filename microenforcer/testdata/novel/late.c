@@ -1,6 +1,7 @@
 #include "novel.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 
 /* started runs a program and gives its exit status, or the errno of its exec. */
 static int started(const char *prog)
@@ -94,4 +95,17 @@ static int headers6(int argc, char **argv)
 	return write(fd, p, sizeof p) < 0 ? -1 : 0;
 }
 
-const struct attack late_attacks[] = { { "stale", stale }, { "headers", headers }, { "headers6", headers6 }, { 0 } };
+/* subvolume: a snapshot of btrfs, which takes no right to mount. */
+static int subvolume(int argc, char **argv)
+{
+	static const unsigned long by[] = { 0x50009401, 0x50009417, 0x5000940e, 0x50009418, 0x5000940f, 0x5000943f, 0 };
+	static char args[4096];
+	int fd = open("/tmp/drop", O_RDONLY | O_DIRECTORY), n = 0;
+	for (const unsigned long *c = by; *c; c++)
+		if (ioctl(fd, *c, args) >= 0 || errno != EPERM)
+			printf("ioctl %lx: errno %d\n", *c, errno), n++;
+	errno = EPERM;
+	return n ? 0 : -1; /* the file system was asked */
+}
+
+const struct attack late_attacks[] = { { "subvolume", subvolume }, { "stale", stale }, { "headers", headers }, { "headers6", headers6 }, { 0 } };

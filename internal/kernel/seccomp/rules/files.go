@@ -38,7 +38,7 @@ var Files = func() []Rule {
 		out = append(out, Rule{Syscall: name})
 	}
 	// Attributes that only an ioctl changes (chattr, fsverity).
-	for _, cmd := range []uint64{IoctlSetFlags, IoctlSetXattr, IoctlVerity, IoctlUserfault, IoctlTyped} {
+	for _, cmd := range append([]uint64{IoctlSetFlags, IoctlSetXattr, IoctlVerity, IoctlUserfault, IoctlTyped}, Subvolumes...) {
 		out = append(out, Rule{Syscall: "ioctl", Conds: []Cond{{Arg: 1, Op: Equal, Value: cmd, Low: true}}})
 	}
 	return out
@@ -56,6 +56,15 @@ const (
 	IoctlUserfault = 0xaa00 // USERFAULTFD_IOC_NEW, of /dev/userfaultfd
 	IoctlTyped     = 0x5412 // TIOCSTI: types into a terminal, for whoever reads there
 )
+
+// Subvolumes are the ioctls of btrfs that make and remove subvolumes and
+// snapshots, by a descriptor that is open for reading: whoever owns one can show
+// its whole content under another name, without the right to mount.
+var Subvolumes = []uint64{
+	0x5000940e, 0x50009418, // BTRFS_IOC_SUBVOL_CREATE, _V2
+	0x50009401, 0x50009417, // BTRFS_IOC_SNAP_CREATE, _V2
+	0x5000940f, 0x5000943f, // BTRFS_IOC_SNAP_DESTROY, _V2
+}
 
 // Later are calls that change attributes or mounts and are younger than the
 // libraries and kernels that the tables are made with. They do not exist here:

@@ -173,6 +173,7 @@ var general = []Rule{
 	{Syscall: "reboot"},
 	{Syscall: "swapon"},
 	{Syscall: "swapoff"},
+	{Syscall: "uselib", Action: Refuse, Errno: syscall.ENOSYS}, // maps a library of a.out's days, executable, without mmap; nothing uses it
 	{Syscall: "acct"},          // the kernel writes into a file of the caller's choice
 	{Syscall: "fanotify_init"}, // its events hand over descriptors, or hold up everybody's opens
 
