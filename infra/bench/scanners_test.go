@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -80,13 +79,10 @@ func BenchmarkScanners(b *testing.B) {
 					who, path = append(who, s), append(path, p)
 				}
 			}
-			turns := 3
-			if n, err := strconv.Atoi(os.Getenv("LIMPET_BENCH_TURNS")); err == nil {
-				turns = n
-			}
 			kept := b.TempDir()
 			all := make([][]usage, len(who))
-			for turn := range turns {
+			rounds := turns(3)
+			for turn := range rounds {
 				for i, s := range who {
 					cache := filepath.Join(kept, s.name)
 					if task.name == "warm" && turn == 0 {
@@ -105,8 +101,8 @@ func BenchmarkScanners(b *testing.B) {
 				if i == 0 {
 					continue
 				}
-				cpu, wall := make([]usage, turns), make([]usage, turns)
-				for n := range turns {
+				cpu, wall := make([]usage, rounds), make([]usage, rounds)
+				for n := range rounds {
 					cpu[n].cpu, wall[n].wall = all[0][n].cpu/all[i][n].cpu, all[0][n].wall/all[i][n].wall
 				}
 				b.ReportMetric(middle(cpu, func(u usage) float64 { return u.cpu }), "limpet/"+s.name+"-cpu")

@@ -20,8 +20,14 @@ import (
 	"github.com/limpet-security/limpet/internal/policy"
 )
 
-// rounds is how often each pair is measured; the median ratio is reported.
-const rounds = 9
+// turns is how often each pair is measured; the median ratio is reported.
+// LIMPET_BENCH_TURNS asks for more, where the machine is not quiet.
+func turns(normal int) int {
+	if n, err := strconv.Atoi(os.Getenv("LIMPET_BENCH_TURNS")); err == nil && n > 0 {
+		return n
+	}
+	return normal
+}
 
 // protected is a command line run under the enforcer with the default policy
 // in enforce mode, with a drift manifest of this machine's programs, without a
@@ -111,6 +117,7 @@ func compare(b *testing.B, list []form, in func(testing.TB, []string) []string, 
 		start(b, ports[i], in(b, f.argv(b, server(ports[i]))))
 		rate(ports[i]) // warm
 	}
+	rounds := turns(9)
 	rates, shares := make([][]float64, len(list)), make([][]float64, len(list))
 	for round := range rounds {
 		now := make([]float64, len(list))

@@ -31,8 +31,8 @@ func BenchmarkWork(b *testing.B) {
 			for i, f := range list {
 				argv[i] = f.argv(b, []string{"/bin/dash", "-c", "cd " + dir + " && " + work.script})
 			}
-			const turns = 5
-			for range turns {
+			rounds := turns(5)
+			for range rounds {
 				wall, cpu := make([]float64, len(list)), make([]float64, len(list))
 				for i := range list {
 					wall[i], cpu[i] = timed(b, argv[i])
@@ -42,9 +42,9 @@ func BenchmarkWork(b *testing.B) {
 			for i, f := range list[1:] {
 				slices.Sort(walls[i+1])
 				slices.Sort(cpus[i+1])
-				b.ReportMetric(walls[i+1][turns/2], f.name+"-wall-x")
+				b.ReportMetric(walls[i+1][rounds/2], f.name+"-wall-x")
 				if f.name != sandboxed.name { // not all of its processes are its children
-					b.ReportMetric(cpus[i+1][turns/2], f.name+"-cpu-x")
+					b.ReportMetric(cpus[i+1][rounds/2], f.name+"-cpu-x")
 				}
 			}
 			b.ReportMetric(0, "ns/op")
