@@ -95,14 +95,23 @@ func rematchAll(ctx context.Context, s *store.Store, src match.Source, log *slog
 		if artifacts, err = m.hold(ctx, artifacts); err != nil {
 			return m, err
 		}
+		kept := func() error { return nil }
 		for batch := range slices.Chunk(artifacts, rematchBatch) {
-			if err := m.some(ctx, batch); err != nil {
+			out, errs := m.match(ctx, batch)
+			if err := kept(); err != nil {
 				return m, err
 			}
 			if time.Since(told) > tellEvery {
 				told = time.Now()
 				log.InfoContext(ctx, "matching kept reports again", "done", m.done.Total(), "read", m.read)
 			}
+			// One batch is written while the next is matched.
+			var g errgroup.Group
+			g.Go(func() error { return m.keep(ctx, batch, out, errs) })
+			kept = g.Wait
+		}
+		if err := kept(); err != nil {
+			return m, err
 		}
 	}
 	if len(m.touched) == 0 {
@@ -205,8 +214,8 @@ type matched struct {
 	asked *store.ScanQuestions
 }
 
-// some matches the reports of some artefacts side by side and keeps what came of them.
-func (m *rematching) some(ctx context.Context, artifacts []store.Artifact) error {
+// match matches the reports of some artefacts side by side.
+func (m *rematching) match(ctx context.Context, artifacts []store.Artifact) ([]matched, []error) {
 	out, errs := make([]matched, len(artifacts)), make([]error, len(artifacts))
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
@@ -217,6 +226,11 @@ func (m *rematching) some(ctx context.Context, artifacts []store.Artifact) error
 		})
 	}
 	_ = g.Wait()
+	return out, errs
+}
+
+// keep keeps what came of the reports of some artefacts.
+func (m *rematching) keep(ctx context.Context, artifacts []store.Artifact, out []matched, errs []error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -10,5 +10,5 @@ import (
 
 // BenchmarkRematchManyPostgres is BenchmarkRematchMany on a real PostgreSQL server.
 func BenchmarkRematchManyPostgres(b *testing.B) {
-	rematchMany(b, storetest.StartPostgres(b).Database(b))
+	rematchMany(b, "pgx", storetest.StartPostgres(b).Database(b))
 }

@@ -48,7 +48,7 @@ var (
 func newWorld(seed uint64) *world {
 	w := &world{rnd: rand.New(rand.NewPCG(seed, 1)), rows: map[[2]string][]vulndb.Advisory{}, details: map[string]vulndb.Detail{}, jars: map[string]string{},
 		releases: map[string]vulndb.Release{}, built: store.Now().AddDate(0, 0, -30)}
-	for range 120 {
+	for range 200 {
 		w.change()
 	}
 	return w
@@ -56,7 +56,7 @@ func newWorld(seed uint64) *world {
 
 func pick[T any](w *world, list []T) T { return list[w.rnd.IntN(len(list))] }
 
-func (w *world) cve() string { return fmt.Sprintf("CVE-2026-%04d", w.rnd.IntN(60)) }
+func (w *world) cve() string { return fmt.Sprintf("CVE-2026-%04d", w.rnd.IntN(25)) }
 
 func (w *world) advisory() vulndb.Advisory {
 	a := vulndb.Advisory{ID: fmt.Sprintf("ADV-%d", w.rnd.IntN(200)), Source: pick(w, []string{"one", "two"}), Severity: pick(w, []finding.Severity{"", finding.Low, finding.High, finding.Critical}),
@@ -79,7 +79,7 @@ func (w *world) advisory() vulndb.Advisory {
 // change changes one thing that the data says.
 func (w *world) change() {
 	key := [2]string{pick(w, worldEcosystems), pick(w, worldNames)}
-	switch w.rnd.IntN(12) {
+	switch w.rnd.IntN(22) {
 	case 0, 1, 2, 3:
 		w.rows[key] = append(w.rows[key], w.advisory())
 	case 4:
@@ -89,7 +89,7 @@ func (w *world) change() {
 			rows[0].URLs, rows[0].FixedAt = []string{fmt.Sprint("https://advisory.example/", w.day)}, "2020-01-01T00:00:00Z"
 			w.rows[key] = rows
 		}
-	case 6:
+	case 6, 12, 13, 14, 15, 16:
 		id := w.cve()
 		d := vulndb.Detail{ID: id, Title: fmt.Sprint("title ", w.rnd.IntN(3)), Severity: pick(w, []finding.Severity{"", finding.Medium, finding.Critical}), CWEs: []string{fmt.Sprint("CWE-", w.rnd.IntN(9))}}
 		if w.rnd.IntN(2) == 0 {
@@ -99,16 +99,26 @@ func (w *world) change() {
 			d.EPSS = &finding.EPSS{}
 		}
 		w.details[id] = d
-	case 7:
+	case 7, 17:
 		delete(w.details, w.cve())
 	case 8:
 		w.same = append(w.same, []string{fmt.Sprintf("GHSA-%d", w.rnd.IntN(30)), w.cve()})
-	case 9:
+	case 9, 18, 19:
 		sum := fmt.Sprintf("%040x", w.rnd.IntN(6))
 		if w.jars[sum] == "" {
 			w.jars[sum] = pick(w, []string{"org.example:web:1.2", "org.example:core:3.0"})
 		} else {
 			delete(w.jars, sum)
+		}
+	case 20, 21: // a score alone comes or goes
+		if id := w.cve(); w.details[id].ID != "" {
+			d := w.details[id]
+			if d.EPSS == nil {
+				d.EPSS = &finding.EPSS{}
+			} else {
+				d.EPSS = nil
+			}
+			w.details[id] = d
 		}
 	case 10:
 		r := vulndb.Release{ID: "debian", Version: pick(w, []string{"11", "12"}), EndOfLife: w.built.AddDate(0, 0, w.rnd.IntN(30)-10).Format(time.DateOnly)}
@@ -299,7 +309,7 @@ func TestRematchSkipsNothing(t *testing.T) {
 				}
 				read := 0
 				for day := range days {
-					for range w.rnd.IntN(12) {
+					for range w.rnd.IntN(20) {
 						w.change()
 					}
 					db := w.database(t)
