@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/limpet-security/limpet/internal/action"
+	"github.com/limpet-security/limpet/internal/action/indirect"
 	"github.com/limpet-security/limpet/internal/policy"
 )
 
@@ -50,44 +51,98 @@ func (m *packageManagers) match(a *action.Exec) policy.RuleID {
 // indirect looks at the program that an interpreter or the loader is given.
 func (m *packageManagers) indirect(a *action.Exec, path string) policy.RuleID {
 	if target, ok := loaded(a); ok {
-		return m.named(base(target), after(a.Args, target), a.ArgsTruncated)
+		args := after(a.Args, target)
+		if r := m.named(base(target), args, a.ArgsTruncated); r != "" {
+			return r
+		}
+		return m.interpreted(base(target), append([]string{target}, args...), a.ArgsTruncated)
 	}
-	switch {
-	case strings.HasPrefix(path, "python") || strings.HasPrefix(path, "pypy"):
-		for i := 1; i < len(a.Args); i++ {
-			switch arg := a.Args[i]; {
-			case arg == "-m" && i+1 < len(a.Args):
-				return m.module(a.Args[i+1])
-			case strings.HasPrefix(arg, "-m") && len(arg) > 2:
-				return m.module(arg[2:])
-			case arg == "-c":
-				return ""
-			case arg == "-W" || arg == "-X":
-				i++
-			case !strings.HasPrefix(arg, "-"):
-				return m.named(base(arg), a.Args[i+1:], a.ArgsTruncated)
+	return m.interpreted(path, a.Args, a.ArgsTruncated)
+}
+
+// interpreted judges the script or module that an interpreter is to run, as its
+// arguments say by the interpreter's own grammar.
+func (m *packageManagers) interpreted(program string, args []string, truncated bool) policy.RuleID {
+	switch indirect.Family(program) {
+	case "python", "pypy", "node", "nodejs", "ruby", "php":
+	case "perl":
+		for _, arg := range args {
+			if strings.HasPrefix(arg, "-MCPAN") && m.allowed.find("cpan") == none {
+				return "cpan"
 			}
 		}
-	case path == "node" || path == "nodejs" || path == "perl" || path == "ruby" || strings.HasPrefix(path, "php"):
-		for i := 1; i < len(a.Args); i++ {
-			if arg := a.Args[i]; !strings.HasPrefix(arg, "-") {
-				name := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(base(arg), ".js"), ".cjs"), ".phar")
-				return m.named(strings.TrimSuffix(name, "-cli"), a.Args[i+1:], a.ArgsTruncated)
-			}
+	default:
+		return ""
+	}
+	for _, r := range indirect.Parse(indirect.Question{Path: program, Args: args, Truncated: truncated}) {
+		if r.Kind != action.RefScript {
+			continue
+		}
+		rule := policy.RuleID("")
+		if r.Via == "-m" {
+			name := strings.TrimSuffix(strings.TrimPrefix(r.Name, "./"), ".py")
+			rule = m.module(strings.ReplaceAll(name, "/", "."), args)
+		} else {
+			rule = m.named(scriptName(r.Name), after(args, r.Name), truncated)
+		}
+		if rule != "" {
+			return rule
 		}
 	}
 	return ""
 }
 
-// module judges "python -m NAME".
-func (m *packageManagers) module(name string) policy.RuleID {
-	switch name {
-	case "pip", "pip.__main__", "pip._internal", "ensurepip", "easy_install", "conda", "pipx", "poetry", "pipenv", "uv":
-		if m.allowed.find(name) == none {
+// scriptName is what a script is known by: its file's name without its ending,
+// and a package's folder for what Python starts in it.
+func scriptName(path string) string {
+	path = strings.TrimSuffix(strings.TrimRight(path, "/"), "/__main__.py")
+	name := base(path)
+	for _, end := range []string{".js", ".cjs", ".phar", "-cli"} {
+		name = strings.TrimSuffix(name, end)
+	}
+	return name
+}
+
+// module judges "python -m NAME", and the module that another one is to run.
+func (m *packageManagers) module(name string, args []string) policy.RuleID {
+	if isInstaller(name) && m.allowed.find(name) == none {
+		return "python -m"
+	}
+	if !runsModules(name) {
+		return ""
+	}
+	for i, arg := range args {
+		if strings.HasSuffix(arg, name) {
+			args = args[i+1:]
+			break
+		}
+	}
+	for _, arg := range args {
+		what := strings.TrimPrefix(arg, "-m")
+		switch {
+		case isInstaller(what) && m.allowed.find(what) == none:
 			return "python -m"
+		case arg[:min(len(arg), 1)] != "-" && arg != "run" && !runsModules(arg): // the program itself
+			return ""
 		}
 	}
 	return ""
+}
+
+func isInstaller(module string) bool {
+	switch module {
+	case "pip", "pip.__main__", "pip._internal", "ensurepip", "easy_install", "conda", "pipx", "poetry", "pipenv", "uv":
+		return true
+	}
+	return false
+}
+
+func runsModules(module string) bool {
+	switch module {
+	case "runpy", "pdb", "cProfile", "profile", "trace", "coverage":
+		return true
+	}
+	return false
 }
 
 // named judges one name. truncated says that arguments are missing.

@@ -28,7 +28,7 @@ const (
 func (k sockKind) flow(peer netip.AddrPort) action.Connect {
 	a := action.Connect{Protocol: k.protocol(), Peer: peer, Datagram: !k.stream()}
 	if k.typ == linux.SockRaw {
-		a.Peer, a.Raw = netip.AddrPortFrom(peer.Addr(), 0), k.proto != linux.ProtoICMP && k.proto != linux.ProtoICMPv6
+		a.Peer, a.Raw = netip.AddrPortFrom(peer.Addr(), 0), hasPorts(k.proto)
 	}
 	return a
 }
@@ -127,11 +127,16 @@ func skipExtensions(next int, b []byte) (proto int, payload []byte, ok bool) {
 
 // portOf reads the port that a segment is for; 0: none is to be seen.
 func portOf(proto int, segment []byte) uint16 {
+	if !hasPorts(proto) || len(segment) < 4 {
+		return 0
+	}
+	return binary.BigEndian.Uint16(segment[2:])
+}
+
+func hasPorts(proto int) bool {
 	switch proto {
 	case linux.ProtoTCP, linux.ProtoUDP, linux.ProtoUDPLite, linux.ProtoSCTP, protoDCCP:
-		if len(segment) >= 4 {
-			return binary.BigEndian.Uint16(segment[2:])
-		}
+		return true
 	}
-	return 0
+	return false
 }
