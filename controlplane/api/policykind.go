@@ -211,17 +211,22 @@ type putPolicyInput struct {
 	NameInput
 	DryInput
 	MatchInput
+	FailingInput
 	Body policyBody
 }
 
 func (k policyKind) put(a *API, ctx context.Context, in *putPolicyInput) (*oneOutput[policyView], error) {
 	who := access.From(ctx)
-	row, _, err := k.row(in.Body)
+	row, doc, err := k.row(in.Body)
 	if err != nil {
 		return nil, err
 	}
 	if row.Name != in.Name {
 		return nil, huma.NewError(http.StatusUnprocessableEntity, fmt.Sprintf("the policy is named %q, the path says %q; a policy cannot be renamed", row.Name, in.Name))
+	}
+	failed, err := k.tested(ctx, a, row.Name, doc, in.AllowFailing)
+	if err != nil {
+		return nil, err
 	}
 	row.UpdatedBy = who.Name
 	err = a.change(ctx, in.DryRun, func(ctx context.Context, c *changes) error {
@@ -243,7 +248,11 @@ func (k policyKind) put(a *API, ctx context.Context, in *putPolicyInput) (*oneOu
 		if err := k.after(ctx, c, row.Name); err != nil {
 			return err
 		}
-		return c.record(ctx, "update", k.kept.Noun, row.Name, policyRecord(was), policyRecord(row))
+		after := policyRecord(row)
+		if len(failed) > 0 {
+			after["failedTests"] = failed
+		}
+		return c.record(ctx, "update", k.kept.Noun, row.Name, policyRecord(was), after)
 	})
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/limpet-security/limpet/controlplane/access"
+	"github.com/limpet-security/limpet/controlplane/inventory"
 	"github.com/limpet-security/limpet/controlplane/publish"
 	"github.com/limpet-security/limpet/controlplane/scanning"
 	"github.com/limpet-security/limpet/controlplane/store"
@@ -27,6 +28,7 @@ var statuses = []struct {
 	{store.ErrNotFound, http.StatusNotFound},
 	{store.ErrExists, http.StatusConflict},
 	{store.ErrInUse, http.StatusConflict},
+	{inventory.ErrTests, http.StatusUnprocessableEntity},
 	{store.ErrFull, http.StatusUnprocessableEntity},
 	{store.ErrVersion, http.StatusPreconditionFailed},
 	{store.ErrCursor, http.StatusBadRequest},

@@ -44,6 +44,7 @@ func (s *site) plant() {
 		err11 := tx.RevokeEnforcer(ctx, secretTenant, store.Revocation{ID: marker + "-gone", Hostname: marker, Reason: marker})
 		_, err12 := tx.AddRevokedImage(ctx, secretTenant, store.RevokedImage{Digest: marker, Image: marker, Reason: marker})
 		_, err13 := tx.AddPolicyOf(ctx, secretTenant, store.AssurancePolicies, store.Policy{Name: marker, YAML: marker, Document: `{"metadata":{"name":"` + marker + `"}}`})
+		_, err16 := tx.PutAssuranceTests(ctx, secretTenant, store.AssuranceTests{Policy: marker, YAML: marker, Reports: []byte(marker)})
 		_, err15 := tx.AddException(ctx, secretTenant, store.Exception{Name: marker, YAML: marker, Document: `{"metadata":{"name":"` + marker + `"}}`, State: "requested", RequestedBy: marker, ExpiresAt: 1 << 62})
 		_, err14 := tx.PutScan(ctx, secretTenant, store.Scanned{
 			Artifact: store.Artifact{Kind: "image", Name: marker, Digest: marker}, Scan: store.Scan{ID: marker, Verdict: `{"` + marker + `":1}`}, Pieces: [][]byte{[]byte(marker)},
@@ -53,7 +54,7 @@ func (s *site) plant() {
 		_, errRegistry := tx.AddRegistry(ctx, secretTenant, store.Registry{ID: marker, Name: marker, Type: "generic", Document: `{"type":"generic","address":"https://` + marker + `.test"}`})
 		errFound := errors.Join(errRegistry, tx.PutRepositories(ctx, secretTenant, marker, []store.RegistryRepository{{Repository: marker}}),
 			tx.PutTags(ctx, secretTenant, marker, []store.RegistryTag{{Repository: marker, Tag: marker, Digest: marker}}))
-		return errors.Join(errFound, err9, err10, err11, err12, err13, err14, err15, tx.AddInstallTenant(ctx, secretTenant), err1, err2, err3, err4, err5, err6, err7, err8)
+		return errors.Join(errFound, err9, err10, err11, err12, err13, err14, err15, err16, tx.AddInstallTenant(ctx, secretTenant), err1, err2, err3, err4, err5, err6, err7, err8)
 	})
 	if err != nil {
 		s.Fatal(err)

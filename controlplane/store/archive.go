@@ -19,7 +19,7 @@ import (
 // are left out, for a restored install asks people to sign in again, and so are
 // reports on their way: their leases have ended.
 var archived = []string{
-	"tenants", "install", "keys", "users", "api_tokens", "audit", "reputation_lists", "policies", "policy_revisions", "assurance_policies", "assurance_policy_revisions", "exceptions", "assurance_changes", "enforcer_groups", "group_policies",
+	"tenants", "install", "keys", "users", "api_tokens", "audit", "reputation_lists", "policies", "policy_revisions", "assurance_policies", "assurance_policy_revisions", "assurance_tests", "exceptions", "assurance_changes", "enforcer_groups", "group_policies",
 	"join_tokens", "bundles", "enforcers", "revoked_enforcers", "revoked_images", "profiles", "profile_items", "profile_boots", "findings", "finding_places",
 	"registries", "registry_repositories", "registry_tags", "registry_deliveries",
 	"scan_jobs", "scan_workers", "artifacts", "scans", "scan_pieces", "scan_questions", "artifact_vulnerabilities", "vulnerabilities", "artifact_packages", "inventory_days", "events", "event_counts",

@@ -42,6 +42,30 @@ func testAssurancePolicies(t *testing.T, s *store.Store) {
 	}
 	_, err = s.PolicyOf(ctx, tb, store.AssurancePolicies, "shop")
 	want(t, err, store.ErrNotFound)
+	// Tests are kept beside a policy, and go with it.
+	tests := store.AssuranceTests{Policy: "web", YAML: "y", Reports: []byte{0, 1, 255}, Digest: "d", UpdatedBy: "me"}
+	update(t, s, func(ctx context.Context, tx *store.Tx) (err error) {
+		tests, err = tx.PutAssuranceTests(ctx, ta, tests)
+		return err
+	})
+	tests.YAML = "z"
+	update(t, s, func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.PutAssuranceTests(ctx, ta, tests)
+		return err
+	})
+	for _, stale := range []store.AssuranceTests{tests, {Policy: "web"}} {
+		if err := s.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+			_, err := tx.PutAssuranceTests(ctx, ta, stale)
+			return err
+		}); err == nil {
+			t.Errorf("tests of version %d were written over others", stale.Version)
+		}
+	}
+	if kept, err := s.AssuranceTests(ctx, ta, "web"); err != nil || kept.YAML != "z" || kept.Version != 2 || string(kept.Reports) != "\x00\x01\xff" {
+		t.Errorf("%+v, %v", kept, err)
+	}
+	_, err = s.AssuranceTests(ctx, tb, "web")
+	want(t, err, store.ErrNotFound)
 	rows, next, err := s.PoliciesOf(ctx, ta, store.AssurancePolicies, store.Page{Limit: 1})
 	if err != nil || len(rows) != 1 || rows[0].Name != "shop" || next == "" {
 		t.Errorf("%+v, %q, %v", rows, next, err)

@@ -142,6 +142,11 @@ func (x *Tx) DeletePolicyOf(ctx context.Context, t tenant.ID, k PolicyKind, name
 			return fmt.Errorf("policy %q is assigned to group %q: %w", name, groups[0], ErrInUse)
 		}
 	}
+	if k == AssurancePolicies {
+		if err := x.DeleteAssuranceTests(ctx, t, name); err != nil {
+			return err
+		}
+	}
 	res, err := x.db.NewDelete().Model((*Policy)(nil)).ModelTableExpr("? AS policy", bun.Ident(k.table)).
 		Where("tenant = ? AND name = ? AND revision = ?", t, name, revision).Exec(ctx)
 	return changed(res, err, k.Noun, name, ErrVersion)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -22,6 +23,8 @@ type suiteOutcome struct {
 
 func policyTest() *cobra.Command {
 	var format string
+	var conn connection
+	var keep, failing bool
 	cmd := &cobra.Command{
 		Use:   "test FILE...",
 		Short: "Test assurance policies against reports",
@@ -30,9 +33,16 @@ func policyTest() *cobra.Command {
 result, the controls that are violated, the findings that an exception accepts.
 A test is judged as at the date of the report's database unless it says when.
 
+With --server the names are those of policies, whose tests the control plane keeps
+and runs. With --keep, too, they are files: their tests are kept there with their
+policy (one a file) and its reports as they are now. From then on a change of the
+policy that a test fails is refused, unless it is saved all the same.
+
 Exit codes: 0 every test went as expected, 1 one did not, 2 usage.`,
 		Example: `  limpet policy test policies/shop.test.yaml
   limpet policy test policies/*.test.yaml --format json
+  limpet policy test shop.test.yaml --server https://limpet.example.com:8443 --keep
+  limpet policy test shop --server https://limpet.example.com:8443
 
   # shop.test.yaml
   apiVersion: limpet.dev/v1
@@ -47,10 +57,27 @@ Exit codes: 0 every test went as expected, 1 one did not, 2 usage.`,
 			if format != "table" && format != "json" {
 				return &UsageError{fmt.Errorf("--format %q is not table or json", format)}
 			}
+			remote := cmd.Flags().Changed("server")
+			if keep && !remote || failing && !keep {
+				return &UsageError{errors.New("--keep goes with --server, --allow-failing with --keep")}
+			}
+			run := runSuite
+			if remote {
+				c, err := conn.client()
+				if err != nil {
+					return err
+				}
+				run = func(name string) (suiteOutcome, error) {
+					if keep {
+						return keepTests(cmd.Context(), c, name, failing)
+					}
+					return runKeptTests(cmd.Context(), c, name)
+				}
+			}
 			var all []suiteOutcome
 			failed := 0
 			for _, file := range files {
-				o, err := runSuite(file)
+				o, err := run(file)
 				if err != nil {
 					return err
 				}
@@ -70,7 +97,10 @@ Exit codes: 0 every test went as expected, 1 one did not, 2 usage.`,
 			return nil
 		},
 	}
+	conn.flags(cmd)
 	cmd.Flags().StringVarP(&format, "format", "f", "table", "table or json")
+	cmd.Flags().BoolVar(&keep, "keep", false, "with --server: keep the tests there, with their policy")
+	cmd.Flags().BoolVar(&failing, "allow-failing", false, "with --keep: keep them also where they fail")
 	choices(cmd, "format", "table", "json")
 	return cmd
 }
