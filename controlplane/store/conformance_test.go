@@ -34,7 +34,7 @@ func conformance(t *testing.T, address func(*testing.T) string) {
 		run  func(*testing.T, *store.Store)
 	}{
 		{"install", testInstall}, {"keys", testKeys}, {"users", testUsers}, {"sessions", testSessions}, {"tokens", testTokens},
-		{"policies", testPolicies}, {"reputation lists", testReputationLists}, {"assurance policies", testAssurancePolicies}, {"inventory", testInventory}, {"inventory pages", testInventoryPages}, {"exceptions", testExceptions}, {"groups", testGroups}, {"join tokens", testJoinTokens}, {"bundles", testBundles},
+		{"policies", testPolicies}, {"reputation lists", testReputationLists}, {"assurance policies", testAssurancePolicies}, {"inventory", testInventory}, {"scan questions", testScanQuestions}, {"inventory pages", testInventoryPages}, {"exceptions", testExceptions}, {"groups", testGroups}, {"join tokens", testJoinTokens}, {"bundles", testBundles},
 		{"enforcers", testEnforcers}, {"audit", testAudit}, {"events", testEvents}, {"event pages", testEventPages},
 		{"event filters", testEventFilters}, {"event counts", testEventCounts}, {"retention", testRetention}, {"dry run", testDryRun},
 		{"archive", testArchive}, {"profiles", testProfiles}, {"findings", testFindings},
