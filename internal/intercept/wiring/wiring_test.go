@@ -140,6 +140,12 @@ func TestOf(t *testing.T) {
 		t.Errorf("pair: %+v %v", w, ok)
 	}
 
+	// A connection of its own, with the output elsewhere.
+	shell = start(t, sock, null, null)
+	if w, ok := At(direct).Of(shell); !ok || w.Via != Inet || !w.Dialogue || w.In.PID != shell || w.Out.PID != shell || len(w.In.Peers) != 1 || w.In.Peers[0] != peer {
+		t.Errorf("its own: %+v %v", w, ok)
+	}
+
 	// A terminal.
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
