@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/limpet-security/limpet/controlplane/access"
 	"github.com/limpet-security/limpet/controlplane/inventory"
+	"github.com/limpet-security/limpet/controlplane/store"
 	"github.com/limpet-security/limpet/internal/assurance"
 )
 
@@ -122,7 +124,8 @@ type testedPolicy struct {
 	Tests []assurance.Outcome `json:"tests" nullable:"false"`
 }
 
-// testAssurance runs a file of tests on a draft, with kept reports.
+// testAssurance runs a file of tests on a draft: with the reports that are kept
+// with the policy of its name, else with the inventory's.
 func (a *API) testAssurance(ctx context.Context, in *testAssuranceInput) (*bodyOutput[testedPolicy], error) {
 	t := access.From(ctx).Tenant
 	_, doc, err := assurancePolicies.row(in.Body.PolicyText)
@@ -137,27 +140,20 @@ func (a *API) testAssurance(ctx context.Context, in *testAssuranceInput) (*bodyO
 	if err != nil {
 		return nil, err
 	}
-	out := testedPolicy{Tests: []assurance.Outcome{}}
-	end := time.Now().Add(simulateAssuranceTime)
-	for i := range suite.Tests {
-		test := &suite.Tests[i]
-		row, err := a.Store.ArtifactNamed(ctx, t, test.Report)
-		if err == nil && time.Now().After(end) {
-			err = huma.NewError(http.StatusUnprocessableEntity, "there are too many tests to be run in one go; use limpet policy test")
-		}
-		if err != nil {
-			return nil, err
-		}
-		report, err := inventory.Read(ctx, a.Store.Reader, t, row.ScanID)
-		if err != nil {
-			return nil, err
-		}
-		if test.Reference == "" {
-			test.Reference = row.Name
-		}
-		o := test.Run([]*assurance.Compiled{draft}, report)
-		o.Problems = orEmpty(o.Problems)
-		out.Tests = append(out.Tests, o)
+	was, err := a.Store.AssuranceTests(ctx, t, draft.Policy().Metadata.Name)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, err
+	}
+	reports, err := a.testReports(ctx, suite, nil, was)
+	if err != nil {
+		return nil, err
+	}
+	out := testedPolicy{}
+	if out.Tests, err = inventory.RunTests(ctx, suite, reports, draft); err != nil {
+		return nil, err
+	}
+	for i := range out.Tests {
+		out.Tests[i].Problems = orEmpty(out.Tests[i].Problems)
 	}
 	return &bodyOutput[testedPolicy]{Body: out}, nil
 }

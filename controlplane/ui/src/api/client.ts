@@ -24,6 +24,11 @@ export function isProblem(e: unknown, status?: number): e is Problem {
   return e instanceof Problem && (status === undefined || e.status === status)
 }
 
+// testsFail says that tests which are kept with a policy stopped a change of it.
+export function testsFail(e: unknown): boolean {
+  return isProblem(e, 422) && e.errors.some((x) => x.location?.startsWith('tests/'))
+}
+
 // The CSRF token belongs to the session and is kept in memory only.
 let csrf = ''
 let onUnauthorised: () => void = () => {}

@@ -1,11 +1,13 @@
-import { Badge, Button, Group, List, Stack, Text } from '@mantine/core'
+import { Badge, Button, Group, List, Loader, Stack, Text } from '@mantine/core'
 import { IconDownload, IconPlayerPlay } from '@tabler/icons-react'
-import { useMutation } from '@tanstack/react-query'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { TestedPolicy } from '../../api/assurance'
-import { post } from '../../api/client'
+import { getVersioned, isProblem, post, put, testsFail, type Versioned } from '../../api/client'
+import { useMay } from '../../app/session'
 import { save } from '../../parts/files'
+import { done } from '../../parts/notify'
 import { ProblemAlert } from '../../parts/states'
 import { parse } from '../policies/document'
 import { YamlEditor } from '../policies/YamlEditor'
@@ -21,12 +23,45 @@ tests:
     result: pass
 `
 
-// Tests runs a file of tests on the text as it is typed, with kept reports. The
-// file is kept beside the policy's own, for limpet policy test.
+interface Kept {
+  yaml: string
+  reports: string[]
+}
+
+// Tests shows the tests that are kept with the policy, or how they are written.
 export function Tests({ text }: { text: string }) {
-  const { t } = useTranslation()
   const name = parse(text).document?.metadata?.name ?? 'policy'
-  const [tests, setTests] = useState(() => template(name))
+  const path = `/assurance-policies/${encodeURIComponent(name)}/tests`
+  const kept = useQuery({
+    queryKey: ['assurance', 'tests', name],
+    queryFn: async ({ signal }) => {
+      try {
+        return await getVersioned<Kept>(path, signal)
+      } catch (e) {
+        if (isProblem(e, 404)) return null
+        throw e
+      }
+    },
+  })
+  if (kept.error) return <ProblemAlert error={kept.error} />
+  if (kept.isPending) return <Loader size="sm" />
+  return <Editor key={name} text={text} name={name} path={path} kept={kept.data} />
+}
+
+// Editor runs tests on the policy as it is typed, with the inventory's reports,
+// and keeps them with the policy as it is saved.
+function Editor({ text, name, path, kept }: { text: string; name: string; path: string; kept: Versioned<Kept> | null }) {
+  const { t } = useTranslation()
+  const mayWrite = useMay('policies')
+  const client = useQueryClient()
+  const [tests, setTests] = useState(() => kept?.value.yaml ?? template(name))
+  const keep = useMutation({
+    mutationFn: (failing: boolean) => put<Kept>(path, { yaml: tests }, kept?.etag, failing ? { allowFailingTests: true } : undefined),
+    onSuccess: async () => {
+      done(t('assurance.testsKept'))
+      await client.invalidateQueries({ queryKey: ['assurance', 'tests', name] })
+    },
+  })
   const run = useMutation({ mutationFn: () => post<TestedPolicy>('/assurance-policies/test', { yaml: text, tests }) })
   return (
     <Stack>
@@ -40,8 +75,14 @@ export function Tests({ text }: { text: string }) {
         <Button leftSection={<IconPlayerPlay size={16} />} loading={run.isPending} onClick={() => run.mutate()}>
           {t('assurance.runTests')}
         </Button>
+        {mayWrite && (
+          <Button variant={testsFail(keep.error) ? 'light' : 'default'} color={testsFail(keep.error) ? 'red' : undefined} loading={keep.isPending} onClick={() => keep.mutate(testsFail(keep.error))}>
+            {t(testsFail(keep.error) ? 'assurance.saveFailing' : 'assurance.keepTests')}
+          </Button>
+        )}
       </Group>
       <YamlEditor value={tests} onChange={setTests} errors={[]} label={t('policies.tabs.tests')} height="34vh" />
+      <ProblemAlert error={keep.error} />
       <ProblemAlert error={run.error} />
       {run.data && (
         <List spacing={6} size="sm" listStyleType="none" data-testid="tested">

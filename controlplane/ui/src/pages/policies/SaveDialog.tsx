@@ -2,7 +2,7 @@ import { Alert, Button, Group, Modal, Stack, Text, Textarea } from '@mantine/cor
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { getVersioned, isProblem, post, put, type Versioned } from '../../api/client'
+import { getVersioned, isProblem, post, put, testsFail, type Versioned } from '../../api/client'
 import type { Policy } from '../../api/types'
 import { DiffView } from '../../parts/DiffView'
 import { done } from '../../parts/notify'
@@ -26,10 +26,10 @@ export function SaveDialog({ name, base, text, onClose, onSaved, onNewBase }: Pr
   const [note, setNote] = useState('')
   const [theirs, setTheirs] = useState<Policy>()
   const write = useMutation({
-    mutationFn: async () => {
+    mutationFn: async (failing: boolean) => {
       const body = { yaml: text, note: note.trim() || undefined }
       const p = name
-        ? await put<Policy>(`${kind.api}/${encodeURIComponent(name)}`, body, base.etag)
+        ? await put<Policy>(`${kind.api}/${encodeURIComponent(name)}`, body, base.etag, failing ? { allowFailingTests: true } : undefined)
         : await post<Policy>(kind.api, body)
       return getVersioned<Policy>(`${kind.api}/${encodeURIComponent(p.name)}`)
     },
@@ -60,11 +60,21 @@ export function SaveDialog({ name, base, text, onClose, onSaved, onNewBase }: Pr
         <DiffView before={base.text} after={text} />
         <Textarea size="xs" label={t('policies.note')} placeholder={t('policies.noteHelp')} value={note} onChange={(e) => setNote(e.currentTarget.value)} maxLength={2000} autosize />
         {!conflict && <ProblemAlert error={write.error} />}
+        {testsFail(write.error) && (
+          <Group justify="space-between" wrap="nowrap">
+            <Text size="sm" c="dimmed">
+              {t('assurance.failingHelp')}
+            </Text>
+            <Button variant="light" color="red" onClick={() => write.mutate(true)} loading={write.isPending} style={{ flexShrink: 0 }}>
+              {t('assurance.saveFailing')}
+            </Button>
+          </Group>
+        )}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
             {t('common.cancel')}
           </Button>
-          <Button onClick={() => write.mutate()} loading={write.isPending} color={conflict ? 'yellow' : undefined} data-autofocus>
+          <Button onClick={() => write.mutate(false)} loading={write.isPending} color={conflict ? 'yellow' : undefined} data-autofocus>
             {conflict ? t('policies.saveOver') : name ? t('policies.saveConfirm') : t('common.create')}
           </Button>
         </Group>
