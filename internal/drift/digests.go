@@ -39,7 +39,8 @@ var (
 // that nobody has changed since the cache was made, before the workload began.
 type Digests struct {
 	max   int
-	since int64 // nanoseconds: what changed earlier has settled
+	since int64         // nanoseconds: what changed earlier has settled
+	brief time.Duration // for how long the digest of any other is remembered
 	stat  func(fd int) (action.File, error)
 
 	mu      sync.Mutex
@@ -57,6 +58,7 @@ type identity struct {
 }
 
 type remembered struct {
+	until  time.Time // zero: for ever
 	id     identity
 	digest workload.Digest
 }
@@ -72,7 +74,7 @@ func NewDigests(max int) *Digests {
 	if max <= 0 {
 		max = DefaultCache
 	}
-	return &Digests{max: max, since: time.Now().Add(-settle).UnixNano(), stat: Stat, entries: map[identity]*list.Element{}, recent: list.New(), flying: map[identity]*flight{}}
+	return &Digests{max: max, since: time.Now().Add(-settle).UnixNano(), brief: 2 * time.Second, stat: Stat, entries: map[identity]*list.Element{}, recent: list.New(), flying: map[identity]*flight{}}
 }
 
 func identityOf(f action.File) identity {
@@ -108,7 +110,10 @@ func (c *Digests) Of(fd int, f action.File) (workload.Digest, error) {
 		delete(c.flying, id)
 	}
 	if fl.err == nil && c.Settled(f) {
-		c.remember(id, fl.digest)
+		c.remember(id, fl.digest, time.Time{})
+	} else if fl.err == nil && c.brief > 0 {
+		c.forget(id)
+		c.remember(id, fl.digest, time.Now().Add(c.brief))
 	}
 	c.mu.Unlock()
 	close(fl.done)
@@ -128,6 +133,9 @@ func (c *Digests) known(id identity) (workload.Digest, bool) {
 	if !ok {
 		return workload.Digest{}, false
 	}
+	if until := el.Value.(*remembered).until; !until.IsZero() && time.Now().After(until) {
+		return workload.Digest{}, false
+	}
 	c.recent.MoveToFront(el)
 	c.hits++
 	return el.Value.(*remembered).digest, true
@@ -137,12 +145,32 @@ func (c *Digests) known(id identity) (workload.Digest, bool) {
 // identity tells its content. A ctime in the future never does.
 func (c *Digests) Settled(f action.File) bool { return f.CtimeNs < c.since }
 
+// Fresh forgets the digest of a file that has not settled. It is remembered for
+// a moment only because a call that signals interrupt (before Linux 5.19) would
+// be hashed for again and again; who gives the last word asks for a fresh one.
+func (c *Digests) Fresh(f action.File) {
+	if c.Settled(f) {
+		return
+	}
+	c.mu.Lock()
+	c.forget(identityOf(f))
+	c.mu.Unlock()
+}
+
+// forget needs c.mu.
+func (c *Digests) forget(id identity) {
+	if el, ok := c.entries[id]; ok {
+		c.recent.Remove(el)
+		delete(c.entries, id)
+	}
+}
+
 // remember needs c.mu.
-func (c *Digests) remember(id identity, d workload.Digest) {
+func (c *Digests) remember(id identity, d workload.Digest, until time.Time) {
 	if _, ok := c.entries[id]; ok {
 		return
 	}
-	c.entries[id] = c.recent.PushFront(&remembered{id, d})
+	c.entries[id] = c.recent.PushFront(&remembered{until, id, d})
 	for c.recent.Len() > c.max {
 		last := c.recent.Back()
 		c.recent.Remove(last)

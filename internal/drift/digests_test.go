@@ -73,6 +73,7 @@ func TestDigestIsRightAndRemembered(t *testing.T) {
 func TestFreshFileIsNotRemembered(t *testing.T) {
 	f, st := opened(t, []byte("one"))
 	c := NewDigests(0)
+	c.brief = 0
 	for _, age := range []int64{0, -1, 1} {
 		c.since = st.CtimeNs + age
 		for range 2 {
@@ -95,6 +96,7 @@ func TestMappedFileIsNotRemembered(t *testing.T) {
 	}
 	time.Sleep(2 * settle) // older than the cache
 	c := NewDigests(0)
+	c.brief = 0
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -124,6 +126,7 @@ func TestMappedFileIsNotRemembered(t *testing.T) {
 func TestRewritingWithinOneTick(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	c := NewDigests(0)
+	c.brief = 0
 	for i := range 300 {
 		content := []byte(fmt.Sprintf("version %04d", i)) // the same length each time
 		if err := os.WriteFile(path, content, 0o700); err != nil {

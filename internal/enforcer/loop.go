@@ -176,6 +176,8 @@ func (l *Loop) Exec(e *action.Exec) (a intercept.Answer) {
 func (l *Loop) ExecStarted(e *action.Exec) (a intercept.Answer) {
 	defer l.caught("exec", syscall.EACCES, &a)
 	p := l.current.Load()
+	l.digests.Fresh(e.File)
+	l.digests.Fresh(e.InterpFile)
 	l.identify(p, e)
 	d := p.Engine.Exec(e)
 	if d.Verdict != verdict.Allow {
