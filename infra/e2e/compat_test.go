@@ -197,7 +197,7 @@ func (y *yard) compare(t *testing.T, group string, c imageCase) {
 	}()
 	begin := time.Now()
 	audit, err := y.start(t, "audit", c, []string{"-e", "LIMPET_JOIN_TOKEN=" + join.Secret, "--volumes-from", y.carrier(api, group) + ":ro"},
-		[]string{"/.limpet/microenforcer", "run", "--events", "/events/" + group + ".audit", "--flush", "20s", "--log", "warn", "--"})
+		[]string{"/.limpet/microenforcer", "run", "--events", "/events/" + group + ".audit", "--flush", "20s", "--log", "error", "--"})
 	took := []time.Duration{0, time.Since(begin)}
 	first := <-plain
 	took[0] = first.Duration
