@@ -69,6 +69,33 @@ func TestUnopenable(t *testing.T) {
 	}
 }
 
+// On overlayfs a program starts although a mapping can still change it.
+func TestMappedProgramOfOverlay(t *testing.T) {
+	c, _ := newLoaderCell(t)
+	for _, d := range []string{"low", "up", "work", "over"} {
+		os.Mkdir(filepath.Join(c.dir, d), 0o777)
+	}
+	program := filepath.Join(c.dir, "low", "program")
+	copyFile(t, filepath.Join(c.dir, "novel"), program)
+	writeManifest(t, filepath.Join(c.dir, "manifest"), map[string]string{
+		filepath.Join(c.dir, "attack"): "/tmp/attack", filepath.Join(c.dir, "novel"): "/tmp/novel", program: "/tmp/over/program",
+	})
+	c.mask = []string{"sh", "-c", `mount -t overlay -o lowerdir=/tmp/low,upperdir=/tmp/up,workdir=/tmp/work overlay /tmp/over && exec "$@"`, "sh"}
+	for _, how := range []string{"now", "later", "behind"} {
+		attack := []string{"/tmp/attack", "child", "/tmp/novel", "kept", "/tmp/over/program", how}
+		if how == "behind" {
+			attack = []string{"/tmp/attack", "child", "/tmp/novel", "behind", "exited", "kept", "/tmp/over/program", "now"}
+		}
+		for _, mode := range []string{"audit", "enforce"} {
+			writePolicy(t, filepath.Join(c.dir, "p.yaml"), strings.ReplaceAll(driftOn, "MODE", mode))
+			r := c.run(t, []string{"--policy", "/tmp/p.yaml", "--manifest", "/tmp/manifest"}, attack...)
+			if r.has("worked kept") != (mode == "audit") || len(r.of("drift")) == 0 {
+				t.Errorf("%s, %s: %s", how, mode, r.brief())
+			}
+		}
+	}
+}
+
 // Between SIGTERM and its end the workload is judged as ever.
 func TestAttackAtShutdown(t *testing.T) {
 	c, _ := newLoaderCell(t)

@@ -49,6 +49,30 @@ func TestRelayedShells(t *testing.T) {
 	}
 }
 
+// What the first thread of a relay does not show, because it has ended or shares
+// its descriptors with nobody, its others do.
+func TestRelaysBehindThreads(t *testing.T) {
+	c, _ := newLoaderCell(t)
+	for _, u := range relayUsers {
+		for _, how := range []string{"exited", "table"} {
+			for _, mode := range []string{"audit", "enforce"} {
+				writePolicy(t, filepath.Join(c.dir, "p.yaml"), "    reverseShell: {mode: "+mode+", relayed: true}\n")
+				as := &cell{dir: c.dir, mask: u.mask}
+				r := as.run(t, []string{"--policy", "/tmp/p.yaml"}, append(u.command, "/tmp/attack", "child", "/tmp/novel", "behind", how, "carries", cellPeer, "80", "/tmp/sh")...)
+				events := r.of("reverseShell")
+				if r.has("shell-ran") != (mode == "audit") || len(events) == 0 {
+					t.Errorf("%s, %s, %s: %s", u.name, how, mode, r.brief())
+				}
+				for _, e := range events {
+					if e.Attributes["relay"] != "/tmp/novel" || e.Killed != (mode == "enforce") {
+						t.Errorf("%s, %s, %s: %v", u.name, how, mode, e)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestShellsThatAreNotRelayed(t *testing.T) {
 	for _, tt := range relayAllowed {
 		t.Run(tt.name, func(t *testing.T) {

@@ -114,6 +114,10 @@ func (s *Supervisor) verified(c *Call, a *attempt, pid int) (ok bool) {
 		return false // as above
 	}
 	ans := s.cfg.Judge.ExecStarted(&a.Exec)
+	if ans == intercept.Allow && s.rewritable(a, exe) {
+		a.Unverified = true
+		ans = s.cfg.Judge.ExecStarted(&a.Exec)
+	}
 	return ans == intercept.Allow && s.shellStarted(a)
 }
 

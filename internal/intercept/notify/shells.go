@@ -169,7 +169,7 @@ func (s *Supervisor) judgeShell(j intercept.ShellJudge, sh *shell, l *wiring.Loo
 			r.Peers = append(r.Peers[:len(r.Peers):len(r.Peers)], p)
 		}
 	}
-	r.In, r.InPID, r.Out, r.OutPID = s.exePath(w.In.PID), w.In.PID, s.exePath(w.Out.PID), w.Out.PID
+	r.In, r.InPID, r.Out, r.OutPID = s.exePath(w.In.TID), w.In.PID, s.exePath(w.Out.TID), w.Out.PID
 	sh.exec.Relay = &r
 	return j.Relayed(&sh.exec), true
 }
@@ -179,9 +179,9 @@ func (s *Supervisor) accepted(r wiring.Relay) bool {
 	return !slices.ContainsFunc(r.Inodes, func(n uint64) bool { return n == 0 || s.net.made(n) })
 }
 
-func (s *Supervisor) exePath(pid int) (exe string) {
-	_ = s.power.as(pid, func() (err error) {
-		exe, err = linux.ReadlinkAt(linux.AtFDCWD, s.power.path(pid, "exe"))
+func (s *Supervisor) exePath(tid int) (exe string) {
+	_ = s.power.as(tid, func() (err error) {
+		exe, err = linux.ReadlinkAt(linux.AtFDCWD, s.power.path(tid, "exe"))
 		return err
 	})
 	return exe

@@ -6,9 +6,12 @@ import (
 	"encoding/hex"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/limpet-security/limpet/internal/kernel/linux"
 	"github.com/limpet-security/limpet/internal/kernel/procfs"
@@ -36,9 +39,61 @@ func At(as As) *Look {
 	return l
 }
 
-// process reads the descriptors of one process.
+// process reads the descriptors of one process: of its first thread, and of
+// those that do not share them with it, or go on without it.
 func (l *Look) process(pid int, buf []byte) error {
-	dir, err := linux.OpenAt(linux.AtFDCWD, procfs.Path(pid, "fd"), syscall.O_RDONLY|syscall.O_DIRECTORY)
+	err := l.descriptors(pid, pid, buf)
+	var st linux.Stat
+	if linux.StatAt(linux.AtFDCWD, procfs.Path(pid, "task"), &st, 0) != nil || st.Nlink <= 3 { // ., .. and one thread
+		return err
+	}
+	tables := []int{pid}
+	if e := each(procfs.Path(pid, "task"), make([]byte, 4<<10), func(_, tid int) error {
+		if slices.ContainsFunc(tables, func(t int) bool { return sameTable(t, tid) }) {
+			return nil
+		}
+		if len(tables) < maxTables {
+			tables = append(tables, tid)
+		}
+		return l.descriptors(pid, tid, buf)
+	}); err == nil {
+		err = e
+	}
+	return err
+}
+
+// maxTables bounds with how many a thread's is compared.
+const maxTables = 16
+
+// sameTable says that two tasks share their descriptors. Where the kernel does
+// not tell (Docker's profile keeps kcmp for who may trace), false.
+func sameTable(a, b int) bool {
+	const files = 2 // KCMP_FILES
+	n, _, e := syscall.RawSyscall6(unix.SYS_KCMP, uintptr(a), uintptr(b), files, 0, 0, 0)
+	return a == b || e == 0 && n == 0
+}
+
+// descriptors reads those of one thread.
+func (l *Look) descriptors(pid, tid int, buf []byte) error {
+	return each(procfs.Path(tid, "fd"), buf, func(dir, fd int) error {
+		if len(l.links) >= maxEnds {
+			return nil
+		}
+		switch link, err := linux.ReadlinkAt(dir, itoa(fd)); err {
+		case nil:
+			if tid == pid || l.links[hold{pid, pid, fd}] != link {
+				l.add(hold{pid, tid, fd}, link)
+			}
+		case syscall.EACCES, syscall.EPERM:
+			return err // root may list them, and not look at them
+		}
+		return nil
+	})
+}
+
+// each goes through the numbers among the names in a folder.
+func each(path string, buf []byte, fn func(dir, n int) error) error {
+	dir, err := linux.OpenAt(linux.AtFDCWD, path, syscall.O_RDONLY|syscall.O_DIRECTORY)
 	if err != nil {
 		return err
 	}
@@ -51,15 +106,9 @@ func (l *Look) process(pid int, buf []byte) error {
 		if err != nil || n <= 0 {
 			return err
 		}
-		for _, fd := range numbers(buf[:n]) {
-			if len(l.links) >= maxEnds {
-				return nil
-			}
-			switch link, err := linux.ReadlinkAt(dir, itoa(fd)); err {
-			case nil:
-				l.add(hold{pid, fd}, link)
-			case syscall.EACCES, syscall.EPERM:
-				return err // root may list them, and not look at them
+		for _, name := range numbers(buf[:n]) {
+			if err := fn(dir, name); err != nil {
+				return err
 			}
 		}
 	}
@@ -89,7 +138,7 @@ func (l *Look) add(h hold, link string) {
 
 // terminal gives the number of the terminal whose master a descriptor is.
 func terminal(h hold) (string, bool) {
-	b, _, err := procfs.ReadFile(procfs.Path(h.pid, "fdinfo/"+itoa(h.fd)), 1024)
+	b, _, err := procfs.ReadFile(procfs.Path(h.tid, "fdinfo/"+itoa(h.fd)), 1024)
 	if err != nil {
 		return "", false
 	}

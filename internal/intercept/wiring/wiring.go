@@ -31,6 +31,7 @@ const (
 // Relay is a process that has a connection.
 type Relay struct {
 	PID    int
+	TID    int              // of a thread that goes on: the first may have ended
 	Peers  []netip.AddrPort // at most MaxPeers, far ones first
 	Inodes []uint64         // of those sockets
 }
@@ -46,8 +47,11 @@ type Wiring struct {
 	Dialogue bool
 }
 
-// hold is one descriptor of one process.
-type hold struct{ pid, fd int }
+// hold is one descriptor of one process, in the table of one of its threads.
+type hold struct{ pid, tid, fd int }
+
+// of is a descriptor of a process's first thread.
+func of(pid, fd int) hold { return hold{pid, pid, fd} }
 
 // Look is what one look at all processes shows.
 type Look struct {
@@ -69,12 +73,12 @@ func (l *Look) Joining(pid int, peer netip.AddrPort) { l.joining, l.peer = pid, 
 // output, hang on the network; false: they do not both.
 func (l *Look) Of(pid int) (w Wiring, ok bool) {
 	l.trail = make(map[string]bool)
-	in, fed := l.follow(hold{pid, 0}, false, maxSteps)
-	out, heard := l.follow(hold{pid, 1}, true, maxSteps)
+	in, fed := l.follow(of(pid, 0), false, maxSteps)
+	out, heard := l.follow(of(pid, 1), true, maxSteps)
 	if !heard {
-		out, heard = l.follow(hold{pid, 2}, true, maxSteps)
+		out, heard = l.follow(of(pid, 2), true, maxSteps)
 	}
-	link := l.links[hold{pid, 0}]
+	link := l.links[of(pid, 0)]
 	w = Wiring{In: in, Out: out, Via: l.kind(link)}
 	if w.Via == Inet && !heard {
 		w.Out, heard = in, true // it can answer where it is asked
@@ -82,7 +86,7 @@ func (l *Look) Of(pid int) (w Wiring, ok bool) {
 	if !fed || !heard {
 		return w, false
 	}
-	both := link == l.links[hold{pid, 1}] || link == l.links[hold{pid, 2}]
+	both := link == l.links[of(pid, 1)] || link == l.links[of(pid, 2)]
 	w.Dialogue = w.Via == Terminal || w.Via == Inet || w.Via == Pair && both || in.PID != w.Out.PID
 	return w, true
 }
@@ -105,7 +109,7 @@ func Holds(as As, pid int, trail map[string]bool) (found bool) {
 }
 
 // Kind says what a descriptor of a process is an end of.
-func (l *Look) Kind(pid, fd int) Kind { return l.kind(l.links[hold{pid, fd}]) }
+func (l *Look) Kind(pid, fd int) Kind { return l.kind(l.links[of(pid, fd)]) }
 
 func (l *Look) kind(link string) Kind {
 	switch {
@@ -158,7 +162,7 @@ func (l *Look) follow(from hold, reads bool, steps int) (Relay, bool) {
 		if reads {
 			fd = 1
 		}
-		next = append(next, hold{h.pid, fd})
+		next = append(next, hold{h.pid, h.tid, fd})
 	}
 	if steps == 0 {
 		return Relay{}, false
@@ -176,13 +180,14 @@ func (l *Look) follow(from hold, reads bool, steps int) (Relay, bool) {
 
 // connections gives the connected INET sockets of a process.
 func (l *Look) connections(pid int) (r Relay, ok bool) {
-	r.PID = pid
+	r.PID, r.TID = pid, pid
 	if pid == l.joining {
 		r.Peers, r.Inodes = append(r.Peers, l.peer), append(r.Inodes, 0)
 	}
 	for _, far := range []bool{true, false} {
 		for _, h := range l.owned[pid] {
 			link := l.links[h]
+			r.TID = h.tid
 			if peer := l.inet[link]; len(r.Peers) < MaxPeers && peer.Addr().IsLoopback() != far {
 				n, _ := socketInode(link)
 				r.Peers, r.Inodes = append(r.Peers, peer), append(r.Inodes, n)
@@ -212,4 +217,4 @@ func (l *Look) opened(h hold, reads, named bool) bool {
 	return err == nil && st.Mode&0o200 != 0
 }
 
-func fdPath(h hold) string { return procfs.Path(h.pid, "fd/"+itoa(h.fd)) }
+func fdPath(h hold) string { return procfs.Path(h.tid, "fd/"+itoa(h.fd)) }

@@ -152,7 +152,7 @@ func TestOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer master.Close()
-	n, ok := terminal(hold{os.Getpid(), int(master.Fd())})
+	n, ok := terminal(of(os.Getpid(), int(master.Fd())))
 	if !ok {
 		t.Fatal("the kernel does not number terminals in fdinfo")
 	}

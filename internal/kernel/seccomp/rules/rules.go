@@ -109,6 +109,10 @@ var general = []Rule{
 	{Syscall: "setsockopt", Conds: sockopt(solIPv6, 5), Action: Refuse, Errno: syscall.EPERM},  // IPV6_2292RTHDR
 	{Syscall: "setsockopt", Conds: sockopt(solIPv6, 6), Action: Refuse, Errno: syscall.EPERM},  // IPV6_2292PKTOPTIONS
 	{Syscall: "setsockopt", Conds: sockopt(solIPv6, 57), Action: Refuse, Errno: syscall.EPERM}, // IPV6_RTHDR
+	// A flow label is leased with options, a source route among them.
+	{Syscall: "setsockopt", Conds: sockopt(solIPv6, 32), Action: Refuse, Errno: syscall.EPERM}, // IPV6_FLOWLABEL_MGR
+	// An IPv6 socket that becomes one of IPv4 reads addresses otherwise than they were judged.
+	{Syscall: "setsockopt", Conds: sockopt(solIPv6, 1), Action: Refuse, Errno: syscall.EPERM}, // IPV6_ADDRFORM
 	// SCTP can connect by an option.
 	{Syscall: "setsockopt", Conds: sockopt(solSCTP, 107), Action: Refuse, Errno: syscall.EPERM},
 	{Syscall: "setsockopt", Conds: sockopt(solSCTP, 110), Action: Refuse, Errno: syscall.EPERM},
