@@ -73,6 +73,39 @@ func TestRelaysBehindThreads(t *testing.T) {
 	}
 }
 
+// A shell needs no connection to be told what to do by datagrams.
+func TestShellsOnDatagrams(t *testing.T) {
+	c, _ := newLoaderCell(t)
+	for i, how := range []string{"connected", "lite", "bound", "portless"} {
+		u := relayUsers[i%len(relayUsers)]
+		for _, mode := range []string{"audit", "enforce"} {
+			writePolicy(t, filepath.Join(c.dir, "p.yaml"), "    reverseShell: {mode: "+mode+"}\n")
+			as := &cell{dir: c.dir, mask: u.mask}
+			r := as.run(t, []string{"--policy", "/tmp/p.yaml"}, append(u.command, "/tmp/attack", "child", "/tmp/novel", "commanded", how, "/tmp/sh")...)
+			if r.has("shell-ran") != (mode == "audit") || len(r.of("reverseShell")) == 0 {
+				t.Errorf("%s, %s: %s", how, mode, r.brief())
+			}
+		}
+	}
+}
+
+// A shell that reads a file can go on with what it inherited, or with a named pipe.
+func TestShellsThatAdopt(t *testing.T) {
+	for _, how := range []string{"connection", "fifo"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			c, _ := newLoaderCell(t)
+			for _, mode := range []string{"audit", "enforce"} {
+				writePolicy(t, filepath.Join(c.dir, "p.yaml"), "    reverseShell: {mode: "+mode+", relayed: true}\n")
+				r := c.run(t, []string{"--policy", "/tmp/p.yaml"}, "/tmp/attack", "child", "/tmp/novel", "adopts", how, "/usr/bin/bash")
+				if r.has("shell-ran") != (mode == "audit") || len(r.of("reverseShell")) == 0 {
+					t.Errorf("%s: %s", mode, r.brief())
+				}
+			}
+		})
+	}
+}
+
 func TestShellsThatAreNotRelayed(t *testing.T) {
 	for _, tt := range relayAllowed {
 		t.Run(tt.name, func(t *testing.T) {

@@ -156,7 +156,9 @@ func fillExec(l *Loop, ev *eventpb.Event, d verdict.Decision, e *action.Exec) {
 		ev.Attributes[k] = v
 	}
 	if e.SocketFDs != 0 && (d.Control == policy.ReverseShell || d.Control == policy.BindShell) {
-		note("peer", e.SocketPeer.String())
+		if e.SocketPeer.IsValid() {
+			note("peer", e.SocketPeer.String())
+		}
 		note("socket_fds", fdList(e.SocketFDs))
 	}
 	if e.Decoy != "" && d.Control == policy.Honeypots {

@@ -13,7 +13,8 @@ import (
 )
 
 // sockets finds out which of the standard descriptors are connected INET
-// sockets: the mark of a reverse shell.
+// sockets: the mark of a reverse shell. An input of datagrams needs no connection to
+// say what to do, and where a table is longer than we read, TCP counts.
 func (a *attempt) sockets() {
 	a.SocketFDs, a.AcceptedFDs, a.SocketPeer = 0, 0, netip.AddrPort{}
 	if !a.s.sockets.Load() {
@@ -38,25 +39,40 @@ func (a *attempt) sockets() {
 	if inodes == [3]string{} {
 		return
 	}
+	long := false
 	for _, table := range []string{"net/tcp", "net/tcp6", "net/udp", "net/udp6"} {
-		b, _, err := procfs.ReadFile(procfs.Path(a.tid, table), procfs.MaxTCP)
+		b, cut, err := procfs.ReadFile(procfs.Path(a.tid, table), procfs.MaxTCP)
 		if err != nil {
 			continue
 		}
+		long = long || cut
 		for i, ino := range inodes {
 			if ino == "" {
 				continue
 			}
 			if peer, ok := peerOf(b, ino); ok {
-				a.SocketFDs |= 1 << i
-				if n, err := strconv.ParseUint(ino, 10, 64); err == nil && !a.s.net.made(n) {
-					a.AcceptedFDs |= 1 << i // what the tree connected, we made
-				}
+				a.hangsOn(i, ino)
 				if !a.SocketPeer.IsValid() {
 					a.SocketPeer = peer
 				}
 			}
 		}
+	}
+	for i, ino := range inodes {
+		if ino == "" || a.SocketFDs&(1<<i) != 0 {
+			continue
+		}
+		if p := a.s.protocolOf(a.tid, i); internet(p) && (long || i == 0 && !strings.HasPrefix(p, "TCP")) || p == "AF_VSOCK" {
+			a.hangsOn(i, ino)
+		}
+	}
+}
+
+// hangsOn notes that a standard descriptor is a socket of the network.
+func (a *attempt) hangsOn(fd int, ino string) {
+	a.SocketFDs |= 1 << fd
+	if n, err := strconv.ParseUint(ino, 10, 64); err == nil && !a.s.net.made(n) {
+		a.AcceptedFDs |= 1 << fd // what the tree connected, we made
 	}
 }
 

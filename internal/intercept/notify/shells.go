@@ -28,8 +28,10 @@ import (
 //     connected, and for pipes that only time tells (patience).
 //
 // A shell with -c or with a script is never one of these, nor one whose input
-// is a file or our own, whose other end is outside the container, until it makes
-// a connection itself: bash and others can, and put it in the place of the input.
+// is our own, whose other end is outside the container, until it makes a
+// connection itself: bash and others can, and put it in the place of the input.
+// One that reads a file can put there what it inherited, or a named pipe, and is
+// looked at if it lives long enough.
 type shells struct {
 	// looking is held from taking shells out of m until they are back or ended,
 	// and while the Judge is asked about them: a connect must not slip through
@@ -79,14 +81,18 @@ func (s *Supervisor) shellStarted(a *attempt) bool {
 		return true
 	}
 	args := a.kernelArgs()
-	if !readsCommands(a.real.path, a.Requested, args, a.ArgsTruncated) || !s.strange(a.Proc.PID) {
+	if !readsCommands(a.real.path, a.Requested, args, a.ArgsTruncated) {
+		return true
+	}
+	strange, file := s.strange(a.Proc.PID)
+	if !strange && !file {
 		return true
 	}
 	a.DescribeCaller()
 	sh := &shell{exec: a.Exec, asked: len(args) > 1 && slices.ContainsFunc(args[1:], dialogue), since: time.Now(), pause: firstPause}
 	proc := *a.Proc
 	sh.exec.Proc, sh.exec.FD, sh.exec.Refs = &proc, -1, nil
-	if s.sockets.Load() {
+	if strange && s.sockets.Load() {
 		if ans, found := s.judgeShell(j, sh, wiring.At(s.power.as)); found {
 			return ans == intercept.Allow
 		}
@@ -119,8 +125,8 @@ func dialogue(arg string) bool {
 }
 
 // strange says that the standard input of a process is something that two
-// processes share, and not what we were started with.
-func (s *Supervisor) strange(pid int) bool {
+// processes share, and not what we were started with; or that it is a file.
+func (s *Supervisor) strange(pid int) (strange, file bool) {
 	var st, own linux.Stat
 	link := ""
 	err := s.power.as(pid, func() (err error) {
@@ -130,18 +136,20 @@ func (s *Supervisor) strange(pid int) bool {
 		return err
 	})
 	if err != nil {
-		return false
+		return false, false
 	}
 	switch st.Mode & syscall.S_IFMT {
+	case syscall.S_IFREG:
+		return false, true
 	case syscall.S_IFIFO, syscall.S_IFSOCK:
 	case syscall.S_IFCHR:
 		if !strings.HasPrefix(link, "/dev/pts/") {
-			return false
+			return false, false
 		}
 	default:
-		return false
+		return false, false
 	}
-	return linux.Fstat(0, &own) != nil || own.Dev != st.Dev || own.Ino != st.Ino
+	return linux.Fstat(0, &own) != nil || own.Dev != st.Dev || own.Ino != st.Ino, false
 }
 
 // judgeShell asks about a shell if it hangs on the network.

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <linux/in6.h>
 #include <netinet/in.h>
+#include <poll.h>
 
 #ifndef IPV6_ADDRFORM
 #define IPV6_ADDRFORM 1
@@ -133,4 +134,94 @@ static int kept(int argc, char **argv)
 	return errno == 99 ? 0 : -1;
 }
 
-const struct attack hidden_attacks[] = { { "reformed", reformed }, { "label", label }, { "behind", behind }, { "carries", carries }, { "kept", kept }, { 0 } };
+/* commanded KIND SHELL: a shell whose input is a socket without a connection of
+ * TCP or UDP; who knows its port tells it what to do. */
+static int commanded(int argc, char **argv)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001) }, b = a;
+	socklen_t n = sizeof a;
+	int lite = !strncmp(argv[0], "lite", 4) ? IPPROTO_UDPLITE : 0, out[2], pid;
+	int fd = socket(AF_INET, SOCK_DGRAM, lite), from = socket(AF_INET, SOCK_DGRAM, lite);
+	char line[64] = "";
+	bind(fd, (void *)&a, sizeof a);
+	bind(from, (void *)&b, sizeof b);
+	getsockname(fd, (void *)&a, &n);
+	getsockname(from, (void *)&b, &n);
+	if (!strcmp(argv[0], "portless"))
+		b.sin_port = 0;
+	if (strcmp(argv[0], "bound") && connect(fd, (void *)&b, sizeof b) < 0 || connect(from, (void *)&a, sizeof a) < 0)
+		return -1;
+	pipe2(out, O_CLOEXEC);
+	if ((pid = fork()) == 0) {
+		dup2(fd, 0);
+		dup2(out[1], 1);
+		execl(argv[1], "sh", "-i", NULL);
+		_exit(1);
+	}
+	close(out[1]);
+	send(from, "hello\n", 6, 0);
+	struct pollfd p = { out[0], POLLIN };
+	n = poll(&p, 1, 5000) > 0 ? read(out[0], line, sizeof line - 1) : 0;
+	kill(pid, SIGKILL);
+	wait(NULL);
+	errno = EPERM;
+	if (strncmp(line, "shell-ran", 9))
+		return -1;
+	printf("%s\n", line);
+	return 0;
+}
+
+/* adopts connection|fifo SHELL: a shell that reads a file puts in the place of its input
+ * a connection that it inherited, or a named pipe of somebody who has one. */
+static int adopts(int argc, char **argv)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001) };
+	socklen_t n = sizeof a;
+	int l = socket(AF_INET, SOCK_STREAM, 0), c = socket(AF_INET, SOCK_STREAM, 0), fifo = !strcmp(argv[0], "fifo"), far, pid, st, out[2];
+	char line[64] = "";
+	bind(l, (void *)&a, sizeof a);
+	listen(l, 1);
+	getsockname(l, (void *)&a, &n);
+	if (connect(c, (void *)&a, sizeof a) < 0)
+		return -1;
+	fcntl(far = accept(l, NULL, NULL), F_SETFD, FD_CLOEXEC);
+	fcntl(l, F_SETFD, FD_CLOEXEC);
+	unlink("/tmp/drop/adopts");
+	unlink("/tmp/drop/adopted");
+	mkfifo("/tmp/drop/adopted", 0666);
+	int file = open("/tmp/drop/adopts", O_CREAT | O_RDWR, 0666);
+	const char *words = fifo ? "exec 0</tmp/drop/adopted\n" : "exec 0<&9\n";
+	write(file, words, strlen(words));
+	lseek(file, 0, SEEK_SET);
+	pipe2(out, O_CLOEXEC);
+	if ((pid = fork()) == 0) {
+		dup2(file, 0);
+		dup2(out[1], 1);
+		if (fifo)
+			close(c);
+		else
+			dup2(c, 9);
+		execl(argv[1], argv[1], NULL);
+		_exit(1);
+	}
+	close(out[1]);
+	if (fifo)
+		far = open("/tmp/drop/adopted", O_WRONLY | O_CLOEXEC);
+	else
+		close(c);
+	sleep(4); /* nobody says when it was looked at */
+	signal(SIGPIPE, SIG_IGN);
+	write(far, "echo shell-ran; exit\n", 21);
+	struct pollfd p = { out[0], POLLIN };
+	if (poll(&p, 1, 3000) > 0)
+		read(out[0], line, sizeof line - 1);
+	kill(pid, SIGKILL);
+	waitpid(pid, &st, 0);
+	errno = EPERM;
+	if (strncmp(line, "shell-ran", 9))
+		return -1;
+	printf("%s\n", line);
+	return 0;
+}
+
+const struct attack hidden_attacks[] = { { "reformed", reformed }, { "label", label }, { "behind", behind }, { "carries", carries }, { "kept", kept }, { "commanded", commanded }, { "adopts", adopts }, { 0 } };
