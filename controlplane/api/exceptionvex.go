@@ -93,9 +93,12 @@ type statementsInput struct {
 }
 
 type statementsView struct {
-	Requested []string         `json:"requested" nullable:"false" doc:"Exceptions that were asked for; each waits for somebody's approval"`
-	Known     []string         `json:"known" nullable:"false" doc:"Exceptions of this name are there already and were left as they are"`
-	Skipped   []skippedMessage `json:"skipped" nullable:"false" doc:"Statements that no exception says"`
+	Requested  []string         `json:"requested" nullable:"false" doc:"Exceptions that were asked for; each waits for somebody's approval"`
+	Known      []string         `json:"known" nullable:"false" doc:"Exceptions of this name are there already and were left as they are"`
+	Skipped    []skippedMessage `json:"skipped" nullable:"false" doc:"Statements that no exception says"`
+	Statements []statementView  `json:"statements" nullable:"false" doc:"What becomes of each \"not affected\" of the document, in its order"`
+	Others     int              `json:"others" doc:"Statements that say something else than not affected: nothing is asked for"`
+	Format     string           `json:"format" doc:"OpenVEX, CSAF or CycloneDX"`
 }
 
 type skippedMessage struct {
@@ -103,13 +106,39 @@ type skippedMessage struct {
 	Why       string `json:"why"`
 }
 
+type statementView struct {
+	Statement string   `json:"statement" doc:"Where it stands in the document"`
+	Outcome   string   `json:"outcome" enum:"requested,known,skipped"`
+	Exception string   `json:"exception,omitempty" doc:"That says the same"`
+	State     string   `json:"state,omitempty" doc:"Of an exception that is known"`
+	Why       string   `json:"why,omitempty" doc:"It was skipped"`
+	IDs       []string `json:"ids" nullable:"false"`
+	Packages  []string `json:"packages" nullable:"false" doc:"None: all of the image"`
+	Image     string   `json:"image,omitempty"`
+	Digest    string   `json:"digest,omitempty"`
+}
+
+// statementRow is a statement with the exception that says the same, if one does.
+type statementRow struct {
+	view statementView
+	row  *store.Exception
+}
+
 // postStatements asks for an exception for each "not affected" of a VEX
-// document. None holds before somebody else approves it.
+// document that one can say. None holds before somebody else approves it.
 func (a *API) postStatements(ctx context.Context, in *statementsInput) (*bodyOutput[statementsView], error) {
 	refuse := func(err error) error { return huma.NewError(http.StatusUnprocessableEntity, err.Error()) }
+	owner := strings.TrimSpace(in.Owner)
+	if owner == "" {
+		return nil, refuse(errors.New("owner: say who answers for the exceptions"))
+	}
 	expires, err := time.Parse(time.DateOnly, in.Expires)
 	if err != nil {
 		return nil, refuse(fmt.Errorf("expires: %w", err))
+	}
+	// What is wrong with the day is wrong with all.
+	if err := a.checkExpiry(store.Exception{ExpiresAt: expires.UnixNano()}, store.Now()); err != nil {
+		return nil, err
 	}
 	v, err := suppress.ParseVEX(in.Body, "that was sent")
 	if err != nil {
@@ -119,53 +148,101 @@ func (a *API) postStatements(ctx context.Context, in *statementsInput) (*bodyOut
 	if len(claims) > maxClaims {
 		return nil, refuse(fmt.Errorf("the document says %d times that an image is not affected; at most %d can be imported at once", len(claims), maxClaims))
 	}
-	out := statementsView{Requested: []string{}, Known: []string{}, Skipped: []skippedMessage{}}
-	var rows []store.Exception
+	all := make([]statementRow, 0, len(claims))
+	seen := map[string]string{} // by exception, the statement
 	for _, c := range claims {
-		if c.Problem != "" {
-			out.Skipped = append(out.Skipped, skippedMessage{c.Ref, c.Problem})
-			continue
+		s := statementRow{view: statementView{Statement: c.Ref, Outcome: "skipped", Why: c.Problem, IDs: orEmpty(c.IDs), Packages: orEmpty(c.Packages), Image: c.Image, Digest: c.Digest}}
+		if c.Problem == "" {
+			if s, err = a.statementRow(ctx, s, c, owner, expires, v.Format); err != nil {
+				return nil, fmt.Errorf("%s: %w", c.Ref, err)
+			}
 		}
-		text, err := claimed(c, strings.TrimSpace(in.Owner), expires, v.Format).YAML()
-		if err != nil {
-			return nil, err
+		if s.row != nil {
+			if first, ok := seen[s.row.Name]; ok {
+				s.row, s.view.Why = nil, first+" says the same"
+			} else {
+				seen[s.row.Name] = c.Ref
+			}
 		}
-		row, err := a.exceptionRow(ctx, policyBody{YAML: string(text)})
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", c.Ref, err)
-		}
-		rows = append(rows, row)
+		all = append(all, s)
 	}
 	err = a.change(ctx, in.DryRun, func(ctx context.Context, c *changes) error {
-		out.Requested, out.Known = out.Requested[:0], out.Known[:0]
-		seen := map[string]bool{}
-		for _, e := range rows {
-			if seen[e.Name] {
-				continue
-			}
-			seen[e.Name] = true
-			_, err := c.Exception(ctx, c.who.Tenant, e.Name)
-			if err == nil {
-				out.Known = append(out.Known, e.Name)
-				continue
-			}
-			if !errors.Is(err, store.ErrNotFound) {
+		for i := range all {
+			if err := askFor(ctx, c, &all[i]); err != nil {
 				return err
 			}
-			if e, err = c.AddException(ctx, c.who.Tenant, e); err != nil {
-				return err
-			}
-			if err := c.record(ctx, "request", "exception", e.Name, nil, exceptionRecord(e)); err != nil {
-				return err
-			}
-			out.Requested = append(out.Requested, e.Name)
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
+	out := statementsView{Requested: []string{}, Known: []string{}, Skipped: []skippedMessage{}, Statements: []statementView{}, Others: v.Others(), Format: v.Format}
+	for _, s := range all {
+		switch s.view.Outcome {
+		case "requested":
+			out.Requested = append(out.Requested, s.view.Exception)
+		case "known":
+			out.Known = append(out.Known, s.view.Exception)
+		default:
+			out.Skipped = append(out.Skipped, skippedMessage{s.view.Statement, s.view.Why})
+		}
+		out.Statements = append(out.Statements, s.view)
+	}
 	return &bodyOutput[statementsView]{Body: out}, nil
+}
+
+// statementRow makes the exception that says what a statement does, or says why
+// there is none: one that is not to be had does not hold up the others.
+func (a *API) statementRow(ctx context.Context, s statementRow, c suppress.Claim, owner string, expires time.Time, format string) (statementRow, error) {
+	// An exception reads names as patterns, a statement does not.
+	for _, name := range append(append([]string{c.Image}, c.IDs...), c.Packages...) {
+		if strings.ContainsAny(name, `*?[]{}\`) {
+			s.view.Why = fmt.Sprintf("%.200q is no name: exceptions would read it as a pattern", name)
+			return s, nil
+		}
+	}
+	text, err := claimed(c, owner, expires, format).YAML()
+	if err != nil {
+		return s, err
+	}
+	row, err := a.exceptionRow(ctx, policyBody{YAML: string(text)})
+	var wrong policy.Errors
+	if errors.As(err, &wrong) {
+		var words []string
+		for _, e := range wrong {
+			words = append(words, strings.TrimPrefix(e.Path+": "+e.Message, ": "))
+		}
+		s.view.Why = strings.Join(words, "; ")
+		return s, nil
+	}
+	if err != nil {
+		return s, err
+	}
+	s.row = &row
+	return s, nil
+}
+
+// askFor asks for the exception unless it is there already.
+func askFor(ctx context.Context, c *changes, s *statementRow) error {
+	if s.row == nil {
+		return nil
+	}
+	s.view.Exception = s.row.Name
+	was, err := c.Exception(ctx, c.who.Tenant, s.row.Name)
+	if err == nil {
+		s.view.Outcome, s.view.State = "known", was.StateAt(store.Now())
+		return nil
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	e, err := c.AddException(ctx, c.who.Tenant, *s.row)
+	if err != nil {
+		return err
+	}
+	s.view.Outcome, s.view.State = "requested", ""
+	return c.record(ctx, "request", "exception", e.Name, nil, exceptionRecord(e))
 }
 
 // claimed is the exception that says what a statement does.

@@ -81,6 +81,9 @@ func TestStatementsIn(t *testing.T) {
 		statement("not_affected", "pkg:oci/web@"+strings.Replace(digest, ":", "%3A", 1), "pkg:npm/lodash@1"),
 		statement("not_affected", "pkg:oci/api?repository_url=registry.example.com/shop/api&tag=2", "pkg:npm/%40scope/x"),
 		statement("not_affected", "pkg:npm/lodash@1", ""),
+		statement("not_affected", "pkg:oci/web@"+strings.Replace(digest, ":", "%3A", 1), "pkg:npm/lodash@1"),
+		statement("not_affected", "pkg:oci/web@sha256%3Aab", "pkg:npm/x"),
+		statement("not_affected", "pkg:oci/web?repository_url=registry.example.com/**&tag=2", "pkg:npm/x"),
 		statement("affected", "pkg:oci/web@"+strings.Replace(digest, ":", "%3A", 1), "pkg:npm/other@1"),
 	}, ",") + `]}`
 	query := url.Values{"owner": {"shop"}, "expires": {time.Now().AddDate(0, 0, 30).Format(time.DateOnly)}}
@@ -89,15 +92,31 @@ func TestStatementsIn(t *testing.T) {
 	dev.ok(422, "POST", all, json.RawMessage(`{"a": 1}`))
 	query.Set("expires", "2020-01-01")
 	dev.ok(422, "POST", prefix+"/exception-statements?"+query.Encode(), json.RawMessage(doc))
+	query.Set("expires", time.Now().AddDate(0, 0, 30).Format(time.DateOnly))
+	query.Set("owner", " ")
+	dev.ok(422, "POST", prefix+"/exception-statements?"+query.Encode(), json.RawMessage(doc))
 	var got statementsView
 	dev.ok(200, "POST", all+"&dryRun=true", json.RawMessage(doc)).into(t, &got)
 	dev.ok(200, "POST", all, json.RawMessage(doc)).into(t, &got)
-	if len(got.Requested) != 2 || len(got.Skipped) != 1 || len(got.Known) != 0 || !strings.Contains(got.Skipped[0].Why, "pkg:npm/lodash@1") {
+	outcomes := func(v statementsView) string {
+		var words []string
+		for _, x := range v.Statements {
+			words = append(words, x.Outcome+x.State)
+		}
+		return strings.Join(words, " ")
+	}
+	// What one statement lacks does not hold up the others.
+	if o := outcomes(got); o != "requested requested skipped skipped skipped skipped" || got.Others != 1 || got.Format != "OpenVEX" ||
+		!strings.Contains(got.Statements[3].Why, "statement 1 says the same") || !strings.Contains(got.Statements[4].Why, "spec.") || !strings.Contains(got.Statements[5].Why, "pattern") ||
+		!slices.Equal(got.Statements[0].Packages, []string{"lodash"}) || got.Statements[0].Digest != digest || got.Statements[1].Image != "registry.example.com/shop/api:2" {
+		t.Fatalf("%s: %+v", o, got)
+	}
+	if len(got.Requested) != 2 || len(got.Skipped) != 4 || len(got.Known) != 0 || !strings.Contains(got.Skipped[0].Why, "pkg:npm/lodash@1") {
 		t.Fatalf("%+v", got)
 	}
 	again := got
 	dev.ok(200, "POST", all, json.RawMessage(doc)).into(t, &again)
-	if len(again.Requested) != 0 || !slices.Equal(again.Known, got.Requested) {
+	if o := outcomes(again); len(again.Requested) != 0 || !slices.Equal(again.Known, got.Requested) || o != "knownrequested knownrequested skipped skipped skipped skipped" {
 		t.Errorf("%+v", again)
 	}
 

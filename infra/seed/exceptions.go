@@ -11,6 +11,7 @@ import (
 // asked, so the person who looks at the console may approve.
 var requests = []map[string]any{
 	{"name": "openssl-shop", "spec": map[string]any{"ids": []string{"CVE-2024-0727"}, "packages": []string{"openssl"}, "images": []string{"registry.example.com/shop/**"}, "owner": "shop", "reasonClass": "notRelevant", "reason": "PKCS#12 files are not read"}},
+	{"name": "webp-payments", "spec": map[string]any{"ids": []string{"CVE-2023-4863"}, "images": []string{"registry.example.com/payments/**"}, "owner": "payments", "reasonClass": "notRelevant", "reason": "The gateway reads no pictures"}},
 	{"name": "root-batch", "spec": map[string]any{"controls": []string{"rootUser"}, "images": []string{"registry.example.com/batch/**"}, "owner": "data", "reasonClass": "riskMitigated", "reason": "Runs under a user namespace; OPS-501"}},
 }
 

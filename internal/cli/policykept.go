@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -26,6 +27,17 @@ func runKeptTests(ctx context.Context, c *client.Client, name string) (suiteOutc
 	var got keptTests
 	_, err := c.Do(ctx, http.MethodGet, testsPath(name), "", nil, &got)
 	return suiteOutcome{File: name, Tests: got.Tests}, unreachable(err)
+}
+
+// forgetTests removes the tests that a control plane keeps with policies.
+func forgetTests(ctx context.Context, c *client.Client, out io.Writer, names []string) error {
+	for _, name := range names {
+		if _, err := c.Do(ctx, http.MethodDelete, testsPath(name), "", nil, nil); err != nil {
+			return unreachable(err)
+		}
+		fmt.Fprintf(out, "the tests of %s are kept no more\n", printable(name))
+	}
+	return nil
 }
 
 // keepTests sends a file of tests with its reports to the control plane, which

@@ -42,4 +42,12 @@ func TestKeptTests(t *testing.T) {
 	if out := limpet(t, 1, "", "policy", "test", wrong, "--server", server, "--keep", "--allow-failing"); !strings.Contains(out, "0 of 1 tests as expected") {
 		t.Error(out)
 	}
+	limpet(t, 2, "", "policy", "test", "release", "--forget")
+	limpet(t, 2, "", "policy", "test", tests, "--server", server, "--keep", "--forget")
+	if out := limpet(t, 0, "", "policy", "test", "release", "--server", server, "--forget"); !strings.Contains(out, "the tests of release are kept no more") {
+		t.Error(out)
+	}
+	limpet(t, 1, "", "policy", "test", "release", "--server", server)
+	limpet(t, 1, "", "policy", "test", "release", "--server", server, "--forget")
+	limpet(t, 0, "", "apply", "-f", weak) // nothing stops it now
 }

@@ -24,7 +24,7 @@ type suiteOutcome struct {
 func policyTest() *cobra.Command {
 	var format string
 	var conn connection
-	var keep, failing bool
+	var keep, failing, forget bool
 	cmd := &cobra.Command{
 		Use:   "test FILE...",
 		Short: "Test assurance policies against reports",
@@ -36,13 +36,15 @@ A test is judged as at the date of the report's database unless it says when.
 With --server the names are those of policies, whose tests the control plane keeps
 and runs. With --keep, too, they are files: their tests are kept there with their
 policy (one a file) and its reports as they are now. From then on a change of the
-policy that a test fails is refused, unless it is saved all the same.
+policy that a test fails is refused, unless it is saved all the same. --forget
+removes the tests that are kept with the policies that are named.
 
 Exit codes: 0 every test went as expected, 1 one did not, 2 usage.`,
 		Example: `  limpet policy test policies/shop.test.yaml
   limpet policy test policies/*.test.yaml --format json
   limpet policy test shop.test.yaml --server https://limpet.example.com:8443 --keep
   limpet policy test shop --server https://limpet.example.com:8443
+  limpet policy test shop --server https://limpet.example.com:8443 --forget
 
   # shop.test.yaml
   apiVersion: limpet.dev/v1
@@ -61,11 +63,17 @@ Exit codes: 0 every test went as expected, 1 one did not, 2 usage.`,
 			if keep && !remote || failing && !keep {
 				return &UsageError{errors.New("--keep goes with --server, --allow-failing with --keep")}
 			}
+			if forget && (!remote || keep) {
+				return &UsageError{errors.New("--forget goes with --server, and not with --keep")}
+			}
 			run := runSuite
 			if remote {
 				c, err := conn.client()
 				if err != nil {
 					return err
+				}
+				if forget {
+					return forgetTests(cmd.Context(), c, cmd.OutOrStdout(), files)
 				}
 				run = func(name string) (suiteOutcome, error) {
 					if keep {
@@ -101,6 +109,7 @@ Exit codes: 0 every test went as expected, 1 one did not, 2 usage.`,
 	cmd.Flags().StringVarP(&format, "format", "f", "table", "table or json")
 	cmd.Flags().BoolVar(&keep, "keep", false, "with --server: keep the tests there, with their policy")
 	cmd.Flags().BoolVar(&failing, "allow-failing", false, "with --keep: keep them also where they fail")
+	cmd.Flags().BoolVar(&forget, "forget", false, "with --server: remove the tests that are kept there with these policies")
 	choices(cmd, "format", "table", "json")
 	return cmd
 }

@@ -2,6 +2,7 @@
 // a server. LIMPET_URL, LIMPET_USER, LIMPET_PASSWORD, LIMPET_SHOTS as in
 // console.test.mjs, which ran before and made the administrator.
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { inaccessible } from './axe.mjs'
 import { openPage, setLanguage, setScheme, settled, shot, startBrowser, visit } from './browser.mjs'
@@ -28,6 +29,25 @@ const follow = (place) => page.evaluate((p) => history.pushState(null, '', p), p
 async function look(name, at = page) {
   await shot(at, name)
   assert.deepEqual(await inaccessible(at), [], name)
+}
+
+// inBoth looks at what is there, in light and in dark, without loading it again.
+async function inBoth(name) {
+  await look(name)
+  const scheme = (s) => page.evaluate((x) => document.documentElement.setAttribute('data-mantine-color-scheme', x), s)
+  await scheme('dark')
+  await look(`${name}-dark`)
+  await scheme('light')
+}
+
+// vendor is a VEX document of which a part can become exceptions.
+function vendor() {
+  const says = (id, status, product) => ({ vulnerability: { name: id }, status, justification: 'vulnerable_code_not_in_execute_path', action_statement: 'wait', products: [{ '@id': product, subcomponents: [{ '@id': 'pkg:deb/debian/curl@7.88.1-10' }] }] })
+  const web = 'pkg:oci/nginx?repository_url=registry.example.com/shop/nginx&tag=1.27'
+  return {
+    '@context': 'https://openvex.dev/ns/v0.2.0', '@id': 'urn:vendor:1', author: 'vendor', timestamp: '2026-11-01T00:00:00Z', version: 1,
+    statements: [says('CVE-2023-38545', 'not_affected', web), says('CVE-2023-38546', 'not_affected', web), says('CVE-2024-2398', 'not_affected', 'pkg:deb/debian/curl@7.88.1-10'), says('CVE-2024-7264', 'affected', web)],
+  }
 }
 
 // Nothing may be cut off or make the page itself scroll sideways.
@@ -527,8 +547,84 @@ describe('console with data', { timeout: 900_000 }, () => {
     await page.getByRole('tab', { name: 'Tests' }).click()
     await page.getByRole('button', { name: 'Run' }).click()
     await page.getByText('does not exist', { exact: false }).or(page.getByText('not found', { exact: false })).first().waitFor()
+    // Tests that are kept stop a change that they fail, unless it is saved all the same.
+    const web = (await api('/artifacts')).items.find((a) => a.name === 'registry.example.com/shop/nginx:1.27')
+    // What the policy alone says of it: there are others.
+    const verdict = (await api(`/artifacts/${web.id}`)).verdict.policies.find((p) => p.policy === 'default')
+    const is = verdict.result
+    const violated = [...new Set(verdict.violations.map((v) => v.control))]
+    assert.ok(violated.includes('vulnerabilities'))
+    const suite = (result) => `apiVersion: limpet.dev/v1\nkind: AssuranceTest\nmetadata:\n  name: default\npolicies: [default.yaml]\ntests:\n  - name: the web server\n    report: ${web.name}\n    result: ${result}\n    violated: [${violated.join(', ')}]\n`
+    const write = async (text) => {
+      await page.getByRole('tabpanel').locator('.cm-content').click()
+      await page.keyboard.press('Control+A')
+      await page.keyboard.insertText(text)
+    }
+    const tests = page.getByRole('tabpanel')
+    await tests.getByText('No tests are kept with this policy.', { exact: false }).waitFor()
+    await write(suite(is === 'pass' ? 'fail' : 'pass'))
+    await page.getByRole('button', { name: 'Keep with the policy' }).click()
+    const allTheSame = page.getByRole('button', { name: 'Save all the same' })
+    await allTheSame.waitFor()
+    await inBoth('assurance-tests-fail')
+    await write(suite(is).replace('tests:', '# typed\ntests:'))
+    await allTheSame.waitFor({ state: 'detached' }) // what failed is forgotten
+    // What is typed is there after a look at another tab.
+    await page.getByRole('tab', { name: 'Simulate' }).click()
+    await page.getByRole('tab', { name: 'Tests' }).click()
+    await tests.getByText('# typed').waitFor()
+    // By keyboard alone: Escape lets Tab out of the editor.
+    await tests.locator('.cm-content').focus()
+    await page.keyboard.press('Shift+Tab')
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('Shift+Tab')
+    assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'Run')
+    await page.keyboard.press('Enter')
+    await page.getByTestId('tested').waitFor()
+    await page.keyboard.press('Shift+Tab')
+    await page.keyboard.press('Enter')
+    await page.getByText('The tests are kept.', { exact: false }).waitFor()
+    await tests.getByText('with 1 report', { exact: false }).waitFor()
+    await inBoth('assurance-tests')
+    // A change that fails them is stopped, until it is saved all the same.
+    await page.getByRole('tab', { name: 'Edit' }).click()
+    await row.getByText('Off', { exact: true }).first().click()
+    await page.getByRole('button', { name: 'Review and save' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Save default' })
+    await dialog.getByRole('button', { name: 'Save', exact: true }).click()
+    await dialog.getByRole('button', { name: 'Save all the same' }).waitFor()
+    await inBoth('assurance-save-fail')
+    await dialog.getByRole('button', { name: 'Save all the same' }).click()
+    await dialog.waitFor({ state: 'detached' })
+    await page.getByRole('tab', { name: 'Tests' }).click()
+    await tests.getByRole('button', { name: 'Remove tests' }).click()
+    const gone = page.getByRole('dialog', { name: 'Remove the tests of default' })
+    await look('assurance-tests-remove')
+    await gone.getByRole('button', { name: 'Remove tests' }).click()
+    await tests.getByText('No tests are kept with this policy.', { exact: false }).waitFor()
     await page.getByRole('tab', { name: 'Revisions' }).click()
     await page.getByRole('button', { name: /^Revision 1/ }).waitFor()
+    clean()
+  })
+
+  test('assurance: tests that were typed before their policy was there', async () => {
+    await open('/assurance/-/new?tab=tests', 'New policy')
+    await page.getByText('Once the policy is saved', { exact: false }).waitFor()
+    await page.getByRole('tabpanel').locator('.cm-content').click()
+    await page.keyboard.press('Control+End')
+    await page.keyboard.insertText('# not lost')
+    await page.getByRole('button', { name: 'Create' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Create' }).click()
+    await heading('my-policy').waitFor()
+    await page.getByRole('tab', { name: 'Tests' }).click()
+    await page.getByText('# not lost').waitFor()
+    await page.getByRole('link', { name: 'Exceptions' }).click()
+    const leave = page.getByRole('dialog')
+    await leave.getByRole('button', { name: 'Cancel' }).click() // what is typed is not left behind unasked
+    await page.getByRole('button', { name: 'Actions', exact: true }).click()
+    await page.getByRole('menuitem', { name: 'Delete' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+    await heading('Assurance').waitFor()
     clean()
   })
 
@@ -562,6 +658,60 @@ describe('console with data', { timeout: 900_000 }, () => {
     await drawer.getByRole('button', { name: 'Withdraw' }).click()
     await drawer.waitFor({ state: 'detached' })
     await look('exceptions')
+    clean()
+  })
+
+  test('statements: export what is accepted, import what others say, a part of it', async () => {
+    await open('/exceptions', 'Exceptions')
+    const exported = () => page.getByRole('button', { name: 'Export VEX' }).click()
+    await exported()
+    const none = page.getByRole('dialog', { name: 'There is nothing to export' })
+    await none.waitFor()
+    await look('statements-none')
+    await none.getByRole('button', { name: 'Close' }).click()
+    await page.getByRole('table', { name: 'Exceptions' }).getByText('webp-payments').click()
+    const drawer = page.getByRole('dialog', { name: 'Exception', exact: true })
+    await drawer.getByRole('button', { name: 'Approve' }).click()
+    await drawer.getByRole('button', { name: 'Revoke' }).waitFor()
+    await drawer.getByRole('button', { name: 'Close' }).click()
+    const [file] = await Promise.all([page.waitForEvent('download'), exported()])
+    assert.equal(file.suggestedFilename(), 'limpet-exceptions.openvex.json')
+    const written = JSON.parse(readFileSync(await file.path(), 'utf8'))
+    assert.ok(written.statements.length > 0 && written.statements.every((s) => s.status === 'not_affected' && s.vulnerability.name === 'CVE-2023-4863'), 'what is exported')
+
+    const doc = vendor()
+    await page.getByRole('button', { name: 'Import VEX' }).click()
+    const form = page.getByRole('dialog', { name: 'Import VEX' })
+    const choose = (name, text) => form.locator('input[type=file]').setInputFiles({ name, mimeType: 'application/json', buffer: Buffer.from(text) })
+    assert.ok(await form.getByRole('button', { name: 'Preview' }).isDisabled(), 'a file is asked for')
+    await look('statements-import')
+    await choose('vendor.xml', '<xml/>')
+    await form.getByRole('button', { name: 'Preview' }).click()
+    await form.getByText('vendor.xml is not JSON.').waitFor()
+    await choose('vendor.json', '{"a": 1}')
+    await form.getByRole('button', { name: 'Preview' }).click()
+    await form.getByText('none of OpenVEX, CSAF and CycloneDX', { exact: false }).waitFor()
+    await look('statements-wrong')
+    await choose('vendor.openvex.json', JSON.stringify(doc))
+    await form.getByRole('button', { name: 'Preview' }).click()
+    await form.getByText('Nothing is kept yet.', { exact: false }).waitFor()
+    await form.getByText('which is no image', { exact: false }).waitFor()
+    await inBoth('statements-preview')
+    assert.equal((await api('/exceptions?query=vex-')).items.length, 0, 'a preview keeps nothing')
+    await form.getByRole('button', { name: 'Ask for 2 exceptions' }).click()
+    await form.getByText('A part was imported: 2 of 3', { exact: false }).waitFor()
+    await form.getByText('Left out (1)').click()
+    await form.getByText('CVE-2023-38545').waitFor({ state: 'detached' })
+    await inBoth('statements-part')
+    await form.locator('button').filter({ hasText: 'Close' }).click()
+    await page.getByRole('table', { name: 'Exceptions' }).getByText('vex-cve-2023-38545', { exact: false }).waitFor()
+    await page.getByRole('button', { name: 'Import VEX' }).click()
+    await choose('vendor.openvex.json', JSON.stringify(doc))
+    await form.getByRole('button', { name: 'Preview' }).click()
+    assert.ok(await form.getByRole('button', { name: 'Nothing would be asked for' }).isDisabled())
+    await look('statements-known')
+    await form.getByRole('button', { name: 'Cancel' }).click()
+    await form.waitFor({ state: 'detached' })
     clean()
   })
 
@@ -610,6 +760,15 @@ describe('console with data', { timeout: 900_000 }, () => {
     await visit(page, '/policies/web-servers?control=drift')
     await page.locator('[data-control=drift]').getByText('追加または変更してよいプログラム。').waitFor()
     assert.equal(await page.locator('[data-control] [lang=en]').count(), 0, 'a text of the form is not translated')
+    await visit(page, '/assurance/default?tab=tests')
+    await page.getByText('このポリシーに保存されたテストはありません。', { exact: false }).waitFor()
+    await look('assurance-tests-ja')
+    await visit(page, '/exceptions')
+    await page.getByRole('button', { name: 'VEX を読み込む' }).click()
+    await page.locator('input[type=file]').setInputFiles({ name: 'vendor.openvex.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(vendor())) })
+    await page.getByRole('button', { name: 'プレビュー' }).click()
+    await page.getByText('まだ何も保存されていません。', { exact: false }).waitFor()
+    await inBoth('statements-ja')
     await setLanguage(page, 'en')
     clean()
   })

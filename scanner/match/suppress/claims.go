@@ -52,6 +52,16 @@ func (v *VEX) Claims() (out []Claim) {
 	return out
 }
 
+// Others counts the statements that say something else than "not affected".
+func (v *VEX) Others() (n int) {
+	for _, s := range v.ordered {
+		if s.status != notAffected {
+			n++
+		}
+	}
+	return n
+}
+
 // artifact gives the image that the product is, by digest if it has one.
 func (p product) artifact() (image, digest string) {
 	if p.purl == nil {

@@ -36,6 +36,26 @@ export interface ExceptionObject {
   version: number
 }
 
+export type Outcome = 'requested' | 'known' | 'skipped'
+
+export interface ImportedStatement {
+  statement: string
+  outcome: Outcome
+  exception?: string
+  state?: ExceptionState // of one that was there already
+  why?: string // it was left out
+  ids: string[]
+  packages: string[]
+  image?: string
+  digest?: string
+}
+
+export interface ImportedStatements {
+  statements: ImportedStatement[]
+  others: number // that do not say "not affected"
+  format: string
+}
+
 export interface ExceptionSummary {
   requested: number
   approved: number

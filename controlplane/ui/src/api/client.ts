@@ -140,6 +140,11 @@ export async function put<T>(path: string, body: unknown, etag?: string, query?:
   return read<T>(await send('PUT', path, { body, etag, query }))
 }
 
-export async function del(path: string): Promise<void> {
-  await send('DELETE', path)
+export async function del(path: string, etag?: string): Promise<void> {
+  await send('DELETE', path, { etag })
+}
+
+// getText reads what is to be saved as it is.
+export async function getText(path: string, query?: Query): Promise<string> {
+  return (await send('GET', path, { query })).text()
 }

@@ -19,7 +19,7 @@ export function ShortcutHelp({ opened, onClose }: { opened: boolean; onClose: ()
     </div>
   )
   return (
-    <Modal opened={opened} onClose={onClose} title={t('shortcuts.title')}>
+    <Modal opened={opened} onClose={onClose} title={t('shortcuts.title')} closeButtonProps={{ 'aria-label': t('common.close') }}>
       {row(t('shortcuts.palette'), [mod, 'K'])}
       {row(t('shortcuts.search'), ['/'])}
       {row(t('shortcuts.help'), ['?'])}

@@ -19,7 +19,7 @@ interface Props {
 export function Confirm({ opened, title, children, confirm, danger, blocked, busy, error, onConfirm, onClose }: Props) {
   const { t } = useTranslation()
   return (
-    <Modal opened={opened} onClose={onClose} title={title}>
+    <Modal opened={opened} onClose={onClose} title={title} closeButtonProps={{ 'aria-label': t('common.close') }}>
       <Stack>
         <Text size="sm" component="div">
           {children}

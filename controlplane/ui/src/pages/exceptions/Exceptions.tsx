@@ -16,6 +16,8 @@ import { When } from '../../parts/When'
 import { AskException } from './AskException'
 import type { ReasonClass } from './draft'
 import { ExceptionDetail } from './ExceptionDetail'
+import { ExportStatements } from './ExportStatements'
+import { ImportStatements } from './ImportStatements'
 import { tones } from './tones'
 
 const route = getRouteApi('/shell/exceptions')
@@ -32,7 +34,7 @@ export function ExceptionsPage() {
   const columns = useMemo<ColumnDef<ExceptionObject>[]>(
     () => [
       { id: 'name', header: t('common.name'), cell: ({ row: { original: e } }) => (
-        <Stack gap={0}>
+        <Stack gap={0} miw={180}>
           <Text size="sm" fw={600}>{e.name}</Text>
           <Text size="xs" c="dimmed" ff="monospace" style={{ overflowWrap: 'anywhere' }}>{whatOf(e.document.spec)}</Text>
         </Stack>
@@ -51,7 +53,7 @@ export function ExceptionsPage() {
   const filtered = Boolean(search.state || search.q)
   return (
     <>
-      <PageHeader title={t('nav.exceptions')} lead={t('exceptions.lead')} actions={<AskException size="sm" />} />
+      <PageHeader title={t('nav.exceptions')} lead={t('exceptions.lead')} actions={<><ImportStatements /><ExportStatements /><AskException size="sm" /></>} />
       <Group gap="xs" mb="sm" role="search">
         <SegmentedControl
           size="xs"

@@ -30,7 +30,7 @@ export interface Draft {
 
 const one = (v?: string) => (v ? [v] : [])
 
-const inDays = (n: number) => new Date(Date.now() + n * 86_400_000).toISOString().slice(0, 10)
+export const inDays = (n: number) => new Date(Date.now() + n * 86_400_000).toISOString().slice(0, 10)
 
 export function start(about: Subject, user: string, renew?: ExceptionObject): Draft {
   if (renew) {

@@ -28,9 +28,11 @@ interface Props {
   onSearch: (s: PolicySearch) => void
   note?: ReactNode // between the heading and the text
   panel?: (tab: 'simulate' | 'tests', text: string) => ReactNode // of tabs that the kind has beside the common ones
+  unsaved?: boolean // something on those tabs is not kept
+  onCreated?: (name: string) => void
 }
 
-export function PolicyWorkspace({ name, loaded, start, search, onSearch, note, panel }: Props) {
+export function PolicyWorkspace({ name, loaded, start, search, onSearch, note, panel, unsaved = false, onCreated }: Props) {
   const { t } = useTranslation()
   const kind = useKind()
   const navigate = useNavigate()
@@ -50,8 +52,8 @@ export function PolicyWorkspace({ name, loaded, start, search, onSearch, note, p
   const tab = tabs.find((x) => x === search.tab) ?? 'edit'
 
   const blocker = useBlocker({
-    shouldBlockFn: ({ current, next }) => dirty && name !== undefined && mayWrite && current.pathname !== next.pathname,
-    enableBeforeUnload: () => dirty && mayWrite,
+    shouldBlockFn: ({ current, next }) => (dirty || unsaved) && name !== undefined && mayWrite && current.pathname !== next.pathname,
+    enableBeforeUnload: () => (dirty || unsaved) && mayWrite,
     withResolver: true,
   })
   useHotkeys([['mod+S', () => dirty && mayWrite && setSaving(true)]], [])
@@ -69,6 +71,7 @@ export function PolicyWorkspace({ name, loaded, start, search, onSearch, note, p
     setBase({ text, etag: p.etag, revision: p.value.revision })
     setSaving(false)
     await client.invalidateQueries({ queryKey: [kind.id] })
+    if (!name) onCreated?.(p.value.name)
     if (!name) await navigate({ to: kind.one, params: { policy: p.value.name }, ignoreBlocker: true })
   }
 

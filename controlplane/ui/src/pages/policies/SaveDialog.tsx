@@ -8,6 +8,7 @@ import { DiffView } from '../../parts/DiffView'
 import { done } from '../../parts/notify'
 import { ProblemAlert } from '../../parts/states'
 import { useKind } from './kind'
+import { SaveFailing } from './SaveFailing'
 
 interface Props {
   name?: string // undefined: the policy is new
@@ -60,16 +61,7 @@ export function SaveDialog({ name, base, text, onClose, onSaved, onNewBase }: Pr
         <DiffView before={base.text} after={text} />
         <Textarea size="xs" label={t('policies.note')} placeholder={t('policies.noteHelp')} value={note} onChange={(e) => setNote(e.currentTarget.value)} maxLength={2000} autosize />
         {!conflict && <ProblemAlert error={write.error} />}
-        {testsFail(write.error) && (
-          <Group justify="space-between" wrap="nowrap">
-            <Text size="sm" c="dimmed">
-              {t('assurance.failingHelp')}
-            </Text>
-            <Button variant="light" color="red" onClick={() => write.mutate(true)} loading={write.isPending} style={{ flexShrink: 0 }}>
-              {t('assurance.saveFailing')}
-            </Button>
-          </Group>
-        )}
+        {testsFail(write.error) && <SaveFailing help={t('assurance.failingHelp')} busy={write.isPending} onSave={() => write.mutate(true)} />}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
             {t('common.cancel')}
