@@ -40,6 +40,7 @@ export const assurance = {
     notKept: 'No tests are kept with this policy. The text below is where to begin.',
     saveFirst: 'Once the policy is saved, tests can be kept with it.',
     staleTests: 'The policy or the tests have changed since this was run.',
+    discardTests: 'Discard typing',
     removeTests: 'Remove tests',
     removeTitle: 'Remove the tests of {{name}}',
     removeText: 'They stop no change of the policy any more, and the reports that are kept with them go. The audit record keeps their text.',

@@ -38,6 +38,7 @@ export const assurance = {
     notKept: 'このポリシーに保存されたテストはありません。下の例から始められます。',
     saveFirst: 'ポリシーを保存すると、テストを一緒に保存できます。',
     staleTests: '実行した後に、ポリシーまたはテストが変わりました。',
+    discardTests: '入力を破棄',
     removeTests: 'テストを削除',
     removeTitle: '{{name}} のテストを削除',
     removeText: '以後、ポリシーの変更を止めません。一緒に保存されたレポートも削除されます。テストの内容は監査記録に残ります。',

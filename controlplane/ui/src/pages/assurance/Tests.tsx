@@ -1,7 +1,7 @@
 import { Alert, Badge, Button, Group, List, Loader, Stack, Text } from '@mantine/core'
 import { IconDeviceFloppy, IconDownload, IconPlayerPlay, IconTrash } from '@tabler/icons-react'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useState } from 'react'
+import { useState, type Dispatch, type SetStateAction } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { TestedPolicy } from '../../api/assurance'
 import { del, getVersioned, isProblem, post, put, testsFail, type Versioned } from '../../api/client'
@@ -29,6 +29,7 @@ tests:
 interface Kept {
   yaml: string
   reports: string[]
+  version: number
   updatedAt: string
   updatedBy: string
 }
@@ -43,7 +44,7 @@ interface Props {
   text: string // of the policy, as it is typed
   policy?: string // its name, once it is saved
   typed?: TypedTests
-  onTyped: (t: TypedTests | undefined) => void
+  onTyped: Dispatch<SetStateAction<TypedTests | undefined>>
 }
 
 // Tests shows the tests that are kept with the policy, or how they are written.
@@ -82,10 +83,11 @@ function Editor({ text, policy, typed, onTyped, kept }: Props & { kept: Versione
   const refresh = () => client.invalidateQueries({ queryKey: ['assurance', 'tests', policy] })
   const keep = useMutation({
     mutationFn: (failing: boolean) => put<Kept>(testsPath(policy), { yaml: tests }, typed ? typed.etag : kept?.etag, failing ? { allowFailingTests: true } : undefined),
-    onSuccess: async () => {
+    onSuccess: async (now) => {
       done(t('assurance.testsKept'))
       await refresh()
-      onTyped(undefined)
+      // What was typed meanwhile goes on from there.
+      onTyped((was) => (was && was.yaml !== now.yaml ? { yaml: was.yaml, etag: `"${now.version}"` } : undefined))
     },
     onError: (e) => (isProblem(e, 412) || isProblem(e, 428)) && refresh(), // somebody else kept some meanwhile
   })
@@ -122,7 +124,7 @@ function Editor({ text, policy, typed, onTyped, kept }: Props & { kept: Versione
           ) : (
             <span className="dim">{t(policy === undefined ? 'assurance.saveFirst' : 'assurance.notKept')}</span>
           )}
-          {typed && kept && <Badge color="yellow" ml={6}>{t('policies.unsaved')}</Badge>}
+          {typed && <Badge color="yellow" ml={6}>{t('policies.unsaved')}</Badge>}
         </Text>
         <Group gap="xs">
           {kept && mayWrite && (
@@ -130,7 +132,7 @@ function Editor({ text, policy, typed, onTyped, kept }: Props & { kept: Versione
               {t('assurance.removeTests')}
             </Button>
           )}
-          {typed && kept && (
+          {typed && (
             <Button
               variant="default"
               onClick={() => {
@@ -138,7 +140,7 @@ function Editor({ text, policy, typed, onTyped, kept }: Props & { kept: Versione
                 keep.reset()
               }}
             >
-              {t('common.discard')}
+              {t('assurance.discardTests')}
             </Button>
           )}
           <Button variant="default" leftSection={<IconDownload size={16} />} onClick={() => save(file, 'application/yaml', tests)}>

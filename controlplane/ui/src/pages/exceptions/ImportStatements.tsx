@@ -63,6 +63,11 @@ function ImportForm({ onClose }: { onClose: () => void }) {
     ask.reset()
   }
   const setNow = { file: change(setFile), owner: change(setOwner), expires: change(setExpires) }
+  const again = useRef<() => void>(null)
+  const choose = (f: File | null) => {
+    setNow.file(f)
+    again.current?.() // the same name may be chosen once more, with another text
+  }
   const fault = error instanceof FileFault ? error : undefined
   return (
     <Modal opened onClose={onClose} size="xl" title={t('exceptions.import')} closeOnClickOutside={false} closeButtonProps={{ 'aria-label': t('common.close') }}>
@@ -81,7 +86,7 @@ function ImportForm({ onClose }: { onClose: () => void }) {
           {!kept && (
             <>
               <Group gap="sm">
-                <FileButton onChange={setNow.file} accept=".json,application/json" inputProps={{ 'aria-label': t('exceptions.file') }}>
+                <FileButton resetRef={again} onChange={choose} accept=".json,application/json" inputProps={{ 'aria-label': t('exceptions.file') }}>
                   {(props) => (
                     <Button {...props} variant="default" leftSection={<IconFileText size={15} />} data-autofocus>
                       {t('exceptions.file')}
