@@ -11,15 +11,17 @@ import (
 )
 
 // BenchmarkWork is work that ends: a build of a small C project after a git
-// clone, and 2,000 programs started one after the other (dash starts them by
-// vfork), beside the least that it could cost (floors). Wall and processor time,
-// each as a share of the plain run's.
+// clone, one program after the other and with a job for each processor, and 2,000
+// programs started one after the other (dash starts them by vfork), beside the
+// least that it could cost (floors). Wall and processor time, each as a share of
+// the plain run's. PATH is that of an image.
 func BenchmarkWork(b *testing.B) {
 	for _, work := range []struct {
 		name, script string
 		beside       []form
 	}{
-		{"clone and build", `rm -rf w && git clone -q --no-hardlinks src w && cd w && make -s -j2`, peers},
+		{"clone and build", `rm -rf w && git clone -q --no-hardlinks src w && cd w && make -s`, append(slices.Clone(peers), floor("read"))},
+		{"clone and parallel build", `rm -rf w && git clone -q --no-hardlinks src w && cd w && make -s -j$(nproc)`, append(slices.Clone(peers), floor("read"))},
 		{"spawn", `for i in $(seq 2000); do /bin/true; done`, slices.Concat(peers, floors)},
 	} {
 		b.Run(work.name, func(b *testing.B) {
@@ -29,7 +31,7 @@ func BenchmarkWork(b *testing.B) {
 			walls, cpus := make([][]float64, len(list)), make([][]float64, len(list))
 			argv := make([][]string, len(list))
 			for i, f := range list {
-				argv[i] = f.argv(b, []string{"/bin/dash", "-c", "cd " + dir + " && " + work.script})
+				argv[i] = f.argv(b, []string{"/bin/dash", "-c", "PATH=" + imagePath + "; cd " + dir + " && " + work.script})
 			}
 			rounds := turns(5)
 			for range rounds {
@@ -51,6 +53,8 @@ func BenchmarkWork(b *testing.B) {
 		})
 	}
 }
+
+const imagePath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // timed runs argv and gives its wall time and the processor time of its whole
 // tree, in seconds.

@@ -50,17 +50,20 @@ func (a *attempt) close() {
 }
 
 func (s *Supervisor) exec(c *Call, dirfd int, path, argv, envp uint64, flags int) Response {
+	name, err := c.ReadString(path, action.MaxPath)
+	if err == nil && s.nowhere(name) {
+		return fail(syscall.ENOENT)
+	}
 	a := s.attempt(c)
 	defer a.close()
-	if r, denied := s.askExec(c, a, dirfd, path, argv, envp, flags); denied {
+	if r, denied := s.askExec(c, a, dirfd, name, err, argv, envp, flags); denied {
 		return r
 	}
 	if w := s.power.wards.get(c.TID()); w != nil && !a.Unverified {
 		a.DescribeCaller()
 		return w.execute(s, c, a, dirfd)
 	}
-	err := s.seizeForExec(c)
-	if err != nil {
+	if err = s.seizeForExec(c); err != nil {
 		// A task that has ended is not to be traced either: EPERM, until it is waited for.
 		if errors.Is(err, syscall.ESRCH) || !c.Valid() {
 			return fail(syscall.EINTR)
@@ -94,9 +97,9 @@ func (s *Supervisor) attempt(c *Call) *attempt {
 	return a
 }
 
-// askExec is the first of the two decisions; r is the answer when denied.
-func (s *Supervisor) askExec(c *Call, a *attempt, dirfd int, path, argv, envp uint64, flags int) (r Response, denied bool) {
-	name, err := c.ReadString(path, action.MaxPath)
+// askExec is the first of the two decisions about name, which was read with err;
+// r is the answer when denied.
+func (s *Supervisor) askExec(c *Call, a *attempt, dirfd int, name string, err error, argv, envp uint64, flags int) (r Response, denied bool) {
 	switch {
 	case errors.Is(err, syscall.EFAULT):
 		return fail(syscall.EFAULT), true

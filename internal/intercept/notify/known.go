@@ -36,18 +36,25 @@ const (
 	namesStale = time.Second
 )
 
+// nowhere says that it is certain that there is nothing of a name, for anybody.
+// A shell that goes through PATH asks for such names several times for each
+// program that it starts.
+func (s *Supervisor) nowhere(path string) bool {
+	if path == "" || path[0] != '/' || s.roots.Load() || !s.names.ordinary(path) {
+		return false
+	}
+	var st linux.Stat
+	return linux.StatAt(linux.AtFDCWD, path, &st, linux.AtSymNofollow) == syscall.ENOENT
+}
+
 // known finds an object by a name that was found before. The descriptor is left
-// out. ENOENT: it is certain that there is nothing of that name. Any other error:
-// find it.
+// out. An error: find it.
 func (p place) known(dirfd int, path string, flags int) (*object, error) {
 	if flags != 0 || path == "" || path[0] != '/' || p.s.roots.Load() {
 		return nil, syscall.EAGAIN
 	}
 	var st linux.Stat
-	if err := linux.StatAt(linux.AtFDCWD, path, &st, 0); err != nil {
-		if err == syscall.ENOENT && p.s.names.ordinary(path) && linux.StatAt(linux.AtFDCWD, path, &st, linux.AtSymNofollow) == err {
-			return nil, err
-		}
+	if linux.StatAt(linux.AtFDCWD, path, &st, 0) != nil {
 		return nil, syscall.EAGAIN
 	}
 	n := &p.s.names

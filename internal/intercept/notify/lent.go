@@ -173,7 +173,8 @@ func (h *Handlers) Exec(t *Stopped, at bool) (x *Attempt, r Response) {
 	if at {
 		dirfd, path, argv, envp, flags = int(int32(c.Args[0])), c.Args[1], c.Args[2], c.Args[3], int(int32(c.Args[4]))
 	}
-	r, denied := h.s.askExec(c, a, dirfd, path, argv, envp, flags)
+	name, err := c.ReadString(path, action.MaxPath)
+	r, denied := h.s.askExec(c, a, dirfd, name, err, argv, envp, flags)
 	if denied {
 		if r.Kill {
 			h.s.kill(c)

@@ -132,7 +132,7 @@ const maxPreloadFile = 64 << 10
 // preloadFile adds what /etc/ld.so.preload names, in the caller's root.
 func (a *attempt) preloadFile(refs []action.Ref) []action.Ref {
 	const name = "/etc/ld.so.preload"
-	if _, err := a.known(linux.AtFDCWD, name, 0); err == syscall.ENOENT {
+	if a.s.nowhere(name) {
 		return refs
 	}
 	o, err := a.place.find(linux.AtFDCWD, name, 0)
