@@ -12,6 +12,9 @@ import (
 const (
 	maxAwaited = 64              // ids that were given, and that nobody has been seen with
 	maxComing  = 2 * time.Second // how long they are waited for; most of them have ended already, or are threads
+	// After a moment they are asked for at every which look only.
+	eagerly  = 50 * time.Millisecond
+	patience = 4
 )
 
 type awaited struct {
@@ -38,9 +41,12 @@ func (s *Sweeper) await(before, last int, now time.Time) {
 
 // arrived gives those who were awaited and can be seen now.
 func (s *Sweeper) arrived(now time.Time) (some []int) {
+	s.asked++
 	s.coming = slices.DeleteFunc(s.coming, func(a awaited) bool {
-		if !leads(a.pid) {
-			return now.Sub(a.since) >= maxComing
+		if age := now.Sub(a.since); age >= eagerly && s.asked%patience != 0 {
+			return false
+		} else if !leads(a.pid) {
+			return age >= maxComing
 		}
 		some = append(some, a.pid)
 		return true

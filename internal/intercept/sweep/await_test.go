@@ -25,7 +25,19 @@ func TestLateComersAreAwaited(t *testing.T) {
 	if len(s.arrived(now)) != 1 || len(s.arrived(now)) > 0 || len(s.coming) != 2 {
 		t.Errorf("one has come: %v", s.coming)
 	}
-	if len(s.arrived(now.Add(maxComing))) > 0 || len(s.coming) != 0 {
+	// After a moment one look in a few asks.
+	s.await(late-1, late, now)
+	found := 0
+	for range patience {
+		found += len(s.arrived(now.Add(eagerly)))
+	}
+	if found != 1 || len(s.coming) != 2 {
+		t.Errorf("%d came late: %v", found, s.coming)
+	}
+	for range patience {
+		found += len(s.arrived(now.Add(maxComing)))
+	}
+	if found != 1 || len(s.coming) != 0 {
 		t.Errorf("waited for long enough: %v", s.coming)
 	}
 	// Who is in the list is not waited for.

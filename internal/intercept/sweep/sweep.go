@@ -86,6 +86,7 @@ type Sweeper struct {
 	standing []notify.Standing
 	last     int
 	coming   []awaited // who was given an id and could not be seen
+	asked    uint      // how often arrived asked for them
 	full     time.Time
 	busy     int  // processes that are looked at quickly
 	imminent bool // one of them is about to become a program
