@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,7 +22,9 @@ import (
 )
 
 // turns is how often each pair is measured; the median ratio is reported.
-// LIMPET_BENCH_TURNS asks for more, where the machine is not quiet.
+// LIMPET_BENCH_TURNS asks for more, where the machine is not quiet. Servers are
+// started anew after each few turns (tries): two that were started alike differ
+// by some per cent for as long as they live.
 func turns(normal int) int {
 	if n, err := strconv.Atoi(os.Getenv("LIMPET_BENCH_TURNS")); err == nil && n > 0 {
 		return n
@@ -52,8 +55,12 @@ func protected(tb testing.TB, argv ...string) []string {
 	return append([]string{bin, "run", "--policy", file, "--mode", "enforce", "--manifest", hostManifest(tb), "--events", filepath.Join(dir, "events"), "--"}, argv...)
 }
 
-// start runs a server until the benchmark ends and waits for its port.
-func start(tb testing.TB, port int, argv []string) {
+// tries is how many turns a server is measured in.
+const tries = 3
+
+// start runs a server until stop is called, or the benchmark ends, and waits for
+// its port.
+func start(tb testing.TB, port int, argv []string) (stop func()) {
 	tb.Helper()
 	c := exec.Command(argv[0], argv[1:]...)
 	var out bytes.Buffer
@@ -62,7 +69,7 @@ func start(tb testing.TB, port int, argv []string) {
 	if err := c.Start(); err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		_ = c.Process.Signal(syscall.SIGTERM)
 		done := make(chan struct{})
 		go func() { _ = c.Wait(); close(done) }()
@@ -73,11 +80,12 @@ func start(tb testing.TB, port int, argv []string) {
 			<-done
 		}
 	})
+	tb.Cleanup(stop)
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			_ = conn.Close()
-			return
+			return stop
 		}
 		if time.Now().After(deadline) {
 			tb.Fatalf("%v does not listen on %d: %v\n%s", argv, port, err, out.String())
@@ -107,19 +115,24 @@ var forms = []form{
 	{"protected", func(tb testing.TB, argv []string) []string { return protected(tb, argv...) }},
 }
 
-// compare starts the server in each form and measures them in turn; it reports
+// compare measures the server in each form in turn, started anew every few turns; it reports
 // the rates and, as the median of the rounds, each form's share of the first.
 func compare(b *testing.B, list []form, in func(testing.TB, []string) []string, server func(port int) []string, rate func(port int) float64) {
 	b.Helper()
-	ports := make([]int, len(list))
-	for i, f := range list {
-		ports[i] = freePort(b)
-		start(b, ports[i], in(b, f.argv(b, server(ports[i]))))
-		rate(ports[i]) // warm
-	}
+	ports, ends := make([]int, len(list)), make([]func(), len(list))
 	rounds := turns(9)
 	rates, shares := make([][]float64, len(list)), make([][]float64, len(list))
 	for round := range rounds {
+		if round%tries == 0 {
+			for i, f := range list {
+				if ends[i] != nil {
+					ends[i]()
+				}
+				ports[i] = freePort(b)
+				ends[i] = start(b, ports[i], in(b, f.argv(b, server(ports[i]))))
+				rate(ports[i]) // warm
+			}
+		}
 		now := make([]float64, len(list))
 		for i := range list {
 			k := (i + round) % len(list) // nobody is always first

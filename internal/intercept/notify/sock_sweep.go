@@ -249,7 +249,7 @@ func (s *Supervisor) strikeTable(dir, pid int, fds []string, todo map[uint64]*so
 // he is not below ours. (What was handed to such a one is not minded any more.)
 func (s *Supervisor) mayHold(pid int) bool {
 	st, err := procfs.ReadStat(pid)
-	if err != nil || st.State == 'Z' || st.State == 'X' {
+	if err != nil || st.Dead() {
 		return false
 	}
 	theirs, err := procfs.ReadConfinement(pid)

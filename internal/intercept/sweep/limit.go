@@ -175,7 +175,7 @@ func (s *Sweeper) count() (all []one, n int) {
 			continue
 		}
 		st, err := procfs.ReadStat(pid)
-		if err != nil || st.State == 'Z' || st.State == 'X' {
+		if err != nil || st.Dead() {
 			continue
 		}
 		n += st.Threads
@@ -191,7 +191,7 @@ func (s *Sweeper) tell(o one) *action.Process {
 		p.UID, p.GID = st.UID.Effective, st.GID.Effective
 	}
 	_ = s.cfg.Tree.Privileged(o.pid, func() (err error) {
-		p.Exe, err = linux.ReadlinkAt(linux.AtFDCWD, procfs.Path(o.pid, "exe"))
+		p.Exe, err = linux.ReadlinkAt(linux.AtFDCWD, procfs.Path(procfs.Living(o.pid), "exe"))
 		return err
 	})
 	return p

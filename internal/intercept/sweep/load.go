@@ -154,7 +154,7 @@ func (s *Sweeper) evidence(pid int, busy []int, l *action.Load) {
 		}
 		l.Pinned = len(at)
 	}
-	kb, _, _ := strings.Cut(statusLine(procfs.Path(pid, "status"), "HugetlbPages:"), " ")
+	kb, _, _ := strings.Cut(statusLine(procfs.Path(procfs.Living(pid), "status"), "HugetlbPages:"), " ")
 	n, _ := strconv.ParseUint(kb, 10, 64)
 	l.HugePages = n << 10
 	for _, v := range s.mappings(pid) {
@@ -190,7 +190,7 @@ func (s *Sweeper) mappings(pid int) []procfs.VMA {
 		fd := -1
 		_ = s.cfg.Tree.Privileged(pid, func() (err error) {
 			if fd < 0 {
-				fd, err = linux.OpenAt(linux.AtFDCWD, procfs.Path(pid, "maps"), syscall.O_RDONLY)
+				fd, err = linux.OpenAt(linux.AtFDCWD, procfs.Path(procfs.Living(pid), "maps"), syscall.O_RDONLY)
 			}
 			return err
 		})

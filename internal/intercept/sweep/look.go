@@ -15,7 +15,9 @@ import (
 func (s *Sweeper) program(pid int) (f action.File) {
 	_ = s.cfg.Tree.Privileged(pid, func() error {
 		var err error
-		f, err = programAt(procfs.Path(pid, "exe"))
+		if f, err = programAt(procfs.Path(pid, "exe")); err == syscall.ENOENT {
+			f, err = programAt(procfs.Path(procfs.Living(pid), "exe"))
+		}
 		return err
 	})
 	return f
@@ -35,7 +37,7 @@ func programAt(path string) (action.File, error) {
 
 // describe fills in the program of a process: the object that is mapped.
 func (s *Sweeper) describe(pid int, e *action.Exec) {
-	exe := procfs.Path(pid, "exe")
+	exe := procfs.Path(procfs.Living(pid), "exe")
 	err := s.cfg.Tree.Privileged(pid, func() (err error) {
 		if e.FD < 0 {
 			e.FD, err = linux.OpenAt(linux.AtFDCWD, exe, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY)
@@ -84,6 +86,9 @@ func arguments(pid int) ([]string, bool) {
 	go func() {
 		defer readings.Add(-1)
 		args, _, err := procfs.Cmdline(pid, action.MaxArgs, action.MaxArgBytes)
+		if err == nil && len(args) == 0 {
+			args, _, err = procfs.Cmdline(procfs.Living(pid), action.MaxArgs, action.MaxArgBytes)
+		}
 		if err != nil {
 			args = nil
 		}
@@ -109,6 +114,7 @@ func mountNamespace(who string) string {
 
 // sameContainer says that a process shares our cgroup or our mount namespace.
 func (s *Sweeper) sameContainer(pid int) bool {
+	pid = procfs.Living(pid)
 	if s.cg != "" {
 		if cg, err := procfs.Cgroups(pid); err == nil && cg == s.cg {
 			return true

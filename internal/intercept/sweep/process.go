@@ -94,7 +94,7 @@ func (s *Sweeper) learn(pid int, st notify.Standing, now time.Time, climbed int)
 	case st == notify.Below && s.wants.MaxDepth == 0:
 	default:
 		stat, err := procfs.ReadStat(pid)
-		if err != nil || stat.State == 'Z' || stat.State == 'X' {
+		if err != nil || stat.Dead() {
 			return nil
 		}
 		p.ppid, p.start = stat.PPID, stat.StartTime

@@ -135,13 +135,14 @@ func (w *Watcher) run() {
 func (w *Watcher) look(round uint64) {
 	for _, pid := range procfs.Tree(os.Getpid()) {
 		st, err := procfs.ReadStat(pid)
-		if err != nil || st.State == 'Z' {
+		if err != nil || st.Dead() {
 			continue
 		}
+		at := procfs.Living(pid)
 		p := program{start: st.StartTime, comm: st.Comm, round: round}
 		var exe linux.Stat
 		_ = w.handlers.Privileged(pid, func() error {
-			return linux.StatAt(linux.AtFDCWD, procfs.Path(pid, "exe"), &exe, 0)
+			return linux.StatAt(linux.AtFDCWD, procfs.Path(at, "exe"), &exe, 0)
 		})
 		p.dev, p.ino = exe.Dev, exe.Ino
 		was := w.seen[pid]
@@ -150,7 +151,7 @@ func (w *Watcher) look(round uint64) {
 		if was == p || w.ours(&exe) || probe.Child(pid) || probe.Child(st.PPID) {
 			continue // the probe tries other ids, and is closed to us from then on
 		}
-		if !w.handlers.Seen(pid) {
+		if !w.handlers.Seen(at) {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}

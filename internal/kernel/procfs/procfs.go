@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"syscall"
 
@@ -184,6 +185,28 @@ func ReadStat(tid int) (Stat, error) {
 		return Stat{}, fmt.Errorf("cannot read stat of %d: %w", tid, err)
 	}
 	return ParseStat(b[:n])
+}
+
+// Dead says that nothing of a process runs any more. One whose first thread has
+// ended is a zombie, too, while its other threads go on.
+func (s *Stat) Dead() bool { return s.State == 'X' || s.State == 'Z' && s.Threads <= 1 }
+
+// Living gives a thread of a process that can be looked at: the first, or if that
+// has ended another. Of one that has ended there is no program, no memory and no
+// descriptor to be seen.
+func Living(pid int) int {
+	if st, err := ReadStat(pid); err != nil || st.State != 'Z' || st.Threads <= 1 {
+		return pid
+	}
+	names, _ := os.ReadDir(Path(pid, "task"))
+	for _, n := range names {
+		if tid, err := strconv.Atoi(n.Name()); err == nil && tid != pid {
+			if st, err := ReadStat(tid); err == nil && st.State != 'Z' && st.State != 'X' {
+				return tid
+			}
+		}
+	}
+	return pid
 }
 
 // ParseStat reads the text of a stat file. The comm lies between the first

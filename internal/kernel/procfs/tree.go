@@ -41,7 +41,7 @@ func walkTree(root int, visit func(pid, threads int)) {
 			continue
 		}
 		st, err := ReadStat(pid)
-		if err != nil || st.State == 'Z' {
+		if err != nil || st.Dead() {
 			continue
 		}
 		tree[pid] = node{st.PPID, st.Threads}
