@@ -3,30 +3,35 @@
 package bench
 
 import (
-	"os"
+	"encoding/json"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"testing"
 )
 
-// BenchmarkWork is work that ends: a build of a small C project after a git
-// clone, one program after the other and with a job for each processor, and 2,000
-// programs started one after the other (dash starts them by vfork), beside the
-// least that it could cost (floors). Wall and processor time, each as a share of
-// the plain run's. PATH is that of an image.
+// BenchmarkWork is work that ends: a build of a real C project after a git clone
+// (zstd's library), one program after the other and with a job for each
+// processor; the same with 40 files of two lines, where all time goes into
+// programs that start, and 2,000 programs started one after the other (dash
+// starts them by vfork). Beside them the least that it could cost (floors). Wall
+// and processor time, each as a share of the plain run's. PATH is that of an image.
 func BenchmarkWork(b *testing.B) {
+	const build = `rm -rf w && git clone -q --no-hardlinks src w && cd w && make -s`
+	beside := append(slices.Clone(peers), floor("read"))
 	for _, work := range []struct {
 		name, script string
+		make         func(tb testing.TB, dir string)
 		beside       []form
 	}{
-		{"clone and build", `rm -rf w && git clone -q --no-hardlinks src w && cd w && make -s`, append(slices.Clone(peers), floor("read"))},
-		{"clone and parallel build", `rm -rf w && git clone -q --no-hardlinks src w && cd w && make -s -j$(nproc)`, append(slices.Clone(peers), floor("read"))},
-		{"spawn", `for i in $(seq 2000); do /bin/true; done`, slices.Concat(peers, floors)},
+		{"clone and build", build, library, beside},
+		{"clone and parallel build", build + ` -j$(nproc)`, library, beside},
+		{"tiny files", build, tiny, beside},
+		{"tiny files in parallel", build + ` -j$(nproc)`, tiny, beside},
+		{"spawn", `for i in $(seq 2000); do /bin/true; done`, tiny, slices.Concat(peers, floors)},
 	} {
 		b.Run(work.name, func(b *testing.B) {
 			dir := b.TempDir()
-			project(b, dir)
+			work.make(b, dir)
 			list := slices.Concat(forms, work.beside)
 			walls, cpus := make([][]float64, len(list)), make([][]float64, len(list))
 			argv := make([][]string, len(list))
@@ -64,18 +69,39 @@ func timed(tb testing.TB, argv []string) (wall, cpu float64) {
 	return u.wall, u.cpu
 }
 
-// project makes a repository of 40 C files below dir.
-func project(tb testing.TB, dir string) {
+// tiny makes a repository of 40 C files of two lines below dir.
+func tiny(tb testing.TB, dir string) {
 	tb.Helper()
-	script := `mkdir src && cd src && for i in $(seq 40); do
+	repository(tb, dir, `for i in $(seq 40); do
 printf '#include <stdio.h>\n#include <stdlib.h>\nint f%d(int x) { return printf("%%d", x * %d) + abs(x); }\n' $i $i > f$i.c; done
 printf 'int f1(int); int main(void) { return f1(1); }\n' > main.c
-printf 'prog: $(patsubst %%.c,%%.o,$(wildcard *.c))\n\tgcc -o $@ $^\n%%.o: %%.c\n\tgcc -O1 -c -o $@ $<\n' > Makefile
-git init -q -b main . && git add . && git -c user.name=a -c user.email=a@b commit -q -m one`
-	if out, err := exec.Command("/bin/bash", "-c", "cd "+dir+" && "+script).CombinedOutput(); err != nil {
-		tb.Fatalf("cannot make the project: %v\n%s", err, out)
+printf 'prog: $(patsubst %%.c,%%.o,$(wildcard *.c))\n\tgcc -o $@ $^\n%%.o: %%.c\n\tgcc -O1 -c -o $@ $<\n' > Makefile`)
+}
+
+// library makes a repository of zstd's C library (39 files, 3 MB) below dir, as a
+// Go module carries it, which the module proxy hands out and this sum holds to.
+func library(tb testing.TB, dir string) {
+	tb.Helper()
+	const module, sum = "github.com/DataDog/zstd@v1.5.6", "h1:LbEglqepa/ipmmQJUDnSsfvA8e8IStVcGaFWDuxvGOY="
+	out, err := exec.Command("go", "mod", "download", "-json", module).Output()
+	if err != nil {
+		tb.Fatalf("cannot fetch %s: %v\n%s", module, err, out)
 	}
-	if _, err := os.Stat(filepath.Join(dir, "src/f40.c")); err != nil {
-		tb.Fatal(err)
+	var got struct{ Dir, Sum string }
+	if err := json.Unmarshal(out, &got); err != nil || got.Sum != sum {
+		tb.Fatalf("%s is not what was meant: %s, %v", module, out, err)
+	}
+	repository(tb, dir, `cp '`+got.Dir+`'/*.[ch] . && chmod u+w *
+printf 'libzstd.so: $(patsubst %%.c,%%.o,$(wildcard *.c))\n\tgcc -shared -o $@ $^\n%%.o: %%.c\n\tgcc -O2 -fPIC -c -o $@ $<\n' > Makefile`)
+}
+
+// repository makes a repository of what script writes, in dir/src.
+func repository(tb testing.TB, dir, script string) {
+	tb.Helper()
+	script = "set -e; mkdir src; cd src\n" + script + "\ngit init -q -b main; git add .; git -c user.name=a -c user.email=a@b commit -q -m one"
+	cmd := exec.Command("/bin/bash", "-c", script)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		tb.Fatalf("cannot make the project: %v\n%s", err, out)
 	}
 }

@@ -45,7 +45,7 @@ const (
 // (intercept.Judge.ExecStarted).
 type Exec struct {
 	Proc          *Process
-	Caller        Caller   // fills in what Proc lacks; nil: it is whole
+	Caller        Caller   // fills in what Proc lacks; nil: it is whole, and the answer is waited for
 	Requested     string   // the path as the caller wrote it
 	Path          string   // canonical path of the object; "" if it cannot be named (memfd, deleted)
 	Args          []string // at most MaxArgs entries and MaxArgBytes bytes in all
@@ -73,8 +73,9 @@ type Exec struct {
 
 // Caller describes the caller of an Exec when somebody asks.
 type Caller interface {
-	// DescribeCaller fills in Exec.Proc.
-	DescribeCaller()
+	// DescribeCaller fills in Exec.Proc. waits: the caller is still in this very
+	// call. One that a signal took back comes again, if at all.
+	DescribeCaller() (waits bool)
 }
 
 // Opener opens the object of an Exec when it is asked for what it holds.
@@ -83,12 +84,14 @@ type Opener interface {
 	OpenObject() int
 }
 
-// Whole has Proc filled in.
-func (e *Exec) Whole() {
-	if e.Caller != nil {
-		e.Caller.DescribeCaller()
-		e.Caller = nil
+// Whole has Proc filled in, and gives what Caller.DescribeCaller does.
+func (e *Exec) Whole() (waits bool) {
+	if e.Caller == nil {
+		return true
 	}
+	waits = e.Caller.DescribeCaller()
+	e.Caller = nil
+	return waits
 }
 
 // Bounds of what is copied out of a caller.

@@ -163,7 +163,11 @@ func (l *Loop) Exec(e *action.Exec) (a intercept.Answer) {
 	if d.Verdict == verdict.Allow {
 		return intercept.Allow
 	}
-	e.Whole()
+	// A digest may take longer than the caller's patience: who was interrupted asks
+	// again, and is to be counted once.
+	if !e.Whole() {
+		return intercept.Answer{Errno: syscall.EINTR}
+	}
 	a = l.answer(d, syscall.EACCES)
 	if a == intercept.Allow {
 		l.audited.put(e, d) // ExecStarted need not say it again

@@ -11,11 +11,32 @@ import (
 type teller struct {
 	e     *action.Exec
 	asked int
+	gone  bool
 }
 
-func (t *teller) DescribeCaller() {
+func (t *teller) DescribeCaller() bool {
 	t.asked++
 	t.e.Proc.PPID, t.e.Proc.Comm, t.e.Proc.StartTime = 77, "who", 99
+	return !t.gone
+}
+
+// TestInterruptedExecs: a call that is no longer waited for when it has been
+// judged is neither reported nor counted; it comes again.
+func TestInterruptedExecs(t *testing.T) {
+	for _, mode := range []string{"audit", "enforce"} {
+		l, k := newLoop(t, Config{}, "    deniedExecutables: {mode: "+mode+", paths: [/bin/bad]}")
+		for _, gone := range []bool{true, true, false} {
+			e := &action.Exec{Proc: &action.Process{PID: 5, TID: 5, Exe: "/bin/sh"}, Path: "/bin/bad", Requested: "/bin/bad", FD: -1}
+			e.Caller = &teller{e: e, gone: gone}
+			if a := l.Exec(e); a == intercept.Allow && (gone || mode == "enforce") {
+				t.Errorf("%s, gone %v: %+v", mode, gone, a)
+			}
+		}
+		l.Flush()
+		if events := k.take(); len(events) != 1 || events[0].Count != 1 || l.Violations() != 1 {
+			t.Errorf("%s: %d violations, %v", mode, l.Violations(), events)
+		}
+	}
 }
 
 // TestThinCallers: who called is asked for when an event tells of it, once, and

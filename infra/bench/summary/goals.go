@@ -36,6 +36,8 @@ var goals = []goal{
 	{"P3", "Python HTTP, containers", ofBench, "BenchmarkPython/container", "protected/plain", 1, true, 0.98},
 	{"P4", "git clone and C build, wall", ofBench, "BenchmarkWork/clone_and_build", "protected-wall-x", 1, false, 1.12},
 	{"P4", "git clone and C build in parallel, wall", ofBench, "BenchmarkWork/clone_and_parallel_build", "protected-wall-x", 1, false, 1.12},
+	{"P4", "the same of 40 files of two lines, wall", ofBench, "BenchmarkWork/tiny_files", "protected-wall-x", 1, false, 1.12},
+	{"P4", "these in parallel, wall", ofBench, "BenchmarkWork/tiny_files_in_parallel", "protected-wall-x", 1, false, 1.12},
 	{"P5", "2,000 vfork and exec, processor", ofBench, "BenchmarkWork/spawn", "protected-cpu-x", 1, false, 1.08},
 	{"P7", "ptrace engine, redis", ofMicro, "BenchmarkTraced/redis", "traced/plain", 1, false, 2.0},
 	{"P7", "ptrace engine, spawn", ofMicro, "BenchmarkTraced/spawn", "traced/plain", 1, false, 3.5},

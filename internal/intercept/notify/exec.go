@@ -37,6 +37,8 @@ type attempt struct {
 	wants  intercept.Wants
 	real   realProgram // behind every script
 	begun  bool        // the caller has become the new program
+	call   *Call       // which asked for it
+	thin   bool        // Proc lacks what only a report asks for
 }
 
 func (a *attempt) close() {
@@ -88,9 +90,7 @@ func (s *Supervisor) attempt(c *Call) *attempt {
 	a := &attempt{wants: s.cfg.Judge.Wants()}
 	// What is remembered of this task ends here, whatever comes of the call.
 	proc, thin := s.parting(c, a.wants.Thin)
-	if thin {
-		a.Caller = a
-	}
+	a.call, a.Caller, a.thin = c, a, thin
 	a.tid, a.tgid, a.s = c.TID(), proc.PID, s
 	a.FD = -1
 	a.Proc = &proc

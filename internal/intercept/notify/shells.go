@@ -91,7 +91,7 @@ func (s *Supervisor) shellStarted(a *attempt) bool {
 	a.DescribeCaller()
 	sh := &shell{exec: a.Exec, asked: len(args) > 1 && slices.ContainsFunc(args[1:], dialogue), since: time.Now(), pause: firstPause}
 	proc := *a.Proc
-	sh.exec.Proc, sh.exec.FD, sh.exec.Refs = &proc, -1, nil
+	sh.exec.Proc, sh.exec.Caller, sh.exec.FD, sh.exec.Refs = &proc, nil, -1, nil
 	if strange && s.sockets.Load() {
 		if ans, found := s.judgeShell(j, sh, wiring.At(s.power.as)); found {
 			return ans == intercept.Allow

@@ -132,16 +132,16 @@ func (s *Supervisor) parting(c *Call, mayThin bool) (p action.Process, thin bool
 
 // DescribeCaller implements action.Caller. Comm is that of the caller's program
 // when it has another one by now.
-func (a *attempt) DescribeCaller() {
-	if a.Caller == nil {
-		return
+func (a *attempt) DescribeCaller() (waits bool) {
+	if a.thin {
+		a.thin = false
+		a.s.origins(a.Proc)
+		if a.begun {
+			a.Proc.Comm = path.Base(a.Proc.Exe)
+			a.Proc.Comm = a.Proc.Comm[:min(len(a.Proc.Comm), maxComm)]
+		}
 	}
-	a.Caller = nil
-	a.s.origins(a.Proc)
-	if a.begun {
-		a.Proc.Comm = path.Base(a.Proc.Exe)
-		a.Proc.Comm = a.Proc.Comm[:min(len(a.Proc.Comm), maxComm)]
-	}
+	return a.begun || a.call.Valid()
 }
 
 // maxComm is TASK_COMM_LEN without its NUL.
