@@ -92,7 +92,7 @@ func library(tb testing.TB, dir string) {
 		tb.Fatalf("%s is not what was meant: %s, %v", module, out, err)
 	}
 	repository(tb, dir, `cp '`+got.Dir+`'/*.[ch] . && chmod u+w *
-printf 'libzstd.so: $(patsubst %%.c,%%.o,$(wildcard *.c))\n\tgcc -shared -o $@ $^\n%%.o: %%.c\n\tgcc -O2 -fPIC -c -o $@ $<\n' > Makefile`)
+printf 'libzstd.so: $(patsubst %%.c,%%.o,$(wildcard *.c))\n\tgcc -shared -o $@ $^\n%%.o: %%.c\n\tgcc -O2 -fPIC -DZSTD_DISABLE_ASM -c -o $@ $<\n' > Makefile`)
 }
 
 // repository makes a repository of what script writes, in dir/src.
