@@ -58,6 +58,18 @@ func mountinfo() ([]byte, error) {
 	return b, nil
 }
 
+// mountsFor gives what is mounted where a rule speaks of files.
+func mountsFor(e *verdict.Engine) []procfs.Mount {
+	if len(e.FilePatterns()) == 0 && len(e.FilePatternsOf(policy.FileIntegrity)) == 0 {
+		return nil
+	}
+	b, err := mountinfo()
+	if err != nil {
+		return nil
+	}
+	return procfs.ParseMounts(b)
+}
+
 // volumes judges what is mounted now; an error means that the workload may not
 // run.
 func (m *micro) volumes() error {

@@ -54,7 +54,9 @@ func (m *micro) probe(ctx context.Context) {
 // controls is the truth about every control now.
 func (m *micro) controls() (rung string, out []enforcer.ControlStatus) {
 	r, known, err := m.support.get()
-	return enforcer.Status(m.loop.Policies().Engine, enforcer.Support{
+	e := m.loop.Policies().Engine
+	return enforcer.Status(e, enforcer.Support{
+		Mounts: mountsFor(e),
 		Report: r, Known: known && err == nil, Failed: err, Engine: m.rung, Low: m.low, Arms: m.arms, Dropped: m.dropped, Decoys: m.decoys, Ports: m.loop.UnplacedPorts(), Lost: enforcer.CapabilitySet(m.lost.Load()), Visit: m.visits.Get(), Manifest: m.policies.describe().Manifest, Unknown: m.policies.notKnown(),
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/limpet-security/limpet/internal/bundle"
 	"github.com/limpet-security/limpet/internal/kernel/probe"
+	"github.com/limpet-security/limpet/internal/kernel/procfs"
 	"github.com/limpet-security/limpet/internal/kernel/seccomp"
 	"github.com/limpet-security/limpet/internal/policy"
 	"github.com/limpet-security/limpet/internal/verdict"
@@ -45,6 +46,7 @@ type Support struct {
 	Decoys   []Decoy          // what this start placed in the environment
 	Ports    string           // which ports of honeypots are not listened on, and why
 	Lost     CapabilitySet    // what the workload was then found not to have
+	Mounts   []procfs.Mount   // what is mounted, if a rule speaks of files
 	Visit    *Visit           // nil: not known
 	Unknown  []bundle.Unknown // what the bundle in force says that this version does not know
 }
@@ -114,6 +116,9 @@ func Status(e *verdict.Engine, s Support) (rung string, out []ControlStatus) {
 				st.Reason = why
 			}
 			unarmedFiles(&st, e, s.Arms)
+			if why := caseBlind(e.FilePatternsOf(st.Control), s.Mounts); why != "" && st.State != Unavailable {
+				st.because(why)
+			}
 			undelivered(&st, e)
 			unnamed(&st, e, s.engine())
 		}

@@ -37,6 +37,7 @@ type Engine struct {
 	images    []imageCheck
 	misplaced policy.RuleID
 	patterns  []policy.Glob
+	named     map[policy.ControlID][]policy.Glob
 	baits     []policy.Glob
 
 	groupMode  policy.Mode

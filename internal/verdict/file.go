@@ -48,9 +48,9 @@ func (c *compiler) files(k *policy.Controls) {
 		}
 		if src := c.source(f.id, f.k.Setting); src != nil {
 			c.addFile(src, f.access, c.fileList(f.k).match)
-			c.e.patterns = append(c.e.patterns, f.k.Paths...)
+			c.speaks(f.id, f.k.Paths)
 			for _, r := range f.k.Rules {
-				c.e.patterns = append(c.e.patterns, r.Paths...)
+				c.speaks(f.id, r.Paths)
 			}
 		}
 	}
@@ -58,6 +58,7 @@ func (c *compiler) files(k *policy.Controls) {
 		if src := c.source(policy.FileIntegrity, k.FileIntegrity.Setting); src != nil {
 			i := c.integrity(k.FileIntegrity)
 			c.e.integrity = append(c.e.integrity, fileCheck{check[action.FileOp]{src, i.match}, i.access})
+			c.speaks(policy.FileIntegrity, k.FileIntegrity.Paths)
 		}
 	}
 	if k.Honeypots != nil {
@@ -69,7 +70,7 @@ func (c *compiler) files(k *policy.Controls) {
 				allowed: c.paths(k.SystemTampering.AllowedProcesses)}
 			c.addFile(src, logAccess, l.match)
 			c.e.needs.Logs = true
-			c.e.patterns = append(c.e.patterns, k.SystemTampering.LogPaths...)
+			c.speaks(policy.SystemTampering, k.SystemTampering.LogPaths)
 		}
 	}
 	if k.Volumes != nil {
@@ -90,7 +91,7 @@ func (c *compiler) honeypots(k *policy.HoneypotControl) {
 	if len(k.Paths) == 0 {
 		return
 	}
-	c.e.patterns = append(c.e.patterns, k.Paths...)
+	c.speaks(policy.Honeypots, k.Paths)
 	c.e.baits = append(c.e.baits, k.Paths...)
 	paths, ids := c.paths(k.Paths), ruleIDs("paths", len(k.Paths))
 	c.addFile(src, action.FileRead|action.FileChange, func(a *action.FileOp) policy.RuleID {
@@ -314,9 +315,23 @@ func (e *Engine) FileAbove() Decision {
 	return Decision{}
 }
 
+// speaks keeps the patterns of a control's rules about files.
+func (c *compiler) speaks(id policy.ControlID, patterns []policy.Glob) {
+	if c.e.named == nil {
+		c.e.named = map[policy.ControlID][]policy.Glob{}
+	}
+	c.e.named[id] = append(c.e.named[id], patterns...)
+	if id != policy.FileIntegrity {
+		c.e.patterns = append(c.e.patterns, patterns...)
+	}
+}
+
 // FilePatterns are the patterns of every rule about files but those of
 // fileIntegrity.
 func (e *Engine) FilePatterns() []policy.Glob { return e.patterns }
+
+// FilePatternsOf are those of one control.
+func (e *Engine) FilePatternsOf(id policy.ControlID) []policy.Glob { return e.named[id] }
 
 // FileNeeds gives how strongly files are judged.
 func (e *Engine) FileNeeds() FileNeed { return e.needs.Files }
