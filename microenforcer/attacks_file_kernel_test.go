@@ -54,6 +54,9 @@ var fileCases = []fileCase{
 	{"swap", noWrite, "swap /tmp/evil /tmp/vault/data", "fileWrite", "", "worked swap", "errno 13"},
 	{"link over", noWrite, "link /tmp/evil /tmp/vault/fresh", "fileWrite", "", "worked link", "errno 13"},
 	{"mkdir", noWrite, "mkdir /tmp/vault/dir", "fileWrite", "", "worked mkdir", "errno 13"},
+	{"name of a socket", noWrite, "name /tmp/vault/sock", "fileWrite", "", "worked name", "errno 13"},
+	{"name of a socket by a link", noTouch, "name /proc/self/root/tmp/vault/sock", "readOnlyFiles", "vault", "worked name", "errno 30"},
+	{"generation", noTouch, "generation /tmp/vault/data", "readOnlyFiles", "vault", "", "errno 30"},
 	{"chmod", noTouch, "chmod /tmp/vault/data", "readOnlyFiles", "vault", "worked chmod", "errno 30"},
 	{"chown", noTouch, "chown /tmp/vault/data", "readOnlyFiles", "vault", "worked chown", "errno 30"},
 	{"touch", noTouch, "touch /tmp/vault/data", "readOnlyFiles", "vault", "worked touch", "errno 30"},
@@ -277,6 +280,23 @@ func TestLogs(t *testing.T) {
 					t.Errorf("%s: %v", tt.attack, e)
 				}
 			}
+		}
+	}
+}
+
+// What writes ahead of the end of what is open to append does not exist where
+// logs are kept, and exists elsewhere.
+func TestLogsAheadOfTheirEnd(t *testing.T) {
+	c := newCell(t)
+	for attack, denied := range map[string]string{"noappend": "errno 95", "asynchronous": "errno 38", "unreserve": "errno 25", "zero": "errno 25"} {
+		attack = "cut " + attack + " /tmp/vault/log"
+		for _, mode := range []string{"audit", "enforce"} {
+			if r := runFiles(t, c, strings.ReplaceAll(logged, "MODE", mode), attack, false); !r.has(denied) || r.has("worked cut") {
+				t.Errorf("%s, %s: %s", attack, mode, r.brief())
+			}
+		}
+		if r := runFiles(t, c, strings.ReplaceAll(noWrite, "MODE", "audit"), attack, false); r.has(denied) && denied != "errno 95" {
+			t.Errorf("%s without logs: %s", attack, r.brief())
 		}
 	}
 }

@@ -9,6 +9,9 @@ import (
 // Interesting says that Environ or a search for files looks at a variable,
 // given as NAME=VALUE or NAME=.
 func Interesting(entry string) bool {
+	if strings.HasPrefix(entry, bashFunction) {
+		return true
+	}
 	name, _, ok := strings.Cut(entry, "=")
 	if !ok {
 		return false
@@ -21,6 +24,10 @@ func Interesting(entry string) bool {
 	return false
 }
 
+// bashFunction begins the names of functions that Bash takes from its
+// environment: one may stand in for any command of a script.
+const bashFunction = "BASH_FUNC_"
+
 // Environ adds to refs what variables name for the program: libraries of
 // dynamic programs, scripts that interpreters load first. A variable that
 // stands twice is read twice. env holds what Interesting chose.
@@ -29,6 +36,10 @@ func Environ(refs []action.Ref, q Question, env []string) []action.Ref {
 	family := programFamily(q)
 	for _, e := range env {
 		name, value, _ := strings.Cut(e, "=")
+		if strings.HasPrefix(name, bashFunction) && (family == "bash" || family == "sh") {
+			p.add(action.RefCode, "", bashFunction)
+			continue
+		}
 		switch name {
 		case "LD_PRELOAD":
 			p.list(action.RefPreload, value, name, " :")
@@ -37,9 +48,14 @@ func Environ(refs []action.Ref, q Question, env []string) []action.Ref {
 		case "LD_LIBRARY_PATH":
 			p.list(action.RefLibraryPath, value, name, ":;")
 		case "BASH_ENV", "ENV":
-			if i, ok := interpreters[family]; ok && i.shell && value != "" {
-				p.add(action.RefScript, value, name)
+			if i, ok := interpreters[family]; !ok || !i.shell || value == "" {
+				continue
 			}
+			if strings.ContainsAny(value, "$`") { // the shell expands it: "$(...)"
+				p.add(action.RefCode, "", name)
+				continue
+			}
+			p.add(action.RefScript, value, name)
 		case "NODE_OPTIONS":
 			if strings.HasPrefix(family, "node") {
 				p.options(value, name)
@@ -63,13 +79,7 @@ func Environ(refs []action.Ref, q Question, env []string) []action.Ref {
 		case "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS":
 			if family == "java" {
 				for _, w := range strings.Fields(value) {
-					if f, ok := strings.CutPrefix(w, "-javaagent:"); ok {
-						f, _, _ = strings.Cut(f, "=")
-						p.add(action.RefScript, f, name)
-					} else if f, ok := strings.CutPrefix(w, "-agentpath:"); ok {
-						f, _, _ = strings.Cut(f, "=")
-						p.add(action.RefPreload, f, name)
-					}
+					p.java(w, name)
 				}
 			}
 		}

@@ -14,6 +14,7 @@ type grammar struct {
 	module string // a file or a module to load follows
 	value  string // another value follows
 	rest   string // what is left of the word is its value
+	loads  string // a module is what is left of the word; Perl takes code as well: "-Mstrict;..."
 	stdin  string // the script is read from standard input
 
 	longCode, longFile, longValue []string
@@ -36,8 +37,8 @@ var interpreters = map[string]grammar{
 	"csh":  {code: "c", stdin: "s"}, "tcsh": {code: "c", stdin: "s"},
 	"python": {code: "c", module: "m", value: "WX", longValue: []string{"check-hash-based-pycs"}, ext: ".py"},
 	"pypy":   {code: "c", module: "m", value: "WX", ext: ".py"},
-	"perl":   {code: "eE", value: "I", rest: "MmxiF0lCDdV"},
-	"ruby":   {code: "e", module: "r", value: "ICE", rest: "KWTxi0F", ext: ".rb"},
+	"perl":   {code: "eE", value: "I", loads: "MmdV", rest: "xiFCD"},
+	"ruby":   {code: "e", module: "r", value: "ICE", rest: "KWTxiF", ext: ".rb"},
 	"node": {code: "ep", module: "r", value: "C", longCode: []string{"eval", "print"}, longFile: []string{"require", "import", "loader", "experimental-loader"},
 		longValue: []string{"conditions", "title", "env-file", "input-type", "inspect-port"}, ext: ".js"},
 	"nodejs": {code: "ep", module: "r", value: "C", longCode: []string{"eval", "print"}, longFile: []string{"require", "import", "loader", "experimental-loader"},
@@ -75,6 +76,7 @@ func (p *parser) interpreter(g grammar, name string, args []string) {
 			i++
 			p.operand(g, name, args[i:], fromStdin)
 			return
+		case name == "java" && p.java(arg, "argument"):
 		case arg == "-" && !g.shell:
 			p.add(action.RefCode, "", Stdin)
 			return
@@ -84,6 +86,13 @@ func (p *parser) interpreter(g grammar, name string, args []string) {
 					return
 				}
 			} else if p.letters(g, arg, next, &fromStdin) {
+				if g.module == "m" && i < len(args) {
+					m := args[i]
+					if m[:min(1, len(m))] == "-" {
+						_, m, _ = strings.Cut(m, "m")
+					}
+					p.runs(m, args[i+1:])
+				}
 				return
 			}
 		default:
@@ -167,6 +176,19 @@ func (p *parser) letters(g grammar, arg string, next func() (string, bool), from
 		case strings.Contains(g.value, c):
 			_, ok := get()
 			return !ok
+		case strings.Contains(g.loads, c):
+			if c == "d" { // -d alone is a switch that others may follow, as -l and -0 are
+				if rest = strings.TrimPrefix(rest, "t"); !strings.HasPrefix(rest, ":") {
+					continue
+				}
+			}
+			name, _, _ := strings.Cut(strings.TrimPrefix(rest, "-"), "=")
+			if strings.Trim(name, moduleLetters) != "" {
+				p.add(action.RefCode, "", "-"+c)
+				return true
+			}
+			return false
+		case c == "x" && arg[j-1] == '0': // -0xHEX
 		case strings.Contains(g.rest, c):
 			return false
 		}
@@ -174,7 +196,52 @@ func (p *parser) letters(g grammar, arg string, next func() (string, bool), from
 	return false
 }
 
+// java adds what an option of Java makes it load; false: it is another.
+func (p *parser) java(opt, via string) bool {
+	for _, o := range javaLoads {
+		if f, ok := strings.CutPrefix(opt, o.option); ok {
+			if f, _, _ = strings.Cut(f, "="); f != "" {
+				p.add(o.kind, f, via)
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// javaLoads are options that name what is loaded, or files of more options.
+var javaLoads = []struct {
+	option string
+	kind   action.RefKind
+}{
+	{"-javaagent:", action.RefScript}, {"-agentpath:", action.RefPreload}, {"@", action.RefScript},
+	{"-XX:VMOptionsFile=", action.RefScript}, {"-XX:Flags=", action.RefScript},
+}
+
+// runs are modules of Python's own that run the file or code that follows.
+func (p *parser) runs(module string, args []string) {
+	switch module {
+	case "timeit":
+		p.add(action.RefCode, "", "-m "+module)
+	case "runpy", "pdb", "cProfile", "profile", "trace", "coverage":
+		for i := 0; i < len(args); i++ {
+			switch a := args[i]; {
+			case len(a) == 2 && a[0] == '-' && strings.Contains("cosCf", a[1:]):
+				i++ // its value
+			case !strings.HasPrefix(a, "-"):
+				p.add(action.RefScript, a, "-m "+module)
+				return
+			}
+		}
+	}
+}
+
 func (p *parser) script(g grammar, name, via string) {
+	if strings.HasPrefix(name, "data:") { // a URL that holds the code
+		p.add(action.RefCode, "", via)
+		return
+	}
+	name = strings.TrimPrefix(name, "file://")
 	if g.ext != "" && !strings.Contains(name, "/") && !strings.Contains(name, ".") {
 		p.module(g, name, via)
 		return

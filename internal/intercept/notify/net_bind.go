@@ -44,6 +44,9 @@ func handleBind(s *Supervisor, c *Call) Response {
 	if f := family(addr); len(addr) >= 4 && (f == linux.AFInet || f == linux.AFInet6) {
 		s.freePort(c, binary.BigEndian.Uint16(addr[2:4]))
 	} else if f == linux.AFUnix {
+		if r, denied := s.mayName(c, unixName(addr)); denied {
+			return r
+		}
 		s.net.bound.note(s, c, unixName(addr))
 	}
 	if !judged {

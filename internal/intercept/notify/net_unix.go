@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"sync"
+	"syscall"
 
 	"github.com/limpet-security/limpet/internal/action"
 	"github.com/limpet-security/limpet/internal/intercept"
@@ -76,6 +77,38 @@ func (s *Supervisor) judgesFiles() bool {
 	}
 	care := s.files.judge.FileCare()
 	return care.Reads != intercept.Ignored || care.Changes != intercept.Ignored
+}
+
+// mayName asks about the name that a unix socket gets in the file system. As
+// with connect the kernel reads it again.
+func (s *Supervisor) mayName(c *Call, name string) (r Response, denied bool) {
+	if name == "" || name[0] == '@' || s.files.judge == nil {
+		return r, false
+	}
+	care := s.files.care(c, action.FileChange)
+	if care == intercept.Ignored {
+		return r, false
+	}
+	c.Brief()
+	u, err := s.fileUser(c)
+	if err != nil {
+		return fail(syscall.EACCES), care == intercept.Decided
+	}
+	u.change, u.care = true, care
+	dir, last, e := u.fresh(linux.AtFDCWD, name)
+	if e == syscall.EEXIST {
+		e = syscall.EADDRINUSE
+	}
+	if e != 0 {
+		return fail(e), care == intercept.Decided
+	}
+	defer dir.close()
+	op := u.op(action.FileCreate, name)
+	op.Path, op.Detail = pathBelow(dir, last), "unix socket"
+	if r, denied = u.ask(&op); !denied {
+		u.finished(&op)
+	}
+	return r, denied
 }
 
 // bound are the names of unix sockets that the tree has bound, the newest.

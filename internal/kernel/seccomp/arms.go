@@ -15,7 +15,8 @@ type Arms struct {
 	// that may change something are.
 	Reads bool
 	// Logs notifies what takes a file's end away through a descriptor:
-	// ftruncate, fallocate with a mode, and clearing O_APPEND.
+	// ftruncate, fallocate with a mode, and clearing O_APPEND. What else writes
+	// ahead of the end does not exist then.
 	Logs bool
 	// Receives notifies recvmsg, getpeername, and recvfrom with room for an
 	// address, so that an answer that package resolve gives can show the

@@ -20,6 +20,12 @@ func TestFilesAreAskedAboutWhenArmed(t *testing.T) {
 			}
 			return retAllow
 		}
+		gone := func(errno uint32) uint32 {
+			if arms.Logs {
+				return retErrno | errno
+			}
+			return retAllow
+		}
 		const high = 1 << 40 // the kernel takes flags as int
 		for _, tt := range []struct {
 			call string
@@ -44,6 +50,14 @@ func TestFilesAreAskedAboutWhenArmed(t *testing.T) {
 			{"ioctl", [6]uint64{3, 0x5401}, retAllow},
 			{"ioctl", [6]uint64{3, rules.IoctlSetFlags}, retNotify},
 			{"ioctl", [6]uint64{3, rules.IoctlSetXattr | high}, retNotify},
+			{"ioctl", [6]uint64{3, rules.IoctlVersion}, retNotify},
+			{"ioctl", [6]uint64{3, 0x40305829}, gone(25)},
+			{"ioctl", [6]uint64{3, 0x4030582b | high}, gone(25)},
+			{"ioctl", [6]uint64{3, 0x40305839}, gone(25)},
+			{"pwritev2", [6]uint64{3}, retAllow},
+			{"pwritev2", [6]uint64{3, 0, 0, 0, 0, 0x12}, retAllow},
+			{"pwritev2", [6]uint64{3, 0, 0, 0, 0, 0x22}, gone(95)},
+			{"io_setup", [6]uint64{1}, gone(38)},
 			{"ftruncate", [6]uint64{3, 0}, armed(arms.Logs)},
 			{"fallocate", [6]uint64{3, 0}, retAllow},
 			{"fallocate", [6]uint64{3, 3}, armed(arms.Logs)},

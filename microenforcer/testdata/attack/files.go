@@ -27,6 +27,21 @@ func init() {
 	attacks["memory"] = memory
 	attacks["cut"] = cut
 	attacks["storm"] = storm
+	attacks["name"] = func(args []string) error { // gives a unix socket a name
+		fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+		if err != nil {
+			return err
+		}
+		return syscall.Bind(fd, &syscall.SockaddrUnix{Name: args[0]})
+	}
+	attacks["generation"] = func(args []string) error { // FS_IOC_SETVERSION
+		fd, err := syscall.Open(args[0], syscall.O_RDONLY, 0)
+		if err != nil {
+			return err
+		}
+		g := 77
+		return errnoOf(syscall.RawSyscall(syscall.SYS_IOCTL, uintptr(fd), 0x40087602, uintptr(unsafe.Pointer(&g))))
+	}
 }
 
 // open opens NAME for r, w, rw, a, c (create), t (truncate).
@@ -156,6 +171,24 @@ func cut(args []string) error {
 		return err
 	case "punch":
 		return syscall.Fallocate(fd, 3, 0, 4)
+	case "noappend": // RWF_NOAPPEND
+		b := []byte("X")
+		v := syscall.Iovec{Base: &b[0], Len: 1}
+		return errnoOf(syscall.RawSyscall6(pwritev2Call, uintptr(fd), uintptr(unsafe.Pointer(&v)), 1, 0, 0, 0x20))
+	case "asynchronous": // calls that have it in memory
+		var ring uintptr
+		return errnoOf(syscall.RawSyscall(ioSetupCall, 1, uintptr(unsafe.Pointer(&ring)), 0))
+	case "unreserve", "zero": // fallocate by its ioctls
+		r := [6]uint64{0, 0, 4}
+		cmd := map[string]uintptr{"unreserve": 0x4030582b, "zero": 0x40305839}[args[0]]
+		return errnoOf(syscall.RawSyscall(syscall.SYS_IOCTL, uintptr(fd), cmd, uintptr(unsafe.Pointer(&r))))
+	}
+	return nil
+}
+
+func errnoOf(_, _ uintptr, e syscall.Errno) error {
+	if e != 0 {
+		return e
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ var Files = func() []Rule {
 		out = append(out, Rule{Syscall: name})
 	}
 	// Attributes that only an ioctl changes (chattr, fsverity).
-	for _, cmd := range append([]uint64{IoctlSetFlags, IoctlSetXattr, IoctlVerity, IoctlUserfault, IoctlTyped}, Subvolumes...) {
+	for _, cmd := range append([]uint64{IoctlSetFlags, IoctlSetXattr, IoctlVersion, IoctlVerity, IoctlUserfault, IoctlTyped}, Subvolumes...) {
 		out = append(out, Rule{Syscall: "ioctl", Conds: []Cond{{Arg: 1, Op: Equal, Value: cmd, Low: true}}})
 	}
 	return out
@@ -48,6 +48,7 @@ var Files = func() []Rule {
 const (
 	IoctlSetFlags = 0x40086602 // FS_IOC_SETFLAGS
 	IoctlSetXattr = 0x401c5820 // FS_IOC_FSSETXATTR
+	IoctlVersion  = 0x40087602 // FS_IOC_SETVERSION
 	IoctlVerity   = 0x40806685 // FS_IOC_ENABLE_VERITY
 )
 
@@ -90,4 +91,4 @@ const Youngest = 469
 
 // Armed are calls that only a part that a start arms looks at: the tables
 // know their numbers.
-var Armed = []string{"ftruncate", "fallocate", "fcntl"}
+var Armed = []string{"ftruncate", "fallocate", "fcntl", "pwritev2", "io_setup"}
