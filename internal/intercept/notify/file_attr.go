@@ -125,9 +125,6 @@ const (
 )
 
 func (u *fileUser) utimes(w named, at uint64, unit int) Response {
-	if w.flags&^(linux.AtSymNofollow|linux.AtEmptyPath) != 0 {
-		return fail(syscall.EINVAL)
-	}
 	var ts *[2]linux.Timespec
 	if at != 0 {
 		size := 32
@@ -158,6 +155,9 @@ func (u *fileUser) utimes(w named, at uint64, unit int) Response {
 				return value(0) // the kernel does not even look at the name
 			}
 		}
+	}
+	if w.flags&^(linux.AtSymNofollow|linux.AtEmptyPath) != 0 {
+		return fail(syscall.EINVAL)
 	}
 	var what which = w
 	if w.at == 0 && unit != seconds && w.dirfd != linux.AtFDCWD {

@@ -141,6 +141,9 @@ func (u *fileUser) remove(dirfd int, at uint64, flags int) Response {
 	op := u.op(action.FileDelete, name)
 	obj, e := u.below(dir, last)
 	if e != 0 {
+		if linux.UnlinkAt(dir.fd, tooLong, flags) == syscall.EROFS { // before the name is looked at
+			e = syscall.EROFS
+		}
 		return fail(e)
 	}
 	defer obj.close()
@@ -150,6 +153,10 @@ func (u *fileUser) remove(dirfd int, at uint64, flags int) Response {
 	}
 	return u.carry(true, func() error { return linux.UnlinkAt(dir.fd, last, flags) }, &op)
 }
+
+// tooLong is longer than a name is anywhere: calls with it say what the kernel finds
+// wrong before it looks for the name.
+var tooLong = strings.Repeat("n", 4000)
 
 func (u *fileUser) rename(odir int, oat uint64, ndir int, nat uint64, flags uint) Response {
 	if flags != 0 {
@@ -162,28 +169,47 @@ func (u *fileUser) rename(odir int, oat uint64, ndir int, nat uint64, flags uint
 	if e != 0 {
 		return fail(e)
 	}
-	to, e := u.name(nat)
-	if e != 0 {
-		return fail(e)
-	}
 	od, ol, e := u.parent(odir, from)
 	if e != 0 {
 		return fail(e)
 	}
 	defer od.close()
-	nd, nl, e := u.parent(ndir, to)
-	if e != 0 {
+	// What the kernel says before it looks at the last parts, it says of names
+	// that are too long to be there.
+	nd := od
+	before := func(e syscall.Errno) Response {
+		switch first := u.as(true, func() error { return linux.RenameAt2(od.fd, tooLong, nd.fd, tooLong, flags) }); first {
+		case syscall.EROFS:
+			if e == syscall.EBUSY || nd == od {
+				break
+			}
+			fallthrough
+		case syscall.EACCES, syscall.EXDEV:
+			e = first
+		}
 		return fail(e)
 	}
+	to, e := u.name(nat)
+	if e != 0 {
+		return before(e)
+	}
+	dir, nl, e := u.parent(ndir, to)
+	if e != 0 {
+		return before(e)
+	}
+	nd = dir
 	defer nd.close()
-	for _, l := range []string{ol, nl} {
+	for i, l := range []string{ol, nl} {
 		if t := strings.TrimRight(l, "/"); t == "" || t == "." || t == ".." {
-			return fail(syscall.EBUSY)
+			if i == 1 && flags&linux.RenameNoReplace != 0 {
+				return before(syscall.EEXIST)
+			}
+			return before(syscall.EBUSY)
 		}
 	}
 	old, e := u.below(od, ol)
 	if e != 0 {
-		return fail(e)
+		return before(e)
 	}
 	defer old.close()
 	move, create := u.op(action.FileMove, from), u.op(action.FileCreate, to)
@@ -196,7 +222,7 @@ func (u *fileUser) rename(odir int, oat uint64, ndir int, nat uint64, flags uint
 	case e == 0:
 		defer target.close()
 		if flags&linux.RenameNoReplace != 0 {
-			return fail(syscall.EEXIST)
+			return before(syscall.EEXIST)
 		}
 		if flags&linux.RenameExchange != 0 {
 			back, again := u.op(action.FileMove, to), u.op(action.FileCreate, from)
@@ -211,7 +237,7 @@ func (u *fileUser) rename(odir int, oat uint64, ndir int, nat uint64, flags uint
 			ops = []*action.FileOp{&move, &gone, &create}
 		}
 	case e != syscall.ENOENT:
-		return fail(e)
+		return before(e)
 	}
 	if r, denied := u.ask(ops...); denied {
 		return r
@@ -229,15 +255,11 @@ func (u *fileUser) link(odir int, oat uint64, ndir int, nat uint64, flags int) R
 	if e != 0 {
 		return fail(e)
 	}
-	to, e := u.name(nat)
-	if e != 0 {
-		return fail(e)
-	}
 	var old *fileObject
 	switch {
 	case from != "":
 		old, e = u.object(odir, from, flags&linux.AtSymFollow == 0, 0)
-	case flags&linux.AtEmptyPath == 0 || u.who.Effective&(1<<capDacReadSearch) == 0:
+	case flags&linux.AtEmptyPath == 0 || u.who.Effective&(1<<capDacReadSearch) == 0 && !u.linksEmpty():
 		e = syscall.ENOENT
 	default:
 		old, e = u.descriptor(odir)
@@ -246,6 +268,10 @@ func (u *fileUser) link(odir int, oat uint64, ndir int, nat uint64, flags int) R
 		return fail(e)
 	}
 	defer old.close()
+	to, e := u.name(nat)
+	if e != 0 {
+		return fail(e)
+	}
 	dir, last, e := u.fresh(ndir, to)
 	if e != 0 {
 		return fail(e)
@@ -261,6 +287,19 @@ func (u *fileUser) link(odir int, oat uint64, ndir int, nat uint64, flags int) R
 	return u.carry(true, func() error {
 		return linux.LinkAt(linux.AtFDCWD, linux.FDPath(old.fd), dir.fd, last, linux.AtSymFollow)
 	}, &link, &create)
+}
+
+// linksEmpty says whether the kernel gives a name, without that capability, to
+// what a process opened itself (since 6.10).
+func (u *fileUser) linksEmpty() bool {
+	return u.as(true, func() error {
+		fd, err := linux.OpenAt(linux.AtFDCWD, "/", linux.OPath)
+		if err != nil {
+			return err
+		}
+		defer linux.Close(fd)
+		return linux.LinkAt(fd, "", -1, "x", linux.AtEmptyPath)
+	}) == syscall.EBADF
 }
 
 // fresh finds where a new name would stand. EEXIST: it stands there already.
@@ -325,6 +364,13 @@ func (u *fileUser) mkdir(dirfd int, name, mode uint64) Response {
 
 func (u *fileUser) mknod(dirfd int, name, mode, dev uint64) Response {
 	m := uint32(mode) & 0xffff // umode_t
+	switch m & syscall.S_IFMT {
+	case 0, syscall.S_IFREG, syscall.S_IFCHR, syscall.S_IFBLK, syscall.S_IFIFO, syscall.S_IFSOCK:
+	case syscall.S_IFDIR:
+		return fail(syscall.EPERM)
+	default:
+		return fail(syscall.EINVAL)
+	}
 	return u.made(dirfd, name, fmt.Sprintf("node, mode %06o", m), func(dir *fileObject, last string) error {
 		bits, e := u.mode(dir.fd, m&0o7777)
 		if e != 0 {

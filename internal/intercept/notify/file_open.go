@@ -46,6 +46,12 @@ func (s *Supervisor) openScalar(c *Call, dirfd int, path, flags, mode uint64) Re
 	}
 	access := accessOf(how.Flags)
 	care := s.files.care(c, access)
+	if how.Flags&linux.OTmpfile != 0 || how.Flags&(syscall.O_CREAT|syscall.O_DIRECTORY) == syscall.O_CREAT|syscall.O_DIRECTORY {
+		// What goes together only the kernel knows, and it says so first.
+		if _, err := linux.OpenHow2(-1, "x", how); err == syscall.EINVAL {
+			return s.unlessWatched(care, syscall.EINVAL)
+		}
+	}
 	if access&action.FileChange != 0 {
 		care = max(care, s.files.judge.FileCare().Memory)
 	}
@@ -240,11 +246,11 @@ func (o *opening) existing(obj, dir *fileObject) Response {
 	flags := o.how.Flags
 	kind := obj.kind()
 	switch {
-	case kind == syscall.S_IFLNK:
+	case kind == syscall.S_IFLNK && flags&syscall.O_DIRECTORY == 0:
 		return o.no(syscall.ELOOP)
 	case kind == syscall.S_IFDIR && (dir != nil || flags&oAccMode != 0 && flags&linux.OTmpfile == 0):
 		return o.no(syscall.EISDIR)
-	case flags&linux.OTmpfile != 0:
+	case flags&linux.OTmpfile != 0 && kind == syscall.S_IFDIR:
 		return o.nameless(obj)
 	case flags&syscall.O_DIRECTORY != 0 && kind != syscall.S_IFDIR:
 		return o.no(syscall.ENOTDIR)
@@ -320,12 +326,9 @@ func ownTable(o *fileObject) bool {
 
 // permitted says that the mode of an object gives its caller the right.
 func (o *opening) permitted(obj *fileObject, how int) bool {
-	want := uint32(4)
-	switch how & oAccMode {
-	case syscall.O_WRONLY:
-		want = 2
-	case syscall.O_RDWR:
-		want = 6
+	want := [4]uint32{4, 2, 6, 6}[how&oAccMode]
+	if how&syscall.O_TRUNC != 0 {
+		want |= 2
 	}
 	return o.as(false, func() error { return linux.AccessPath(linux.FDPath(obj.fd), want) }) == 0
 }
@@ -385,9 +388,6 @@ func (o *opening) nameless(dir *fileObject) Response {
 	if o.care < intercept.Decided {
 		return cont()
 	}
-	if dir.kind() != syscall.S_IFDIR {
-		return fail(syscall.ENOTDIR)
-	}
 	mode, e := o.mode(dir.fd, uint32(o.how.Mode))
 	if e != 0 {
 		return fail(e)
@@ -430,6 +430,9 @@ func (o *opening) create() Response {
 		}
 		if name := strings.TrimRight(last, "/"); name != last || name == "" || name == "." || name == ".." {
 			dir.close()
+			if exclusive && name == last {
+				return o.no(syscall.EEXIST)
+			}
 			return o.no(syscall.EISDIR)
 		}
 		obj, e := o.below(dir, last)
@@ -553,11 +556,17 @@ func (o *opening) make(dir *fileObject, last string) (r Response, again bool) {
 	return r, false
 }
 
-// createResolved is O_CREAT with RESOLVE_ flags: the kernel resolves; links
-// that lead nowhere are not followed to make what they name.
+// createResolved is O_CREAT with RESOLVE_ flags: the kernel resolves. A link that
+// leads nowhere is put into the name, which then leads to what is to be made.
 func (o *opening) createResolved(base int) Response {
-	for range 10 {
-		obj, e := o.object(o.dirfd, o.path, o.how.Flags&syscall.O_NOFOLLOW != 0, o.how.Resolve)
+	for range maxLinks {
+		trimmed := strings.TrimRight(o.path, "/")
+		slash := trimmed != "" && trimmed != o.path // no file is made with one: then only its folder matters
+		e := syscall.ENOENT
+		var obj *fileObject
+		if !slash {
+			obj, e = o.object(o.dirfd, o.path, o.how.Flags&(syscall.O_NOFOLLOW|syscall.O_EXCL) != 0, o.how.Resolve)
+		}
 		if e == 0 {
 			if o.how.Flags&syscall.O_EXCL != 0 {
 				obj.close()
@@ -571,17 +580,26 @@ func (o *opening) createResolved(base int) Response {
 		if e != syscall.ENOENT {
 			return o.no(e)
 		}
-		cut := strings.LastIndexByte(o.path, '/') + 1
+		cut := strings.LastIndexByte(trimmed, '/') + 1
 		head, last := o.path[:cut], o.path[cut:]
 		if head == "" {
 			head = "."
 		}
-		if last == "" || last == "." || last == ".." {
-			return o.no(syscall.EISDIR)
-		}
 		dir, e := o.object(o.dirfd, head, false, o.how.Resolve)
 		if e != 0 {
 			return o.no(e)
+		}
+		if slash || last == "." || last == ".." {
+			dir.close()
+			return o.no(syscall.EISDIR)
+		}
+		target := ""
+		if o.as(true, func() (err error) { target, err = linux.ReadlinkAt(dir.fd, last); return err }) == 0 {
+			dir.close()
+			if o.path = target; target[0] != '/' {
+				o.path = head + "/" + target
+			}
+			continue
 		}
 		r, again := o.make(dir, last)
 		dir.close()
@@ -589,5 +607,5 @@ func (o *opening) createResolved(base int) Response {
 			return r
 		}
 	}
-	return o.no(syscall.ENOENT)
+	return o.no(syscall.ELOOP)
 }

@@ -269,9 +269,6 @@ func (u *fileUser) parentFrom(base int, path string) (dir *fileObject, last stri
 	cut := strings.LastIndexByte(trimmed, '/') + 1
 	head := path[:cut]
 	last = path[cut:]
-	if len(strings.TrimRight(last, "/")) > 255 {
-		return nil, "", syscall.ENAMETOOLONG
-	}
 	if head == "" {
 		head = "."
 		if path[0] == '/' {
@@ -358,7 +355,7 @@ func pathBelow(dir *fileObject, last string) string {
 
 // descriptor gives the object that one of the caller's descriptors is open on.
 func (u *fileUser) descriptor(fd int) (*fileObject, syscall.Errno) {
-	if fd < 0 {
+	if fd < 0 && fd != linux.AtFDCWD {
 		return nil, syscall.EBADF
 	}
 	at, e := u.base(fd, "")

@@ -180,15 +180,15 @@ func (u *fileUser) setFlags(a args) Response {
 		return fail(e)
 	}
 	defer o.close()
-	if k := o.kind(); k != syscall.S_IFREG && k != syscall.S_IFDIR {
-		return fail(syscall.ENOTTY)
-	}
 	b, e := u.c.numbers(a[2], 4)
 	if e == 0 && size > 8 && !verity {
 		b, e = u.c.numbers(a[2], size)
 	}
 	if e != 0 {
 		return fail(e)
+	}
+	if k := o.kind(); k != syscall.S_IFREG && k != syscall.S_IFDIR {
+		return fail(syscall.ENOTTY)
 	}
 	b = append(b, make([]byte, 8)...)
 	op := u.op(action.FileAttributes, "")

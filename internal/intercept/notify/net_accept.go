@@ -48,17 +48,6 @@ func (s *Supervisor) accept(c *Call, flags int) Response {
 		s.net.put(k)
 		return fail(syscall.EOPNOTSUPP)
 	}
-	if at := c.Args[1]; at != 0 {
-		var n [4]byte
-		e := c.copyIn(c.Args[2], n[:])
-		if e == 0 && int32(binary.NativeEndian.Uint32(n[:])) < 0 {
-			e = syscall.EINVAL
-		}
-		if e != 0 {
-			s.net.put(k)
-			return fail(e)
-		}
-	}
 	if !c.Valid() {
 		s.net.put(k)
 		return fail(syscall.EINTR)
@@ -120,8 +109,8 @@ func (s *Supervisor) take(c *Call, k *sock, fd, flags int) (conn int, peer []byt
 		linux.SetNonblock(fd, true)
 		defer linux.SetNonblock(fd, false)
 	}
-	if p := c.Process(); p.UID != s.power.uid || p.GID != s.power.gid {
-		u, g := linux.SetFSIDs(p.UID, p.GID)
+	if uid, gid := s.ownerOf(c); uid != s.power.uid || gid != s.power.gid {
+		u, g := linux.SetFSIDs(uid, gid)
 		defer linux.SetFSIDs(u, g)
 	}
 	return linux.AcceptNow(fd, flags|linux.SockCloexec)

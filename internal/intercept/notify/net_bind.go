@@ -62,7 +62,7 @@ func handleBind(s *Supervisor, c *Call) Response {
 	defer s.net.put(k)
 	fd, _ := s.net.state(k)
 	if fd < 0 {
-		return fail(syscall.EINVAL) // connected
+		return fail(k.kind.unboundTo(addr, syscall.EINVAL)) // connected
 	}
 	if local, ok := k.kind.source(addr); ok {
 		if r, denied := answerOf(j.Bind(&action.Bind{Proc: c.Process(), Protocol: k.kind.protocol(), Local: local})); denied {
@@ -70,7 +70,7 @@ func handleBind(s *Supervisor, c *Call) Response {
 		}
 		// Our right to low ports is not the caller's.
 		if p := local.Port(); p != 0 && int(p) < firstFreePort() && k.kind.typ != linux.SockRaw && !s.callerHas(c, linux.CapNetBind) {
-			return fail(syscall.EACCES)
+			return fail(k.kind.unboundTo(addr, syscall.EACCES))
 		}
 	}
 	if e := linux.BindNow(fd, addr); e != 0 {
@@ -89,6 +89,21 @@ func (k sockKind) source(b []byte) (local netip.AddrPort, ok bool) {
 		return netip.AddrPortFrom(netip.AddrFrom16([16]byte(b[8:24])).Unmap(), binary.BigEndian.Uint16(b[2:4])), true
 	}
 	return netip.AddrPort{}, false
+}
+
+// unboundTo says why a socket cannot be bound to b, if not for the reason given:
+// the kernel looks at the address before it looks at right and state.
+func (k sockKind) unboundTo(b []byte, reason syscall.Errno) syscall.Errno {
+	if fd, e := linux.NewSocket(k.domain, k.typ, k.proto); e == 0 {
+		defer linux.Close(fd)
+		if len(b) >= 4 {
+			b = append(append(b[:2:2], 0, 0), b[4:]...) // any port
+		}
+		if e := linux.BindNow(fd, b); e != 0 {
+			return e
+		}
+	}
+	return reason
 }
 
 // firstFreePort is where ports begin that take no capability.

@@ -71,7 +71,12 @@ func (s *Supervisor) carryOut(b *borrowed, look func(tid int) fitness, run func(
 	var v int64
 	fit := look(k.tid)
 	if fit == fits {
-		v, err = run(k)
+		if v, err = run(k); v == -int64(syscall.EPIPE) {
+			// The signal that comes with it went to the carrier, which keeps it.
+			if st, _, err := procfs.ReadFile(procfs.Path(k.tid, "status"), procfs.MaxStatus); err == nil && signalSet(st, "\nSigPnd:\t")&pipeSignal != 0 {
+				_ = linux.Tgkill(b.proc.PID, b.tid, syscall.SIGPIPE)
+			}
+		}
 	}
 	if k.end() != nil {
 		return

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"strings"
 	"syscall"
 	"time"
 
@@ -97,6 +98,8 @@ func (s *Supervisor) connectOwned(c *Call, k *sock, addr []byte) (r Response) {
 	}()
 	fd, phase := s.net.state(k)
 	switch {
+	case len(addr) < 2:
+		return fail(syscall.EINVAL)
 	case fd >= 0:
 	case phase == failed && family(addr) != linux.AFUnspec:
 		return s.regain(c, k)
@@ -289,6 +292,9 @@ func (s *Supervisor) foreignConnect(c *Call, inode uint64, addr []byte) Response
 	case linux.AFInet, linux.AFInet6:
 		k := s.adopt(c, inode)
 		if k == nil {
+			if p := s.protocolOf(c.TID(), int(int32(c.Args[0]))); strings.HasPrefix(p, "UNIX") {
+				return fail(syscall.EINVAL)
+			}
 			c.blind = true
 			return fail(syscall.EACCES)
 		}

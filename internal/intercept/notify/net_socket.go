@@ -31,6 +31,9 @@ func handleSocket(s *Supervisor, c *Call) Response {
 	}
 	switch domain {
 	case linux.AFInet, linux.AFInet6:
+		if typ&^(linux.SockTypeMask|linux.SockCloexec|linux.SockNonblock) != 0 {
+			return fail(syscall.EINVAL)
+		}
 		if typ&linux.SockTypeMask == sockPacket {
 			return cont()
 		}
@@ -53,7 +56,7 @@ func (s *Supervisor) carriesTCP(k sockKind) syscall.Errno {
 	switch {
 	case k.proto == linux.ProtoMPTCP:
 		return syscall.ENOPROTOOPT
-	case k.proto == linux.ProtoSMC, k.proto == linux.ProtoSCTP && k.stream() && s.judgesPeers():
+	case k.proto == linux.ProtoSMC && k.stream(), k.proto == linux.ProtoSCTP && k.stream() && s.judgesPeers():
 		return syscall.EPROTONOSUPPORT
 	}
 	return 0
@@ -82,11 +85,15 @@ func (s *Supervisor) ownSocket(c *Call, domain, typ, proto int) Response {
 		return r
 	}
 	kind := sockKind{domain, typ & linux.SockTypeMask, proto}
-	p := c.Process()
 	if kind.typ == linux.SockRaw && !s.callerHas(c, capNetRaw) {
-		return fail(syscall.EPERM)
+		fd, e := linux.NewSocket(domain, typ, proto)
+		if e == 0 { // else there is no such protocol, which counts for more
+			linux.Close(fd)
+			e = syscall.EPERM
+		}
+		return fail(e)
 	}
-	if kind.typ == linux.SockDgram && (proto == linux.ProtoICMP || proto == linux.ProtoICMPv6) && !mayPing(c) {
+	if kind.typ == linux.SockDgram && (domain == linux.AFInet && proto == linux.ProtoICMP || domain == linux.AFInet6 && proto == linux.ProtoICMPv6) && !mayPing(c) {
 		return fail(syscall.EACCES)
 	}
 	if !c.sameNetwork() {
@@ -106,11 +113,11 @@ func (s *Supervisor) ownSocket(c *Call, domain, typ, proto int) Response {
 			return fail(syscall.ENOBUFS)
 		}
 	}
-	fd, e := s.makeSocket(p, domain, typ, proto)
+	fd, e := s.makeSocket(c, domain, typ, proto)
 	if e == syscall.EMFILE || e == syscall.ENFILE {
 		c.Slow()
 		s.makeRoom()
-		fd, e = s.makeSocket(p, domain, typ, proto)
+		fd, e = s.makeSocket(c, domain, typ, proto)
 		if e == syscall.EMFILE {
 			e = syscall.ENFILE // it is our table that is full, not the caller's
 		}
@@ -141,14 +148,24 @@ func (s *Supervisor) ownSocket(c *Call, domain, typ, proto int) Response {
 	return done()
 }
 
-func (s *Supervisor) makeSocket(p *action.Process, domain, typ, proto int) (int, syscall.Errno) {
-	if p.UID == s.power.uid && p.GID == s.power.gid {
+func (s *Supervisor) makeSocket(c *Call, domain, typ, proto int) (int, syscall.Errno) {
+	uid, gid := s.ownerOf(c)
+	if uid == s.power.uid && gid == s.power.gid {
 		return linux.NewSocket(domain, typ, proto)
 	}
-	u, g := linux.SetFSIDs(p.UID, p.GID)
+	u, g := linux.SetFSIDs(uid, gid)
 	fd, e := linux.NewSocket(domain, typ, proto)
 	linux.SetFSIDs(u, g)
 	return fd, e
+}
+
+// ownerOf says whose what a caller makes is.
+func (s *Supervisor) ownerOf(c *Call) (uid, gid uint32) {
+	if who, err := s.whoOf(c); err == nil {
+		return who.FSUID, who.FSGID
+	}
+	p := c.Process()
+	return p.UID, p.GID
 }
 
 // callerHas reads the caller's effective capabilities. They are of use only

@@ -118,12 +118,15 @@ const (
 	ResolveInRoot       = unix.RESOLVE_IN_ROOT
 )
 
+const resolveCached = 0x20 // RESOLVE_CACHED, 5.12
+
 // OpenAt2 opens with O_CLOEXEC added and resolve flags. ENOSYS: before 5.6.
+// EAGAIN: it is not cached (RESOLVE_CACHED), which stays so.
 func OpenAt2(dir int, path string, flags int, resolve uint64) (int, error) {
 	how := unix.OpenHow{Flags: uint64(flags | unix.O_CLOEXEC), Resolve: resolve}
 	for {
 		fd, err := unix.Openat2(dir, path, &how)
-		if err != syscall.EINTR && err != syscall.EAGAIN {
+		if err != syscall.EINTR && err != syscall.EAGAIN || resolve&resolveCached != 0 {
 			return fd, err
 		}
 	}
