@@ -44,19 +44,31 @@ func (u *fileUser) truncate(a args) Response {
 	if r, denied := u.ask(&op); denied {
 		return r
 	}
-	if e := u.tooLarge(o, size); e != 0 {
+	if e := u.tooLarge(o, size, func() (err error) {
+		fd, err := linux.Reopen(o.fd, syscall.O_WRONLY, 0)
+		if err == nil {
+			linux.Close(fd)
+		}
+		return err
+	}); e != 0 {
 		return fail(e)
 	}
 	return u.carry(!o.proc, func() error { return linux.Truncate(linux.FDPath(o.fd), size) }, &op)
 }
 
-// tooLarge applies the caller's RLIMIT_FSIZE; ours is not meant.
-func (u *fileUser) tooLarge(o *fileObject, size int64) syscall.Errno {
+// tooLarge applies the caller's RLIMIT_FSIZE, to who may write; ours is not
+// meant.
+func (u *fileUser) tooLarge(o *fileObject, size int64, write func() error) syscall.Errno {
 	if size <= o.st.Size {
 		return 0
 	}
 	if limit, ok := u.limit("Max file size"); !ok || size <= limit {
 		return 0
+	}
+	if write != nil {
+		if e := u.as(!o.proc, write); e != 0 {
+			return e
+		}
 	}
 	_ = linux.Tgkill(u.tgid, u.tid, syscall.SIGXFSZ)
 	return syscall.EFBIG
@@ -87,7 +99,7 @@ func (u *fileUser) ftruncate(a args) Response {
 	}
 	return u.resize(a.fd(0), fmt.Sprintf("size %d", size), syscall.EINVAL, func(o *fileObject) action.FileAccess { return sizeAccess(o, size) },
 		func(fd int, o *fileObject) error {
-			if e := u.tooLarge(o, size); e != 0 {
+			if e := u.tooLarge(o, size, nil); e != 0 {
 				return e
 			}
 			return linux.Ftruncate(fd, size)
