@@ -43,7 +43,12 @@ func handleBind(s *Supervisor, c *Call) Response {
 	}
 	if f := family(addr); len(addr) >= 4 && (f == linux.AFInet || f == linux.AFInet6) {
 		s.freePort(c, binary.BigEndian.Uint16(addr[2:4]))
-	} else if f == linux.AFUnix {
+	}
+	var k *sock
+	if judged {
+		k = s.net.hold(inode)
+	}
+	if k == nil && family(addr) == linux.AFUnix {
 		if r, denied := s.mayName(c, unixName(addr)); denied {
 			return r
 		}
@@ -52,7 +57,6 @@ func handleBind(s *Supervisor, c *Call) Response {
 	if !judged {
 		return cont()
 	}
-	k := s.net.hold(inode)
 	if k == nil {
 		if s.net.isGhost(inode) {
 			return fail(syscall.EACCES)
