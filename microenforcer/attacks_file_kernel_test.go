@@ -284,6 +284,15 @@ func TestLogs(t *testing.T) {
 	}
 }
 
+// An open of what the kernel has at hand, and it has not, does not keep the
+// enforcer busy for ever.
+func TestOpenCached(t *testing.T) {
+	c := newCell(t)
+	if r := runFiles(t, c, strings.ReplaceAll(noRead, "MODE", "enforce"), "cached /tmp/vault/nothing", false); !r.has("errno 11 ") {
+		t.Error(r.brief())
+	}
+}
+
 // What writes ahead of the end of what is open to append does not exist where
 // logs are kept, and exists elsewhere.
 func TestLogsAheadOfTheirEnd(t *testing.T) {

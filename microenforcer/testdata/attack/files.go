@@ -27,6 +27,12 @@ func init() {
 	attacks["memory"] = memory
 	attacks["cut"] = cut
 	attacks["storm"] = storm
+	attacks["cached"] = func(args []string) error { // openat2 with RESOLVE_CACHED
+		how := [3]uint64{0, 0, 0x20}
+		name := append([]byte(args[0]), 0)
+		at := -100
+		return errnoOf(syscall.RawSyscall6(437, uintptr(at), uintptr(unsafe.Pointer(&name[0])), uintptr(unsafe.Pointer(&how)), 24, 0, 0))
+	}
 	attacks["name"] = func(args []string) error { // gives a unix socket a name
 		fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 		if err != nil {
