@@ -96,11 +96,6 @@ func handleOpenat2(s *Supervisor, c *Call) Response {
 		}
 	}
 	how := linux.OpenHow{Flags: binary.NativeEndian.Uint64(b), Mode: binary.NativeEndian.Uint64(b[8:]), Resolve: binary.NativeEndian.Uint64(b[16:])}
-	// RESOLVE_CACHED asks for what needs no disk, which we cannot promise: the
-	// kernel says EAGAIN to it as often as it is asked. Programs ask without.
-	if how.Resolve&linux.ResolveCached != 0 {
-		return s.unlessWatched(care, syscall.EAGAIN)
-	}
 	// The kernel itself checks the flags: before it looks at the descriptor.
 	if _, err := linux.OpenHow2(-1, "x", how); err != syscall.EBADF && err != syscall.EXDEV {
 		return fail(linux.ErrnoOf(err))

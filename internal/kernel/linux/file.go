@@ -114,7 +114,6 @@ func Memfd(name string) (int, error) { return unix.MemfdCreate(name, unix.MFD_CL
 
 // Resolve flags of OpenAt2.
 const (
-	ResolveCached       = 0x20 // from Linux 5.12
 	ResolveNoMagicLinks = unix.RESOLVE_NO_MAGICLINKS
 	ResolveInRoot       = unix.RESOLVE_IN_ROOT
 )
