@@ -129,7 +129,7 @@ func (s *Supervisor) askExec(c *Call, a *attempt, dirfd int, name string, err er
 			a.refer(a.kernelArgs(), a.ArgsTruncated, env)
 		}
 	}
-	if a.Unverified && !c.Valid() {
+	if a.uncertain() && !c.Valid() {
 		return fail(syscall.EINTR), true // it could not be looked at because it was killed meanwhile
 	}
 	c.Attend()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -208,16 +209,16 @@ func TestExecOfTheKilled(t *testing.T) {
 	var mu sync.Mutex
 	var unverified []string
 	note := func(e *action.Exec) intercept.Answer {
-		if e.Unverified {
+		if e.Unverified || slices.ContainsFunc(e.Refs, func(r action.Ref) bool { return r.Unseen }) {
 			mu.Lock()
-			unverified = append(unverified, fmt.Sprint(e.Requested, e.Args))
+			unverified = append(unverified, fmt.Sprint(e.Requested, e.Args, e.Refs))
 			mu.Unlock()
 			return intercept.Answer{Errno: syscall.EACCES}
 		}
 		return intercept.Allow
 	}
 	const script = `i=0
-while [ $i -lt 600 ]; do
+while [ $i -lt 2400 ]; do
 	sleep 30 & p=$!
 	k=$((i % 300))
 	while [ $k -gt 0 ]; do k=$((k - 1)); done
@@ -226,7 +227,8 @@ while [ $i -lt 600 ]; do
 	i=$((i + 1))
 done
 echo done`
-	out, st := supervised(t, &judge{exec: note, execStarted: note}, nil, "/bin/sh", "-c", script)
+	wants := intercept.Wants{Refs: true, Env: true, Linker: true}
+	out, st := supervised(t, &judge{exec: note, execStarted: note, wants: wants}, nil, "/bin/sh", "-c", script)
 	if !strings.HasSuffix(out, "done\n") || st.ExitStatus() != 0 {
 		t.Fatalf("got %q, %v", out, st)
 	}

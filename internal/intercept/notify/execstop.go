@@ -3,6 +3,7 @@ package notify
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -92,7 +93,7 @@ func (s *Supervisor) verified(c *Call, a *attempt, pid int) (ok bool) {
 	})
 	exe := fileOf(&st)
 	switch {
-	case err != nil && !stopped(pid):
+	case err != nil && s.ended(pid):
 		return false // killed meanwhile: nothing of it will run, and nobody is to blame
 	case err != nil:
 		a.Unverified = true
@@ -110,15 +111,33 @@ func (s *Supervisor) verified(c *Call, a *attempt, pid int) (ok bool) {
 	if s.threads.Load() || s.net.sharedTables.Load() {
 		a.sockets() // somebody could have changed the descriptors since
 	}
-	if a.Unverified && !stopped(pid) {
+	if a.uncertain() && s.ended(pid) {
 		return false // as above
 	}
 	ans := s.cfg.Judge.ExecStarted(&a.Exec)
 	if ans == intercept.Allow && s.rewritable(a, exe) {
+		if s.ended(pid) {
+			return false
+		}
 		a.Unverified = true
 		ans = s.cfg.Judge.ExecStarted(&a.Exec)
 	}
 	return ans == intercept.Allow && s.shellStarted(a)
+}
+
+// uncertain says that something could not be looked at, which may only be
+// because the caller was killed meanwhile.
+func (a *attempt) uncertain() bool {
+	return a.Unverified || slices.ContainsFunc(a.Refs, func(r action.Ref) bool { return r.Unseen })
+}
+
+// ended says that a process which was let exec has been killed since.
+func (s *Supervisor) ended(pid int) bool {
+	if !s.traceless.Load() {
+		return !stopped(pid)
+	}
+	st, err := procfs.ReadStat(pid)
+	return err != nil || st.Dead()
 }
 
 // stopped says that a tracee of this thread is in a stop; only SIGKILL ends

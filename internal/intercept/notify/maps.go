@@ -36,6 +36,12 @@ const (
 )
 
 func (s *Supervisor) judgeMap(c *Call, m *action.Map) Response {
+	if m.Unverified || m.Kind == action.MapModified {
+		// It may look so only because the caller was killed meanwhile.
+		if m.Late && !stopped(c.TID()) || !m.Late && !c.Valid() {
+			return fail(syscall.EINTR)
+		}
+	}
 	m.Proc = c.Process()
 	return scalar(s.cfg.Judge.Map(m))
 }
@@ -99,9 +105,6 @@ func (s *Supervisor) judgeFile(c *Call, m *action.Map, fd int) Response {
 	if err != nil {
 		if errors.Is(err, syscall.EBADF) {
 			return cont()
-		}
-		if !c.Valid() {
-			return fail(syscall.EINTR) // it was killed meanwhile
 		}
 		m.Unverified = true
 		return s.judgeMap(c, m)
