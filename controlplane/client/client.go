@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -43,7 +44,7 @@ type Client struct {
 func New(c Config) (*Client, error) {
 	u, err := url.Parse(c.Server)
 	if err != nil || u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("cannot call server %q: want https://host:port", c.Server)
+		return nil, fmt.Errorf("cannot call server %q: want https://host:port, as the server prints it when it starts", c.Server)
 	}
 	if c.Token == "" {
 		return nil, errors.New("cannot call server: no API token (make one in the console under Settings)")
@@ -86,6 +87,9 @@ func (p *Problem) Error() string {
 	s := p.Detail
 	if s == "" {
 		s = p.Title
+	}
+	if p.Status == http.StatusUnauthorized {
+		s += " (the server does not take the API token: it is wrong, revoked or has expired; make another in the console under Settings)"
 	}
 	for _, e := range p.Errors {
 		var at struct{ Line, Column int }
@@ -139,7 +143,7 @@ func (c *Client) Do(ctx context.Context, method, path, match string, in, out any
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		return "", fmt.Errorf("cannot reach server: %w", err)
+		return "", unreached(err)
 	}
 	defer res.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
@@ -161,6 +165,31 @@ func (c *Client) Do(ctx context.Context, method, path, match string, in, out any
 		}
 	}
 	return res.Header.Get("ETag"), nil
+}
+
+// unreached says what to do about a server that cannot be called.
+func unreached(err error) error {
+	var (
+		authority x509.UnknownAuthorityError
+		name      x509.HostnameError
+		plain     tls.RecordHeaderError
+		dns       *net.DNSError
+		address   *net.OpError
+	)
+	what := ""
+	switch {
+	case errors.As(err, &authority):
+		what = "; name the server's CA with --ca-file (the server keeps it in its data folder as ca.pem)"
+	case errors.As(err, &name):
+		what = "; the server's certificate has other names: call it by one of them, or start it with --name"
+	case errors.As(err, &plain):
+		what = "; what answers there speaks no TLS: is it the right port?"
+	case errors.As(err, &dns):
+		what = "; is the name right?"
+	case errors.As(err, &address) && address.Op == "dial":
+		what = "; is the server running, and is --server its address?"
+	}
+	return fmt.Errorf("cannot reach server: %w%s", err, what)
 }
 
 // All reads every page of a list and gives its items one by one.

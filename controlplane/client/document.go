@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/limpet-security/limpet/internal/policy"
 )
 
 // Bounds of what is read from files.
@@ -34,11 +36,12 @@ type Document struct {
 // before what names it.
 func Read(in io.Reader, paths ...string) ([]Document, error) {
 	var docs []Document
+	var failed []error // all of it is told at once
 	for _, p := range paths {
 		if p == "-" {
 			more, err := read("standard input", in)
 			if err != nil {
-				return nil, err
+				failed = append(failed, err)
 			}
 			docs = append(docs, more...)
 			continue
@@ -55,15 +58,18 @@ func Read(in io.Reader, paths ...string) ([]Document, error) {
 			more, err := read(name, f)
 			_ = f.Close()
 			if err != nil {
-				return nil, err
+				failed = append(failed, err)
 			}
 			if docs = append(docs, more...); len(docs) > maxDocuments {
 				return nil, fmt.Errorf("cannot read documents: more than %d", maxDocuments)
 			}
 		}
 	}
+	if err := errors.Join(failed...); err != nil {
+		return nil, err
+	}
 	if len(docs) == 0 {
-		return nil, errors.New("cannot read documents: there is none")
+		return nil, fmt.Errorf("cannot read documents: there is none in %s; a document has a kind, which is one of %s", strings.Join(paths, ", "), kindNames())
 	}
 	slices.SortStableFunc(docs, func(a, b Document) int { return order(a.Kind) - order(b.Kind) })
 	seen := map[string]string{}
@@ -118,40 +124,47 @@ func read(name string, r io.Reader) ([]Document, error) {
 		return nil, fmt.Errorf("cannot read %s: more than %d bytes", name, maxFile)
 	}
 	var docs []Document
+	var failed []error
 	line, rest := 1, string(b)
 	for rest != "" {
 		text, next := rest, ""
 		if at := separator.FindStringIndex(rest); at != nil {
 			text, next = rest[:at[0]], rest[at[1]:]
 		}
-		d, ok, err := parse(fmt.Sprintf("%s:%d", name, line), text)
+		d, ok, err := parse(name, line, text)
 		if err != nil {
-			return nil, err
-		}
-		if ok {
+			failed = append(failed, err)
+		} else if ok {
 			docs = append(docs, d)
 		}
 		line += strings.Count(rest[:len(rest)-len(next)], "\n")
 		rest = next
 	}
-	return docs, nil
+	return docs, errors.Join(failed...)
 }
 
-// parse checks one document; ok is false if it holds nothing but comments.
-func parse(source, text string) (d Document, ok bool, err error) {
+// parse checks one document, which begins at a line of a file; ok is false if
+// it holds nothing but comments.
+func parse(file string, line int, text string) (d Document, ok bool, err error) {
 	var head struct {
 		Kind     string `yaml:"kind"`
 		Metadata struct {
 			Name string `yaml:"name"`
 		} `yaml:"metadata"`
 	}
-	if err := yaml.Unmarshal([]byte(text), &head); err != nil {
-		return d, false, fmt.Errorf("%s: %w", source, err)
+	source := fmt.Sprintf("%s:%d", file, line)
+	// With the lines before it, what is wrong is told by the file's lines.
+	placed := strings.Repeat("\n", line-1) + text
+	if err := yaml.Unmarshal([]byte(placed), &head); err != nil {
+		return d, false, wrong(file, err)
 	}
 	d = Document{Kind: head.Kind, Name: head.Metadata.Name, Source: source, Text: text}
 	if k, _ := kindOf(head.Kind); k != nil {
 		if d.normal, d.body, err = k.parse(text); err != nil {
-			return d, false, fmt.Errorf("%s: %w", source, err)
+			if _, _, there := k.parse(placed); there != nil {
+				err = there
+			}
+			return d, false, wrong(file, err)
 		}
 		return d, true, nil
 	}
@@ -163,6 +176,37 @@ func parse(source, text string) (d Document, ok bool, err error) {
 		return d, false, nil
 	}
 	return d, false, fmt.Errorf("%s: the document has no kind; want %s", source, kindNames())
+}
+
+var yamlLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
+
+// wrong says of each thing that is wrong with a document where that is, as
+// compilers do.
+func wrong(file string, err error) error {
+	var out []error
+	var errs policy.Errors
+	var types *yaml.TypeError
+	switch {
+	case errors.As(err, &errs):
+		for _, e := range errs {
+			at := ""
+			if e.Line > 0 {
+				at = fmt.Sprintf(":%d:%d", e.Line, e.Column)
+			}
+			e.Line = 0
+			out = append(out, fmt.Errorf("%s%s: %w", file, at, e))
+		}
+	case errors.As(err, &types):
+		for _, text := range types.Errors {
+			out = append(out, wrong(file, errors.New(text)))
+		}
+	default:
+		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
+			return fmt.Errorf("%s:%s: %s", file, m[1], m[2])
+		}
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return errors.Join(out...)
 }
 
 func kindNames() string {

@@ -42,6 +42,35 @@ func TestReadFolder(t *testing.T) {
 	}
 }
 
+// Everything that is wrong is told at once, by file and line.
+func TestReadSaysWhere(t *testing.T) {
+	dir := t.TempDir()
+	policies := filepath.Join(dir, "a.yaml")
+	if err := os.WriteFile(policies, []byte("# first\n---\n"+group+"---\napiVersion: limpet.dev/v1\nkind: RuntimePolicy\nmetadata:\n  name: p\nspec:\n  controls:\n    drfit: {mode: audit}\n    outbound: {mode: enforced}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	groups := filepath.Join(dir, "b.yaml")
+	if err := os.WriteFile(groups, []byte(group+"  polices: [p]\n  learning: perhaps\n---\nkind: EnforcerGruop\n---\na: [\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Read(nil, dir)
+	if err == nil {
+		t.Fatal("it was read")
+	}
+	for _, want := range []string{
+		policies + `:16:5: spec.controls.drfit: unknown control "drfit", did you mean "drift"?`,
+		policies + `:17:22: spec.controls.outbound.mode: "enforced": must be one of off, audit, enforce; did you mean "enforce"?`,
+		groups + `:7: unknown key "polices"; known here: mode, onNoPolicy, learning, labels, registries, requiredLabels, policies`,
+		groups + ":8: cannot unmarshal !!str `perhaps` into bool",
+		groups + `:10: kind "EnforcerGruop" is not known; want ReputationList, `,
+		groups + `:12: `,
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("no %q in\n%v", want, err)
+		}
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	for _, c := range []Config{
 		{}, {Server: "http://limpet.test", Token: "t"}, {Server: "https://limpet.test"}, {Server: "limpet.test:8443", Token: "t"},

@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
+	"regexp"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -141,7 +145,48 @@ type Meta struct {
 func strict(text string, into any) error {
 	dec := yaml.NewDecoder(bytes.NewReader([]byte(text)))
 	dec.KnownFields(true)
-	return dec.Decode(into)
+	err := dec.Decode(into)
+	var types *yaml.TypeError
+	if errors.As(err, &types) {
+		known := map[string][]string{}
+		keysOf(reflect.TypeOf(into), known)
+		for i, e := range types.Errors {
+			if m := unknownKey.FindStringSubmatch(e); m != nil {
+				types.Errors[i] = fmt.Sprintf("%sunknown key %q; known here: %s", m[1], m[2], strings.Join(known[m[3]], ", "))
+			}
+		}
+	}
+	return err
+}
+
+var unknownKey = regexp.MustCompile(`^(line \d+: )field (.*) not found in type (\S+)$`)
+
+// keysOf notes the keys of a type and of the types in it.
+func keysOf(t reflect.Type, known map[string][]string) {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct || known[t.String()] != nil {
+		return
+	}
+	known[t.String()] = []string{}
+	for f := range t.Fields() {
+		key, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		keysOf(f.Type, known)
+		switch {
+		case key == "-" || !f.IsExported():
+		case strings.Contains(options, "inline"):
+			in := f.Type
+			for in.Kind() == reflect.Pointer {
+				in = in.Elem()
+			}
+			known[t.String()] = append(known[t.String()], known[in.String()]...)
+		case key == "":
+			known[t.String()] = append(known[t.String()], strings.ToLower(f.Name))
+		default:
+			known[t.String()] = append(known[t.String()], key)
+		}
+	}
 }
 
 // write writes a document.

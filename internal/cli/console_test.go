@@ -139,7 +139,7 @@ func TestApplyRefuses(t *testing.T) {
 		"unknown kind":   {"kind: Secret\nmetadata: {name: x}\n", "kind"},
 		"no kind":        {"a: 1\n", "no kind"},
 		"unknown key":    {strings.Replace(group, "mode:", "modus: x\n  mode:", 1), "modus"},
-		"bad policy":     {strings.Replace(string(policy.DefaultYAML()), "mode: enforce", "mode: on", 1), "line"},
+		"bad policy":     {strings.Replace(string(policy.DefaultYAML()), "mode: enforce", "mode: on", 1), "standard input:16:13: spec.controls.drift.mode: "},
 		"missing policy": {group, "not found"},
 		"twice":          {group + "---\n" + group, "as well"},
 		"nothing":        {"# nothing\n", "none"},

@@ -3,9 +3,12 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -45,9 +48,9 @@ enforcer. It knows
 
   ECS           task definitions as JSON (also "describe-task-definition" output),
                 or only its list of containers; Terraform files whose
-                container_definitions is jsonencode([...]); CloudFormation
-                templates in JSON and YAML
-  Azure         container groups as YAML, ARM templates
+                container_definitions is jsonencode([...]), JSON in a heredoc,
+                or a local of the file; CloudFormation templates in JSON and YAML
+  Azure         container groups as YAML, ARM templates (what "az bicep build" makes)
   Cloud Run     services as YAML or JSON
   Kubernetes    Pod, Deployment, StatefulSet, DaemonSet, Job, CronJob, ... and
                 files with many objects; probes and hooks run under the enforcer too
@@ -139,7 +142,7 @@ func (f *definitionFlags) run(cmd *cobra.Command, file string) error {
 		_, err = cmd.OutOrStdout().Write(out)
 		return err
 	default:
-		if err := os.WriteFile(f.output, out, 0o644); err != nil {
+		if err := replaceFile(f.output, out); err != nil {
 			return fmt.Errorf("cannot write the definition: %w", err)
 		}
 	}
@@ -151,7 +154,11 @@ func (f *definitionFlags) run(cmd *cobra.Command, file string) error {
 			return err
 		}
 	} else if !f.quiet {
-		fmt.Fprintf(cmd.OutOrStdout(), "%s\n", result.Format)
+		note := ""
+		if !result.Changed {
+			note = ", unchanged"
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%s%s\n", result.Format, note)
 		for _, c := range result.Containers {
 			fmt.Fprintf(cmd.OutOrStdout(), "  %-20s %-10s %s\n", c.Name, c.Action, c.Image)
 		}
@@ -160,6 +167,30 @@ func (f *definitionFlags) run(cmd *cobra.Command, file string) error {
 		return fmt.Errorf("%s would change", file)
 	}
 	return nil
+}
+
+// replaceFile writes a file whole or leaves it as it is: it may be the only copy
+// of what was read.
+func replaceFile(name string, data []byte) error {
+	mode := fs.FileMode(0o644)
+	if real, err := filepath.EvalSymlinks(name); err == nil {
+		name = real
+	}
+	if st, err := os.Stat(name); err == nil {
+		if mode = st.Mode(); !mode.IsRegular() {
+			return os.WriteFile(name, data, 0o644)
+		}
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), ".limpet-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // gone already if all went well
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Chmod(mode.Perm()), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
 }
 
 func readDefinition(cmd *cobra.Command, file string) ([]byte, error) {

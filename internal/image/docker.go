@@ -91,7 +91,7 @@ func (d *docker) do(ctx context.Context, method, path string, body io.Reader) (i
 	}
 	resp, err := d.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("cannot reach the Docker daemon: %w", err)
+		return nil, fmt.Errorf("cannot reach the Docker daemon: %w; is Docker running, and may you call it? DOCKER_HOST names another", err)
 	}
 	if resp.StatusCode/100 == 2 {
 		return resp.Body, nil

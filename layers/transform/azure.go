@@ -55,6 +55,7 @@ func (j *job) group(root *yaml.Node, format string) error {
 		return j.probes(s.node, undo, []string{"livenessProbe"}, []string{"readinessProbe"})
 	}
 	azure := platform{name: "name", image: "image", entry: "command", inner: []string{"properties"},
+		touched: [][]string{{env}, {"volumeMounts"}},
 		dress: func(s spot, _ *original, baked bool) error {
 			if j.Gateway != "" {
 				if err := tell(s, env, "name", object("name", gatewayEnv, "value", j.Gateway)); err != nil {
@@ -74,9 +75,9 @@ func (j *job) group(root *yaml.Node, format string) error {
 			}
 			return probes(s, false)
 		},
-		undress: func(s spot, _ original) error {
-			unmount(s)
-			untell(s, "name", env)
+		undress: func(s spot, was *original) error {
+			unmount(s, was)
+			untell(s, was, "name", env)
 			return probes(s, true)
 		}}
 	for _, key := range []string{inits, "containers"} {
@@ -84,9 +85,12 @@ func (j *job) group(root *yaml.Node, format string) error {
 			return err
 		}
 	}
-	return j.house(props, inits, c.needed, object("name", Name, "properties", object(
-		"image", j.Carrier, "command", []string{workload.BinaryPath, "install", landing},
-		env, list(object("name", originalEnv, "value", encodeOriginals(c.saved))),
-		"volumeMounts", list(object("name", Name, "mountPath", landing)),
-	)), object(), true)
+	carrier := func() *yaml.Node {
+		return object("name", Name, "properties", object(
+			"image", j.Carrier, "command", []string{workload.BinaryPath, "install", landing},
+			env, list(object("name", originalEnv, "value", encodeOriginals(c.saved))),
+			"volumeMounts", list(object("name", Name, "mountPath", landing)),
+		))
+	}
+	return j.house(props, inits, c, carrier, object(), true)
 }

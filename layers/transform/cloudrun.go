@@ -8,6 +8,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// runPort is where Cloud Run sends requests if nothing is said.
+const runPort = 8080
+
 // dependencies is Cloud Run's annotation of which container waits for which.
 const dependencies = "run.googleapis.com/container-dependencies"
 
@@ -22,14 +25,42 @@ func (j *job) cloudRun(root *yaml.Node) error {
 	if !j.NoPtrace {
 		j.warn("Cloud Run gives no container SYS_PTRACE; the enforcer works without it")
 	}
-	for i, item := range content(at(spec, "containers")) {
-		if field(item, "name") == nil { // a service of one container may leave it out
-			return fmt.Errorf("%scontainer %d has no name, which containers that wait for another must have: %w", line(target(item)), i+1, ErrShape)
+	var own []*yaml.Node
+	for _, item := range content(at(spec, "containers")) {
+		if n := field(item, "name"); n == nil || n.Value != Name {
+			own = append(own, target(item))
+		}
+	}
+	for i, c := range own {
+		name := field(c, "name")
+		switch {
+		case len(own) == 1 && name == nil && !j.Undo && c.Kind == yaml.MappingNode:
+			// A service of one container may leave name and port out; beside
+			// another it must have both.
+			j.named = "app"
+			if n := at(root, "metadata", "name"); n != nil && n.Kind == yaml.ScalarNode && n.Value != "" {
+				j.named = n.Value + "-1" // as Cloud Run calls it
+			}
+			if j.ignored(j.named) {
+				j.named = ""
+				continue
+			}
+			set(c, "name", text(j.named))
+			j.only = j.named
+		case len(own) == 1 && name != nil:
+			j.only = name.Value
+		case name == nil && !j.Undo:
+			return fmt.Errorf("%scontainer %d has no name; give it one, because the others wait for the carrier by their names: %w", line(c), i+1, ErrShape)
 		}
 	}
 	j.found("Cloud Run service")
+	first := len(j.result.Containers)
 	if err := j.pod(spec, carrierSidecar, false); err != nil {
 		return err
+	}
+	needed := named(at(spec, "containers"), "name", Name) != nil
+	if !needed && at(template, "metadata", "annotations", dependencies) == nil {
+		return nil
 	}
 	meta, err := child(template, "metadata", yaml.MappingNode)
 	if err != nil {
@@ -52,8 +83,8 @@ func (j *job) cloudRun(root *yaml.Node) error {
 			waits[name] = on
 		}
 	}
-	if named(at(spec, "containers"), "name", Name) != nil {
-		for _, c := range j.result.Containers {
+	if needed {
+		for _, c := range j.result.Containers[first:] {
 			if c.Action == "protected" {
 				waits[c.Name] = append(waits[c.Name], Name)
 			}

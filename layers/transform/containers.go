@@ -2,6 +2,8 @@ package transform
 
 import (
 	"fmt"
+	"reflect"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -11,13 +13,14 @@ import (
 // platform says how a platform writes a container down, and what the enforcer
 // needs there besides the command.
 type platform struct {
-	name, image, entry, cmd string   // keys; cmd "": entry holds the whole command
-	inner                   []string // the keys below which all but the name stands
+	name, image, entry, cmd string     // keys; cmd "": entry holds the whole command
+	inner                   []string   // the keys below which all but the name stands
+	touched                 [][]string // the keys of lists that dress adds to
 	// dress adds volume, capability, variables and checks. baked: the image has
 	// an enforcer of its own, and needs no volume.
 	dress func(s spot, was *original, baked bool) error
 	// undress takes them out again.
-	undress func(s spot, was original) error
+	undress func(s spot, was *original) error
 }
 
 // spot is one container of a definition.
@@ -54,10 +57,10 @@ func (j *job) containers(list *yaml.Node, p platform, c *carried) error {
 	if list.Kind != yaml.SequenceNode || isExpression(list) {
 		return fmt.Errorf("%sthe containers are not written out as a list: %w", line(list), ErrShape)
 	}
-	for _, item := range list.Content {
+	for _, item := range branches(list.Content) {
 		s := spot{platform: p, node: at(item, p.inner...)}
 		if n := field(item, p.name); n != nil {
-			s.id = n.Value
+			s.id = strings.Join(allWords(n), " ")
 		}
 		if s.id == Name {
 			continue
@@ -87,14 +90,25 @@ func (j *job) container(s spot, c *carried) error {
 		}
 		restore(s, *prior)
 		j.note(s, "restored")
-		return s.undress(s, *prior)
+		return s.undress(s, prior)
+	}
+	var bare original
+	if prior == nil {
+		bare.noteEmpty(s.node, s.touched...)
+		bare.noteNull(s.node, s.entry, s.cmd)
 	}
 	was, baked, err := j.protect(s, prior)
 	if err != nil {
 		return err
 	}
+	if prior == nil {
+		was.Empty = bare.Empty
+	}
 	if err := s.dress(s, &was, baked); err != nil {
 		return err
+	}
+	if other, ok := c.saved[s.id]; ok && !reflect.DeepEqual(other, was) {
+		return fmt.Errorf("another container has this name: %w", ErrShape)
 	}
 	c.saved[s.id] = was
 	if baked {
@@ -104,6 +118,40 @@ func (j *job) container(s spot, c *carried) error {
 	c.needed = true
 	j.note(s, "protected")
 	return nil
+}
+
+// allWords gives the texts of a value, also of one that is computed.
+func allWords(n *yaml.Node) (out []string) {
+	if n.Kind == yaml.ScalarNode {
+		return []string{n.Value}
+	}
+	for _, c := range n.Content {
+		out = append(out, allWords(c)...)
+	}
+	return out
+}
+
+// branches gives the containers of a list, also those of CloudFormation's
+// conditions.
+func branches(items []*yaml.Node) (out []*yaml.Node) {
+	for _, item := range items {
+		n := target(item)
+		choice := at(n, "Fn::If")
+		if n.Tag == "!If" {
+			choice = n
+		}
+		switch {
+		case !isExpression(n) || choice == nil || choice.Kind != yaml.SequenceNode || len(choice.Content) != 3:
+			out = append(out, item)
+		default:
+			for _, b := range branches(choice.Content[1:]) {
+				if r := at(b, "Ref"); b.Value != "AWS::NoValue" && (r == nil || r.Value != "AWS::NoValue") {
+					out = append(out, b)
+				}
+			}
+		}
+	}
+	return out
 }
 
 // line says where a node stands, for the beginning of an error.
@@ -117,13 +165,22 @@ func line(n *yaml.Node) string {
 // house puts the carrier and its volume into what holds a pod or a container
 // group, or takes them out when nobody needs them. first: the carrier stands
 // before the others of its list.
-func (j *job) house(parent *yaml.Node, list string, needed bool, carrier, volume *yaml.Node, first bool) error {
-	if !needed {
+func (j *job) house(parent *yaml.Node, list string, c *carried, carrier func() *yaml.Node, volume *yaml.Node, first bool) error {
+	was := c.priors[outside]
+	if was == nil {
+		was = &original{}
+		was.noteEmpty(parent, []string{list}, []string{"volumes"})
+	}
+	if !c.needed {
 		for _, key := range []string{list, "volumes"} {
-			remove(at(parent, key), "name", Name)
-			tidy(parent, key)
+			if remove(at(parent, key), "name", Name) {
+				was.tidy(parent, key)
+			}
 		}
 		return nil
+	}
+	if was.Empty != nil {
+		c.saved[outside] = *was
 	}
 	volumes, err := child(parent, "volumes", yaml.SequenceNode)
 	if err != nil {
@@ -135,10 +192,10 @@ func (j *job) house(parent *yaml.Node, list string, needed bool, carrier, volume
 		return err
 	}
 	if first && named(l, "name", Name) == nil {
-		l.Content = append([]*yaml.Node{carrier}, l.Content...)
+		l.Content = append([]*yaml.Node{carrier()}, l.Content...)
 		return nil
 	}
-	put(l, "name", carrier)
+	put(l, "name", carrier())
 	return nil
 }
 
@@ -151,9 +208,10 @@ func mount(s spot) error {
 	return err
 }
 
-func unmount(s spot) {
-	remove(field(s.node, "volumeMounts"), "name", Name)
-	tidy(s.node, "volumeMounts")
+func unmount(s spot, was *original) {
+	if remove(field(s.node, "volumeMounts"), "name", Name) {
+		was.tidy(s.node, "volumeMounts")
+	}
 }
 
 // Variables of the protected containers.
@@ -171,11 +229,13 @@ func tell(s spot, list, name string, variable *yaml.Node) error {
 	return err
 }
 
-func untell(s spot, name string, lists ...string) {
+func untell(s spot, was *original, name string, lists ...string) {
 	for _, l := range lists {
-		remove(field(s.node, l), name, gatewayEnv)
-		remove(field(s.node, l), name, tokenEnv)
-		tidy(s.node, l)
+		for _, variable := range []string{gatewayEnv, tokenEnv} {
+			if remove(field(s.node, l), name, variable) {
+				was.tidy(s.node, l)
+			}
+		}
 	}
 }
 
@@ -208,7 +268,7 @@ func grant(s spot, was *original, keys ...string) error {
 }
 
 // revoke takes it out again if we added it.
-func revoke(s spot, was original, keys ...string) {
+func revoke(s spot, was *original, keys ...string) {
 	if !was.Ptrace {
 		return
 	}
@@ -221,6 +281,6 @@ func revoke(s spot, was original, keys ...string) {
 		}
 	}
 	for i := len(keys) - 1; i >= 0; i-- {
-		tidy(at(s.node, keys[:i]...), keys[i])
+		was.tidy(s.node, keys[:i+1]...)
 	}
 }

@@ -7,8 +7,9 @@
 // the enforcer in it: a carrier container whose volume holds the enforcer, that
 // volume read-only in the others, and their own commands behind it. Where the
 // definition leaves a command to the image, Options.Start is asked for the
-// image's. What it does not have to touch keeps its order, its comments and its
-// expressions; of JSON and Terraform only the changed places are written. Doing it twice
+// image's. Only the changed places of a text are written: the rest stays to the
+// byte. A YAML text is held against its nodes afterwards, and written anew as a
+// whole where that fails. Doing it twice
 // changes nothing; Undo gives the original back: what cannot be seen of it
 // travels in the carrier's environment.
 //

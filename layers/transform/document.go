@@ -22,7 +22,7 @@ const maxDepth = 200
 type document struct {
 	roots     []*yaml.Node // the content of each document
 	docs      []*yaml.Node // YAML: the document nodes, with their comments
-	indent    string       // of YAML
+	yaml      *yamlText
 	json      *part
 	src       []byte // of JSON
 	terraform *terraform
@@ -46,7 +46,7 @@ func parse(data []byte) (*document, error) {
 }
 
 func parseYAML(data []byte) (*document, error) {
-	d := &document{indent: "  "}
+	d := &document{}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	for {
 		var n yaml.Node
@@ -66,12 +66,14 @@ func parseYAML(data []byte) (*document, error) {
 	if len(d.roots) == 0 {
 		return nil, fmt.Errorf("the definition is empty: %w", ErrShape)
 	}
+	indent := 2
 	for line := range strings.Lines(string(data)) {
 		if rest := strings.TrimLeft(line, " "); len(rest) < len(line) && rest != "" && rest[0] != '#' && rest[0] != '\n' && rest[0] != '-' {
-			d.indent = line[:len(line)-len(rest)]
+			indent = min(len(line)-len(rest), 8)
 			break
 		}
 	}
+	d.yaml = newYAMLText(data, d.docs, indent)
 	return d, nil
 }
 
@@ -80,18 +82,18 @@ func (d *document) bytes() ([]byte, error) {
 	case d.terraform != nil:
 		return d.terraform.bytes(), nil
 	case d.json != nil:
-		w := &rewriter{src: d.src, json: true, quoted: true, equals: ": ", flat: !bytes.Contains(bytes.TrimSpace(d.src), []byte("\n"))}
-		if w.unit = "  "; len(d.json.items) > 0 {
-			if u := w.margin(d.json.items[0].start); u != "" {
-				w.unit = u
-			}
-		}
+		w := jsonRewriter(d.src, d.json)
 		w.value(d.json, d.roots[0])
 		return apply(d.src, w.edits), nil
 	}
+	if out, err := d.yaml.bytes(d.docs); err == nil {
+		return out, nil
+	}
+	// A text that is written in a way that we do not know how to change: all of
+	// it is written anew.
 	var b bytes.Buffer
 	enc := yaml.NewEncoder(&b)
-	enc.SetIndent(min(len(d.indent), 8))
+	enc.SetIndent(d.yaml.indent)
 	for _, n := range d.docs {
 		if err := enc.Encode(n); err != nil {
 			return nil, fmt.Errorf("cannot write the definition: %w", err)
@@ -103,17 +105,71 @@ func (d *document) bytes() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func parseJSON(data []byte) (*document, error) {
-	r := &jsonReader{data: data, dec: json.NewDecoder(bytes.NewReader(data)), line: 1}
-	r.dec.UseNumber()
-	root, err := r.value(0)
-	if err != nil {
-		return nil, fmt.Errorf("line %d: %w: %w", r.at(r.dec.InputOffset()), ErrSyntax, err)
+func jsonRewriter(src []byte, root *part) *rewriter {
+	w := &rewriter{src: src, json: true, quoted: true, equals: ": ", unit: "  "}
+	w.flat = !bytes.Contains(bytes.TrimSpace(src[root.start:root.end]), []byte("\n"))
+	if len(root.items) > 0 {
+		if u, ok := strings.CutPrefix(w.margin(root.items[0].start), w.margin(root.start)); ok && u != "" {
+			w.unit = u
+		}
 	}
-	if len(bytes.TrimSpace(data[r.dec.InputOffset():])) != 0 {
-		return nil, fmt.Errorf("line %d: %w: something follows the JSON value", r.at(r.dec.InputOffset()), ErrSyntax)
+	return w
+}
+
+func parseJSON(data []byte) (*document, error) {
+	root, line, err := readJSON(maskComments(data))
+	if err != nil {
+		return nil, fmt.Errorf("line %d: %w", line, err)
 	}
 	return &document{roots: []*yaml.Node{root.node}, json: root, src: data}, nil
+}
+
+// readJSON reads a value, or says at which line it cannot be read.
+func readJSON(data []byte) (root *part, line int, err error) {
+	r := &jsonReader{data: data, dec: json.NewDecoder(bytes.NewReader(data)), line: 1}
+	r.dec.UseNumber()
+	if root, err = r.value(0); err != nil {
+		return nil, r.at(r.dec.InputOffset()), fmt.Errorf("%w: %w", ErrSyntax, err)
+	}
+	if len(bytes.TrimSpace(data[r.dec.InputOffset():])) != 0 {
+		return nil, r.at(r.dec.InputOffset()), fmt.Errorf("%w: something follows the JSON value", ErrSyntax)
+	}
+	return root, 0, nil
+}
+
+// maskComments puts spaces in the place of comments, which ARM templates may
+// have, so that JSON can be read at its places.
+func maskComments(data []byte) []byte {
+	out := bytes.Clone(data)
+	blank := func(from, to int) int {
+		for i := from; i < to; i++ {
+			if out[i] != '\n' {
+				out[i] = ' '
+			}
+		}
+		return to - 1
+	}
+	inString := false
+	for i := 0; i < len(out); i++ {
+		switch c := out[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString || c != '/' || i+1 == len(out):
+		case out[i+1] == '/':
+			end := bytes.IndexByte(out[i:], '\n')
+			if end < 0 {
+				end = len(out) - i
+			}
+			i = blank(i, i+end)
+		case out[i+1] == '*':
+			if end := bytes.Index(out[i+2:], []byte("*/")); end >= 0 {
+				i = blank(i, i+2+end+2)
+			}
+		}
+	}
+	return out
 }
 
 // jsonReader makes nodes of JSON.

@@ -52,6 +52,7 @@ func (j *job) ecs(list, task *yaml.Node, k keys, format string) error {
 	}
 	capabilities := []string{k("linuxParameters"), k("capabilities"), k("add")}
 	ecs := platform{name: k("name"), image: k("image"), entry: k("entryPoint"), cmd: k("command"),
+		touched: [][]string{capabilities, {k("volumesFrom")}, {k("dependsOn")}, {k("environment")}, {k("secrets")}},
 		dress: func(s spot, was *original, baked bool) error {
 			if !baked {
 				if err := j.follow(s.node, k); err != nil {
@@ -84,15 +85,17 @@ func (j *job) ecs(list, task *yaml.Node, k keys, format string) error {
 			}
 			return j.health(h, k("command"), true, false)
 		},
-		undress: func(s spot, was original) error {
-			remove(field(s.node, k("volumesFrom")), k("sourceContainer"), Name)
-			tidy(s.node, k("volumesFrom"))
-			remove(field(s.node, k("dependsOn")), k("containerName"), Name)
-			tidy(s.node, k("dependsOn"))
-			untell(s, k("name"), k("environment"), k("secrets"))
+		undress: func(s spot, was *original) error {
+			if remove(field(s.node, k("volumesFrom")), k("sourceContainer"), Name) {
+				was.tidy(s.node, k("volumesFrom"))
+			}
+			if remove(field(s.node, k("dependsOn")), k("containerName"), Name) {
+				was.tidy(s.node, k("dependsOn"))
+			}
+			untell(s, was, k("name"), k("environment"), k("secrets"))
 			revoke(s, was, capabilities...)
 			if h := at(s.node, k("healthCheck")); h != nil && was.Health != nil {
-				set(h, k("command"), texts(was.Health))
+				return change(h, k("command"), was.Health)
 			}
 			return nil
 		}}

@@ -3,6 +3,7 @@ package transform
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -22,9 +23,10 @@ const expression = "!hcl"
 // terraform is a file in Terraform's own language. Only the texts of what was
 // changed are written anew; everything else stays to the byte.
 type terraform struct {
-	src   []byte
-	parts []*part // the container lists
-	tasks []*yaml.Node
+	src    []byte
+	parts  []*part // the container lists
+	tasks  []*yaml.Node
+	locals map[string]hclsyntax.Expression // that the file names once, which may be changed for one who names them
 }
 
 // part is a value as it stands in the source.
@@ -34,6 +36,8 @@ type part struct {
 	tag, value string // of a scalar, as they were
 	start, end int
 	items      []item // of an object or a list, as they were
+	flow       bool   // YAML: in brackets
+	heredoc    bool   // Terraform: JSON in a heredoc
 }
 
 type item struct {
@@ -42,15 +46,11 @@ type item struct {
 	part       *part
 }
 
-// isTerraform says that a text has blocks of Terraform's at its margin.
-func isTerraform(data []byte) bool {
-	for l := range bytes.Lines(data) {
-		if f := bytes.Fields(l); len(f) > 2 && l[0] == 'r' && string(f[0]) == "resource" && f[1][0] == '"' {
-			return true
-		}
-	}
-	return false
-}
+// blocks are Terraform's, at the margin of a text.
+var blocks = regexp.MustCompile(`(?m)^((resource|data)[ \t]+"[^"\n]*"[ \t]+"|(module|variable|output|provider)[ \t]+"[^"\n]*"[ \t]*\{|(locals|terraform)[ \t]*\{)`)
+
+// isTerraform says that a text has blocks of Terraform's.
+func isTerraform(data []byte) bool { return blocks.Match(data) }
 
 func parseTerraform(data []byte) (*terraform, error) {
 	file, diags := hclsyntax.ParseConfig(data, "", hcl.InitialPos)
@@ -58,8 +58,19 @@ func parseTerraform(data []byte) (*terraform, error) {
 		d := diags.Errs()[0].(*hcl.Diagnostic)
 		return nil, fmt.Errorf("line %d: %w: %s; %s", d.Subject.Start.Line, ErrSyntax, d.Summary, d.Detail)
 	}
-	t := &terraform{src: data}
-	for _, b := range file.Body.(*hclsyntax.Body).Blocks {
+	body := file.Body.(*hclsyntax.Body)
+	t := &terraform{src: data, locals: map[string]hclsyntax.Expression{}}
+	for _, b := range body.Blocks {
+		if b.Type != "locals" {
+			continue
+		}
+		for name, a := range b.Body.Attributes {
+			if len(regexp.MustCompile(`\blocal\.`+name+`\b`).FindAllIndex(data, 2)) == 1 {
+				t.locals[name] = a.Expr
+			}
+		}
+	}
+	for _, b := range body.Blocks {
 		if b.Type != "resource" || len(b.Labels) != 2 || b.Labels[0] != taskResource {
 			continue
 		}
@@ -67,11 +78,10 @@ func parseTerraform(data []byte) (*terraform, error) {
 		if a == nil {
 			continue
 		}
-		call, ok := a.Expr.(*hclsyntax.FunctionCallExpr)
-		if !ok || call.Name != "jsonencode" || len(call.Args) != 1 {
-			return nil, fmt.Errorf("line %d: container_definitions of %s is not written as jsonencode([...]); transform the JSON it comes from by itself: %w", a.Range().Start.Line, b.Labels[1], ErrShape)
+		p, err := t.definitions(a.Expr)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: container_definitions of %s %w", a.Range().Start.Line, b.Labels[1], err)
 		}
-		p := t.part(call.Args[0])
 		task := object("containerDefinitions", p.node)
 		if m := b.Body.Attributes["memory"]; m != nil {
 			set(task, "memory", t.part(m.Expr).node)
@@ -89,8 +99,125 @@ func parseTerraform(data []byte) (*terraform, error) {
 	return t, nil
 }
 
+// definitions reads a list of containers: jsonencode of a list, JSON in a
+// heredoc, or a local of the file that is either.
+func (t *terraform) definitions(e hclsyntax.Expression) (*part, error) {
+	e = t.local(e)
+	if call, ok := e.(*hclsyntax.FunctionCallExpr); ok && call.Name == "jsonencode" && len(call.Args) == 1 {
+		return t.part(call.Args[0]), nil
+	}
+	if text := t.src[e.Range().Start.Byte:e.Range().End.Byte]; bytes.HasPrefix(text, []byte("<<")) {
+		return t.heredoc(e.Range().Start.Byte, text)
+	}
+	return nil, fmt.Errorf("is not written as jsonencode([...]) or a heredoc; transform the JSON it comes from by itself: %w", ErrShape)
+}
+
+// local is what a local of the file stands for. One that is named twice stands
+// for itself, because what is changed in it would change for both.
+func (t *terraform) local(e hclsyntax.Expression) hclsyntax.Expression {
+	for {
+		v, ok := e.(*hclsyntax.ScopeTraversalExpr)
+		if !ok || len(v.Traversal) != 2 || v.Traversal.RootName() != "local" {
+			return e
+		}
+		a, ok := v.Traversal[1].(hcl.TraverseAttr)
+		if !ok || t.locals[a.Name] == nil {
+			return e
+		}
+		e = t.locals[a.Name]
+		delete(t.locals, a.Name)
+	}
+}
+
+// heredoc reads JSON with expressions of Terraform's in it.
+func (t *terraform) heredoc(at int, text []byte) (*part, error) {
+	from := bytes.IndexByte(text, '\n') + 1
+	to := bytes.LastIndexByte(bytes.TrimRight(text, "\n"), '\n')
+	if from == 0 || to < from {
+		return nil, fmt.Errorf("is an empty heredoc: %w", ErrShape)
+	}
+	raw := text[from:to]
+	masked, ok := maskExpressions(raw)
+	if !ok {
+		return nil, fmt.Errorf("has template directives in its heredoc: %w", ErrShape)
+	}
+	root, line, err := readJSON(masked)
+	if err != nil {
+		return nil, fmt.Errorf("cannot be read as JSON, at line %d of its heredoc: %w", line, err)
+	}
+	t.place(root, raw, at+from, bytes.Count(t.src[:at+from], []byte("\n")))
+	root.heredoc = true
+	return root, nil
+}
+
+// place moves what was read of a heredoc to where that stands, and marks what
+// is computed in it.
+func (t *terraform) place(p *part, raw []byte, by, lines int) {
+	if p.kind == yaml.ScalarNode {
+		switch s := string(raw[p.start:p.end]); {
+		case len(s) != len(templated.ReplaceAllString(s, "$1")): // it has an expression
+			p.node.Tag, p.node.Value = expression, s
+		case p.tag == "!!str":
+			p.node.Value = untemplate.Replace(p.node.Value)
+		}
+		p.tag, p.value = p.node.Tag, p.node.Value
+	}
+	p.start, p.end = p.start+by, p.end+by
+	p.node.Line += lines
+	for i := range p.items {
+		it := &p.items[i]
+		it.start, it.end = it.start+by, it.end+by
+		t.place(it.part, raw, by, lines)
+	}
+}
+
+// maskExpressions puts letters in the place of expressions inside of strings,
+// and figures elsewhere, so that JSON can be read at its places. It knows no
+// directives.
+func maskExpressions(raw []byte) ([]byte, bool) {
+	out := bytes.Clone(raw)
+	inString := false
+	for i := 0; i < len(out); i++ {
+		rest := out[i:]
+		switch {
+		case bytes.HasPrefix(rest, []byte("$${")), bytes.HasPrefix(rest, []byte("%%{")):
+			i += 2
+		case bytes.HasPrefix(rest, []byte("%{")):
+			return nil, false
+		case bytes.HasPrefix(rest, []byte("${")):
+			depth, quoted := 0, false
+			for ; i < len(out); i++ {
+				c := out[i]
+				if out[i] = '1'; inString {
+					out[i] = 'x'
+				}
+				switch {
+				case quoted && c == '\\' && i+1 < len(out):
+					i++
+					out[i] = out[i-1]
+				case c == '"':
+					quoted = !quoted
+				case !quoted && c == '{':
+					depth++
+				case !quoted && c == '}':
+					depth--
+				}
+				if c == '}' && depth == 0 {
+					break
+				}
+			}
+		case inString && rest[0] == '\\':
+			i++
+		case rest[0] == '"':
+			inString = !inString
+		}
+	}
+	return out, true
+}
+
 // part makes a node of an expression.
 func (t *terraform) part(e hclsyntax.Expression) *part {
+	e = t.local(e)
 	r := e.Range()
 	p := &part{start: r.Start.Byte, end: r.End.Byte}
 	switch e := e.(type) {
@@ -98,7 +225,7 @@ func (t *terraform) part(e hclsyntax.Expression) *part {
 		p.node = list()
 		for _, x := range e.Exprs {
 			q := t.part(x)
-			p.items = append(p.items, item{start: q.start, end: q.end, part: q})
+			p.items = append(p.items, item{start: x.Range().Start.Byte, end: x.Range().End.Byte, part: q})
 			p.node.Content = append(p.node.Content, q.node)
 		}
 	case *hclsyntax.ObjectConsExpr:
@@ -110,7 +237,7 @@ func (t *terraform) part(e hclsyntax.Expression) *part {
 				break
 			}
 			q := t.part(x.ValueExpr)
-			p.items = append(p.items, item{key: k.AsString(), start: x.KeyExpr.Range().Start.Byte, end: q.end, part: q})
+			p.items = append(p.items, item{key: k.AsString(), start: x.KeyExpr.Range().Start.Byte, end: x.ValueExpr.Range().End.Byte, part: q})
 			p.node.Content = append(p.node.Content, text(k.AsString()), q.node)
 		}
 	default:
@@ -159,7 +286,10 @@ func (t *terraform) bytes() []byte {
 	var edits []edit
 	for _, p := range t.parts {
 		w := &rewriter{src: t.src, equals: " = ", unit: "  "}
-		if len(p.items) > 0 && len(p.items[0].part.items) > 0 {
+		if p.heredoc {
+			w = jsonRewriter(t.src, p)
+			w.heredoc = true
+		} else if len(p.items) > 0 && len(p.items[0].part.items) > 0 {
 			first := p.items[0].part.items[0]
 			between := string(t.src[first.start:first.part.start])
 			w.quoted = strings.HasPrefix(between, `"`)

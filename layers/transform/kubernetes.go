@@ -40,7 +40,11 @@ func (j *job) kubernetes(root *yaml.Node, kind string) error {
 	if spec == nil || spec.Kind != yaml.MappingNode {
 		return fmt.Errorf("%sthe %s has no pod: %w", line(root), kind, ErrShape)
 	}
-	if f := at(spec, "os", "name"); f != nil && f.Value == "windows" {
+	f := at(spec, "os", "name")
+	if f == nil {
+		f = at(spec, "nodeSelector", "kubernetes.io/os")
+	}
+	if f != nil && f.Value == "windows" {
 		return fmt.Errorf("%sthe pod is for Windows: %w", line(f), ErrShape)
 	}
 	j.found("Kubernetes " + kind)
@@ -67,8 +71,9 @@ func (j *job) pod(spec *yaml.Node, how carrying, ptrace bool) error {
 	}
 	capabilities := []string{"securityContext", "capabilities", "add"}
 	pod := platform{name: "name", image: "image", entry: "command", cmd: "args",
+		touched: [][]string{capabilities, {"env"}, {"volumeMounts"}},
 		dress: func(s spot, was *original, baked bool) error {
-			if ptrace {
+			if p := at(s.node, "securityContext", "privileged"); ptrace && (p == nil || p.Value != "true") {
 				if err := grant(s, was, capabilities...); err != nil {
 					return err
 				}
@@ -87,17 +92,32 @@ func (j *job) pod(spec *yaml.Node, how carrying, ptrace bool) error {
 					return err
 				}
 			}
+			if j.named != "" && s.id == j.named { // Cloud Run's only container
+				if was.Named = !baked; baked {
+					drop(s.node, "name")
+				}
+			}
 			if baked {
 				return nil
+			}
+			if j.only != "" && s.id == j.only && field(s.node, "ports") == nil {
+				was.Port = true
+				set(s.node, "ports", list(object("containerPort", runPort)))
 			}
 			if err := mount(s); err != nil {
 				return err
 			}
 			return j.probes(s.node, false, podProbes...)
 		},
-		undress: func(s spot, was original) error {
-			unmount(s)
-			untell(s, "name", "env")
+		undress: func(s spot, was *original) error {
+			if was.Named {
+				drop(s.node, "name")
+			}
+			if was.Port {
+				drop(s.node, "ports")
+			}
+			unmount(s, was)
+			untell(s, was, "name", "env")
 			revoke(s, was, capabilities...)
 			return j.probes(s.node, true, podProbes...)
 		}}
@@ -110,9 +130,12 @@ func (j *job) pod(spec *yaml.Node, how carrying, ptrace bool) error {
 	if how == carrierSidecar { // Cloud Run has memory volumes only
 		volume = object("medium", "Memory", "sizeLimit", "64Mi")
 	}
-	carrier := j.carrierPod(c.saved, how)
-	if how == carrierInit && c.needed && mustNotBeRoot(spec) {
-		sc := at(carrier, "securityContext")
+	carrier := func() *yaml.Node {
+		n := j.carrierPod(c.saved, how)
+		if how != carrierInit || !mustNotBeRoot(spec) {
+			return n
+		}
+		sc := at(n, "securityContext")
 		set(sc, "runAsNonRoot", boolean(true))
 		if at(spec, "securityContext", "runAsUser") == nil {
 			set(sc, "runAsUser", number(nobody))
@@ -121,8 +144,9 @@ func (j *job) pod(spec *yaml.Node, how carrying, ptrace bool) error {
 		if ptrace {
 			j.warn("a cluster that enforces the Pod Security Standard \"baseline\" or \"restricted\" refuses SYS_PTRACE; --no-ptrace leaves it out")
 		}
+		return n
 	}
-	return j.house(spec, carrierList, c.needed, carrier, volume, how == carrierInit)
+	return j.house(spec, carrierList, c, carrier, volume, how == carrierInit)
 }
 
 // nobody is whom the carrier runs as where it must not be root. An empty volume

@@ -3,6 +3,7 @@ package transform
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -14,6 +15,63 @@ type original struct {
 	Cmd    state    `json:"cmd,omitempty"`
 	Health []string `json:"health,omitempty"` // of ECS
 	Ptrace bool     `json:"ptrace,omitempty"` // we added it
+	Named  bool     `json:"named,omitempty"`  // we gave it its name
+	Port   bool     `json:"port,omitempty"`   // we wrote its port down
+	// Empty are the lists and objects that were there with nothing in them, by
+	// their keys with dots between: "[]", "{}", or how a null was written.
+	Empty map[string]string `json:"empty,omitempty"`
+}
+
+// outside is the entry of what holds the containers: no container is called so.
+const outside = "."
+
+// noteEmpty notes what of these keys is there with nothing in it.
+func (o *original) noteEmpty(n *yaml.Node, paths ...[]string) {
+	for _, path := range paths {
+		for i := range path {
+			f := field(at(n, path[:i]...), path[i])
+			was := ""
+			switch {
+			case f == nil:
+				continue
+			case f.Kind == yaml.ScalarNode && f.Tag == "!!null":
+				was = f.Value
+			case f.Kind == yaml.SequenceNode && len(f.Content) == 0:
+				was = "[]"
+			case f.Kind == yaml.MappingNode && len(f.Content) == 0:
+				was = "{}"
+			default:
+				continue
+			}
+			if o.Empty == nil {
+				o.Empty = map[string]string{}
+			}
+			o.Empty[strings.Join(path[:i+1], ".")] = was
+		}
+	}
+}
+
+// noteNull notes which of these keys are there with a null.
+func (o *original) noteNull(n *yaml.Node, keys ...string) {
+	for _, key := range keys {
+		if f := field(n, key); f != nil && f.Kind == yaml.ScalarNode {
+			o.noteEmpty(n, []string{key})
+		}
+	}
+}
+
+// tidy removes what lies at keys if it has become empty, or leaves it as empty
+// as it was.
+func (o *original) tidy(n *yaml.Node, path ...string) {
+	parent, key := at(n, path[:len(path)-1]...), path[len(path)-1]
+	was, there := o.Empty[strings.Join(path, ".")]
+	c := field(parent, key)
+	switch {
+	case !there:
+		tidy(parent, key)
+	case c != nil && len(c.Content) == 0 && was != "[]" && was != "{}":
+		set(parent, key, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: was})
+	}
 }
 
 // state is what was under a key of a command.

@@ -20,6 +20,8 @@ type rewriter struct {
 	unit   string // of indentation
 	json   bool   // JSON, not Terraform: commas stand between items and nowhere else
 	flat   bool   // all of it stands on one line
+
+	heredoc bool // JSON in a heredoc of Terraform's
 }
 
 func (w *rewriter) replace(start, end int, text string) {
@@ -274,6 +276,8 @@ func (w *rewriter) render(n *yaml.Node, margin string) string {
 	switch {
 	case n.Tag != "!!str":
 		return n.Value
+	case w.heredoc:
+		return quoteJSON(template.Replace(n.Value))
 	case w.json:
 		return quoteJSON(n.Value)
 	}
@@ -290,7 +294,14 @@ func (w *rewriter) enclose(left string, items []string, right, end, margin strin
 	return strings.TrimSpace(left) + inside + strings.Join(items, end+inside) + "\n" + margin + strings.TrimSpace(right)
 }
 
+// template writes a text so that Terraform computes nothing in it.
+var (
+	template   = strings.NewReplacer("${", "$${", "%{", "%%{")
+	untemplate = strings.NewReplacer("$${", "${", "%%{", "%{")
+	templated  = regexp.MustCompile(`(^|[^$])\$\{`)
+)
+
 // quoted is a string that Terraform computes nothing in.
 func quoted(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`, "${", "$${", "%{", "%%{").Replace(s) + `"`
+	return `"` + template.Replace(strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(s)) + `"`
 }

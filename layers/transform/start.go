@@ -128,8 +128,8 @@ func (j *job) protect(c spot, prior *original) (was original, baked bool, err er
 
 // write puts words under a key: new ones, and behind them some that stand there.
 func write(n *yaml.Node, key string, words []string, rest []*yaml.Node) error {
-	list := append(texts(words).Content, rest...)
 	l := field(n, key)
+	list := append(alike(words, content(l)), rest...)
 	switch {
 	case l == nil || l.Kind == yaml.ScalarNode:
 		l = texts(nil)
@@ -150,6 +150,10 @@ func restore(c spot, was original) {
 		switch {
 		case key == "" || l == nil || l.Kind != yaml.SequenceNode:
 		case s == missing:
+			if null, ok := was.Empty[key]; ok {
+				set(c.node, key, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: null})
+				continue
+			}
 			drop(c.node, key)
 		case s == empty:
 			l.Content = nil
@@ -196,9 +200,40 @@ func (j *job) health(parent *yaml.Node, key string, shell, undo bool) error {
 	if !shell {
 		test = test[1:]
 	}
-	if !slices.Equal(test, cmd) {
-		set(parent, key, texts(test))
+	return change(parent, key, test)
+}
+
+// alike makes words that stand in quotes if those do beside which they will
+// stand.
+func alike(words []string, beside []*yaml.Node) []*yaml.Node {
+	list := texts(words).Content
+	if len(beside) > 0 {
+		for _, n := range list {
+			n.Style |= beside[0].Style & (yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle)
+		}
 	}
+	return list
+}
+
+// change puts other words under a key. What they end with stays as it is
+// written.
+func change(parent *yaml.Node, key string, to []string) error {
+	l := field(parent, key)
+	if l == nil || l.Kind != yaml.SequenceNode { // computed or shared: written out
+		set(parent, key, texts(to))
+		return nil
+	}
+	if slices.Equal(to, wordsOf(l.Content)) {
+		return nil
+	}
+	if l.Anchor != "" {
+		return fmt.Errorf("%s is shared by a YAML anchor; write it out: %w", key, ErrShape)
+	}
+	list := alike(to, l.Content)
+	for i, old := len(list)-1, len(l.Content)-1; i >= 0 && old >= 0 && list[i].Value == l.Content[old].Value; i, old = i-1, old-1 {
+		list[i] = l.Content[old]
+	}
+	l.Content = list
 	return nil
 }
 

@@ -1,10 +1,13 @@
 package transform
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -88,9 +91,10 @@ func Transform(ctx context.Context, data []byte, o Options) ([]byte, *Result, er
 			return nil, nil, fmt.Errorf("cannot use %.100q as a name to ignore: %w", g, err)
 		}
 	}
-	d, err := parse(data)
+	text, how := plain(data)
+	d, err := parse(text)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, hint(data, err)
 	}
 	before, err := d.bytes()
 	if err != nil {
@@ -108,7 +112,7 @@ func Transform(ctx context.Context, data []byte, o Options) ([]byte, *Result, er
 		}
 	}
 	if j.result.Format == "" {
-		return nil, nil, ErrUnknown
+		return nil, nil, hint(data, ErrUnknown)
 	}
 	after, err := d.bytes()
 	if err != nil {
@@ -118,8 +122,49 @@ func Transform(ctx context.Context, data []byte, o Options) ([]byte, *Result, er
 		return data, j.result, nil // as it was written, to the byte
 	}
 	j.result.Changed = true
-	return after, j.result, nil
+	return how.restore(after), j.result, nil
 }
+
+// manner is how a text is written: what is the same in all of it.
+type manner struct{ mark, crlf bool }
+
+var byteOrderMark = []byte("\ufeff")
+
+// plain is a text without a byte order mark and with simple ends of lines.
+func plain(data []byte) ([]byte, manner) {
+	out, mark := bytes.CutPrefix(data, byteOrderMark)
+	m := manner{mark: mark}
+	if n := bytes.Count(out, []byte("\n")); n > 0 && n == bytes.Count(out, []byte("\r\n")) {
+		m.crlf = true
+		out = bytes.ReplaceAll(out, []byte("\r\n"), []byte("\n"))
+	}
+	return out, m
+}
+
+func (m manner) restore(data []byte) []byte {
+	if m.crlf {
+		data = bytes.ReplaceAll(data, []byte("\n"), []byte("\r\n"))
+	}
+	if m.mark {
+		data = slices.Concat(byteOrderMark, data)
+	}
+	return data
+}
+
+// hint says more of texts that people give and that cannot be read.
+func hint(data []byte, err error) error {
+	switch {
+	case errors.Is(err, ErrSyntax) && bytes.Contains(data, []byte("{{")):
+		return fmt.Errorf("%w; what stands in {{ }} is a template's: give the text that is made of it (helm template, kustomize build)", err)
+	case errors.Is(err, ErrSyntax) && !isTerraform(data) && bytes.Contains(data, []byte("\n\t")):
+		return fmt.Errorf("%w; YAML takes no tabs for indentation", err)
+	case errors.Is(err, ErrUnknown) && composed.Match(data):
+		return fmt.Errorf("%w; this looks like a Compose file: wrap its images (limpet wrap IMAGE)", err)
+	}
+	return err
+}
+
+var composed = regexp.MustCompile(`(?m)^services:`)
 
 // job is one Transform under way.
 type job struct {
@@ -127,6 +172,9 @@ type job struct {
 	ctx       context.Context
 	result    *Result
 	terraform bool
+	// Of a Cloud Run service with one container: its name, and the name if we
+	// gave it.
+	only, named string
 }
 
 // given is a value of Options. In Terraform it may have ${...} in it.
@@ -177,7 +225,9 @@ func (j *job) document(root *yaml.Node) error {
 func (j *job) found(format string) { j.result.Format = format }
 
 func (j *job) warn(format string, args ...any) {
-	j.result.Warnings = append(j.result.Warnings, fmt.Sprintf(format, args...))
+	if w := fmt.Sprintf(format, args...); !slices.Contains(j.result.Warnings, w) {
+		j.result.Warnings = append(j.result.Warnings, w)
+	}
 }
 
 // ignored says that a container is left alone.

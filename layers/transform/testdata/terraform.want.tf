@@ -23,15 +23,7 @@ resource "aws_ecs_task_definition" "shop" {
         { name = "LIMPET_GATEWAY", value = "limpet.example.com:8444" },
       ]
       healthCheck = {
-        command = [
-          "CMD",
-          "/.limpet/microenforcer",
-          "healthcheck",
-          "--",
-          "/bin/sh",
-          "-c",
-          "curl -f http://localhost/ || exit 1"
-        ]
+        command  = ["CMD", "/.limpet/microenforcer", "healthcheck", "--", "/bin/sh", "-c", "curl -f http://localhost/ || exit 1"]
         interval = 30
       }
       linuxParameters = { initProcessEnabled = true, capabilities = { add = ["SYS_PTRACE"] } }
