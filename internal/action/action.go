@@ -14,6 +14,7 @@ type Process struct {
 	Exe            string // resolved /proc/PID/exe; "" when it could not be read
 	Comm           string
 	StartTime      uint64 // clock ticks since boot (field 22 of /proc/PID/stat): tells a reused pid apart
+	Gone           bool   // it ended, and its call with it, before it could be looked at
 }
 
 // File is the identity of a file object: equal values mean the same content.

@@ -80,7 +80,7 @@ func (l *Loop) Call(c *action.Call, nr int) (a intercept.Answer) {
 	if d.Verdict == verdict.Allow {
 		return intercept.Allow
 	}
-	a = l.answer(d, syscall.EPERM)
+	a = l.answer(d, c.Proc, syscall.EPERM)
 	l.report(found{p: p, d: d, a: a, kind: eventpb.Kind_KIND_PRIVILEGE, proc: c.Proc, object: c.Name,
 		fill: func(ev *eventpb.Event) {
 			ev.Object = &eventpb.Event_Call{Call: &eventpb.CallObject{Syscall: c.Name}}

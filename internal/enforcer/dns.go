@@ -47,7 +47,7 @@ func (l *Loop) Resolve(q *action.Query) (a intercept.Answer) {
 	if d.Verdict == verdict.Allow {
 		return intercept.Allow
 	}
-	a = l.answer(d, syscall.EPERM)
+	a = l.answer(d, nil, syscall.EPERM)
 	l.reportQuery(p, d, q, a)
 	return a
 }

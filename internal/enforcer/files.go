@@ -38,7 +38,7 @@ func (l *Loop) File(o *action.FileOp) (a intercept.Answer) {
 		l.observer.file(o)
 	}
 	if d.Verdict != verdict.Allow {
-		a = l.answer(d, fileErrno(d.Control))
+		a = l.answer(d, o.Proc, fileErrno(d.Control))
 		l.reportFile(p, d, o, a)
 		if a != intercept.Allow {
 			return a
@@ -46,7 +46,7 @@ func (l *Loop) File(o *action.FileOp) (a intercept.Answer) {
 	}
 	switch d = p.Engine.Integrity(o); d.Verdict {
 	case verdict.Deny:
-		a = l.answer(d, fileErrno(d.Control))
+		a = l.answer(d, o.Proc, fileErrno(d.Control))
 		l.reportFile(p, d, o, a)
 	case verdict.Audit:
 		o.Watch = true

@@ -37,7 +37,7 @@ func (l *Loop) Bind(b *action.Bind) (a intercept.Answer) {
 	if d.Verdict == verdict.Allow {
 		return intercept.Allow
 	}
-	a = l.answer(d, syscall.EACCES)
+	a = l.answer(d, b.Proc, syscall.EACCES)
 	l.report(found{p: p, d: d, a: a, kind: eventpb.Kind_KIND_NETWORK, proc: b.Proc, object: "bind " + protocolName(b.Protocol) + " " + b.Local.String(),
 		fill: func(ev *eventpb.Event) {
 			ev.Object = &eventpb.Event_Network{Network: &eventpb.NetworkObject{
@@ -55,7 +55,7 @@ func (l *Loop) Accept(c *action.Accept) (a intercept.Answer) {
 	if d.Verdict == verdict.Allow {
 		return intercept.Allow
 	}
-	a = l.answer(d, syscall.ECONNABORTED)
+	a = l.answer(d, nil, syscall.ECONNABORTED)
 	l.report(found{p: p, d: d, a: a, kind: eventpb.Kind_KIND_NETWORK, proc: c.Proc, object: "accept " + c.Peer.Addr().String() + " " + strconv.Itoa(int(c.Local.Port())),
 		fill: func(ev *eventpb.Event) { ev.Object = acceptObject(c) }})
 	return a

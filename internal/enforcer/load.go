@@ -26,7 +26,7 @@ func (l *Loop) Load(w *action.Load) (a intercept.Answer) {
 	if d.Verdict == verdict.Allow {
 		return intercept.Allow
 	}
-	a = l.answer(d, 0)
+	a = l.answer(d, nil, 0)
 	l.report(found{p: p, d: d, a: a, kind: eventpb.Kind_KIND_PROCESS, proc: w.Proc, object: "load " + w.Proc.Exe,
 		fill: func(ev *eventpb.Event) {
 			ev.Object = &eventpb.Event_File{File: &eventpb.FileObject{Path: w.Proc.Exe, Digest: ev.Process.Digest}}

@@ -168,7 +168,7 @@ func (l *Loop) Exec(e *action.Exec) (a intercept.Answer) {
 	if !e.Whole() {
 		return intercept.Answer{Errno: syscall.EINTR}
 	}
-	a = l.answer(d, syscall.EACCES)
+	a = l.answer(d, nil, syscall.EACCES)
 	if a == intercept.Allow {
 		l.audited.put(e, d) // ExecStarted need not say it again
 	}
@@ -186,7 +186,7 @@ func (l *Loop) ExecStarted(e *action.Exec) (a intercept.Answer) {
 	d := p.Engine.Exec(e)
 	if d.Verdict != verdict.Allow {
 		e.Whole()
-		a = l.answer(d, syscall.EACCES)
+		a = l.answer(d, nil, syscall.EACCES)
 		if a != intercept.Allow {
 			a.Kill = true
 		}
@@ -212,7 +212,7 @@ func (l *Loop) Socket(s *action.Socket) (a intercept.Answer) {
 	if d.Verdict == verdict.Allow {
 		return intercept.Allow
 	}
-	a = l.answer(d, syscall.EAFNOSUPPORT)
+	a = l.answer(d, s.Proc, syscall.EAFNOSUPPORT)
 	l.reportSocket(p, d, s, a)
 	return a
 }
@@ -241,7 +241,7 @@ func (l *Loop) Connect(c *action.Connect) (a intercept.Answer) {
 	if c.Protocol == action.ProtoTCP {
 		errno = syscall.ECONNREFUSED
 	}
-	a = l.answer(d, errno)
+	a = l.answer(d, c.Proc, errno)
 	l.reportConnect(p, d, c, a)
 	return a
 }
@@ -257,7 +257,7 @@ func (l *Loop) Fork(f *action.Fork) (a intercept.Answer) {
 	if d.Verdict == verdict.Allow {
 		return intercept.Allow
 	}
-	a = l.answer(d, syscall.EAGAIN)
+	a = l.answer(d, f.Proc, syscall.EAGAIN)
 	l.reportFork(p, d, f, a)
 	return a
 }
@@ -273,7 +273,7 @@ func (l *Loop) Privilege(c *action.Privilege) (a intercept.Answer) {
 	if d.Verdict == verdict.Allow {
 		return intercept.Allow
 	}
-	a = l.answer(d, syscall.EPERM)
+	a = l.answer(d, c.Proc, syscall.EPERM)
 	l.reportPrivilege(p, d, c, a)
 	return a
 }
@@ -331,8 +331,11 @@ func (l *Loop) interpreter(e *action.Exec) action.Origin {
 	return l.cfg.Manifest.Origin(e.Interpreter, d)
 }
 
-// answer turns a decision into what becomes of the call.
-func (l *Loop) answer(d verdict.Decision, errno syscall.Errno) intercept.Answer {
+// answer turns a decision into what becomes of a call of by, who may be nil.
+func (l *Loop) answer(d verdict.Decision, by *action.Process, errno syscall.Errno) intercept.Answer {
+	if by != nil && by.Gone {
+		return intercept.Answer{Errno: syscall.EINTR}
+	}
 	if d.Verdict != verdict.Deny {
 		return intercept.Allow
 	}

@@ -75,6 +75,23 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// Who was gone before he could be looked at did nothing.
+func TestTheGone(t *testing.T) {
+	for _, m := range []string{"enforce", "audit"} {
+		l, k := newLoop(t, Config{}, mode(denyAll, m))
+		p := proc()
+		p.Exe, p.Gone = "", true
+		want := intercept.Answer{Errno: syscall.EINTR}
+		if a := l.Privilege(&action.Privilege{Proc: p, Kind: action.PrivNamespace}); a != want {
+			t.Errorf("%s: %+v", m, a)
+		}
+		l.Flush()
+		if got := k.take(); len(got) != 0 || l.Violations() != 0 {
+			t.Errorf("%s: %d violations: %v", m, l.Violations(), got)
+		}
+	}
+}
+
 func TestArgumentsAreRedacted(t *testing.T) {
 	l, k := newLoop(t, Config{}, mode(denyAll, "enforce"))
 	l.Exec(exec("/bad"))

@@ -64,7 +64,7 @@ func (l *Loop) Map(m *action.Map) (a intercept.Answer) {
 		}
 		return intercept.Allow
 	}
-	a = l.answer(d, syscall.EPERM)
+	a = l.answer(d, m.Proc, syscall.EPERM)
 	if a != intercept.Allow && m.Late {
 		a.Kill = true
 	}

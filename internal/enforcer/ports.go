@@ -137,7 +137,7 @@ func (l *Loop) touched(peer, local netip.AddrPort, port uint16) (a intercept.Ans
 	}
 	// Nobody of the workload did anything: there is none to kill.
 	d.Kill, d.Stop = false, false
-	a = l.answer(d, tamperErrno)
+	a = l.answer(d, nil, tamperErrno)
 	l.report(found{p: p, d: d, a: a, kind: eventpb.Kind_KIND_NETWORK, object: "touch " + peer.Addr().String() + " " + strconv.Itoa(int(port)),
 		fill: func(ev *eventpb.Event) { ev.Object = acceptObject(&c) }})
 	return a

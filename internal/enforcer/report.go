@@ -36,6 +36,9 @@ type found struct {
 // report counts a violation, and makes an event of it unless an equal one has
 // an open window.
 func (l *Loop) report(f found) {
+	if f.proc != nil && f.proc.Gone {
+		return // nothing came of it, and what excepts his program could not know him
+	}
 	l.violations.Add(1)
 	k := key{
 		kind: f.kind, verdict: verdictOf(f.d.Verdict), control: string(f.d.Control), rule: string(f.d.Rule),

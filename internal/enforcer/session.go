@@ -33,7 +33,7 @@ func (l *Loop) Session(s *action.Session) (a intercept.Answer) {
 		if d.Verdict == verdict.Allow || d.Rule == verdict.RuleUnverified && d.Control != policy.ExecSessions {
 			continue
 		}
-		b := l.answer(d, 0)
+		b := l.answer(d, nil, 0)
 		b.Kill = d.Verdict == verdict.Deny
 		if b.Kill && (s.Beyond || s.Ended) {
 			// It was not stopped: an event must not say that it was denied.
@@ -75,7 +75,7 @@ func (l *Loop) Crowd(c *action.Crowd) (a intercept.Answer) {
 	if d.Verdict == verdict.Allow {
 		return intercept.Allow
 	}
-	a = l.answer(d, 0)
+	a = l.answer(d, nil, 0)
 	a.Kill = d.Verdict == verdict.Deny
 	l.report(found{p: p, d: d, a: a, kind: eventpb.Kind_KIND_PROCESS, proc: c.Proc, object: "crowd " + string(d.Rule),
 		fill: func(ev *eventpb.Event) {

@@ -25,7 +25,7 @@ func (l *Loop) Relayed(e *action.Exec) (a intercept.Answer) {
 	if d.Verdict == verdict.Allow {
 		return intercept.Allow
 	}
-	a = l.answer(d, syscall.EACCES)
+	a = l.answer(d, nil, syscall.EACCES)
 	a.Kill = a != intercept.Allow // it runs, or is about to
 	l.report(found{p: p, d: d, a: a, kind: eventpb.Kind_KIND_EXEC, proc: e.Proc, object: "relayed " + execKey(e),
 		fill: func(ev *eventpb.Event) {

@@ -34,7 +34,7 @@ func (l *Loop) Talk(t *action.Talk) (a intercept.Answer) {
 	if d.Verdict == verdict.Allow {
 		return intercept.Allow
 	}
-	a = l.answer(d, syscall.ECONNRESET)
+	a = l.answer(d, nil, syscall.ECONNRESET)
 	what := map[string]string{}
 	if t.Method != "" {
 		what["method"] = t.Method

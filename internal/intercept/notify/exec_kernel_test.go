@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/limpet-security/limpet/internal/action"
 	"github.com/limpet-security/limpet/internal/intercept"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
+	"github.com/limpet-security/limpet/internal/kernel/seccomp"
 )
 
 // copyOf puts a copy of a program under dir.
@@ -234,5 +236,35 @@ echo done`
 	}
 	if len(unverified) > 0 {
 		t.Errorf("%d of those that were killed, such as %s, were judged as unverified", len(unverified), unverified[0])
+	}
+}
+
+// TestCallsOfTheKilled: whose program cannot be named, because he was killed
+// while he was looked at, is known to be gone: what excepts his program cannot
+// know him, and a rule must not count what never happened.
+func TestCallsOfTheKilled(t *testing.T) {
+	arms = &seccomp.Arms{ExecMaps: true, AnonExec: true}
+	defer func() { arms = nil }()
+	var nameless, gone atomic.Int64
+	look := func(p *action.Process) intercept.Answer {
+		switch {
+		case p.Gone:
+			gone.Add(1)
+		case p.Exe == "":
+			nameless.Add(1)
+		}
+		return intercept.Allow
+	}
+	j := &judge{
+		maps:      func(m *action.Map) intercept.Answer { return look(m.Proc) },
+		privilege: func(p *action.Privilege) intercept.Answer { return look(p.Proc) },
+	}
+	out, st := supervised(t, j, nil, compile(t, scratch(t), "killed"), "1000")
+	if out != "done\n" || st.ExitStatus() != 0 {
+		t.Fatalf("got %q, %v", out, st)
+	}
+	t.Logf("gone: %d", gone.Load())
+	if n := nameless.Load(); n > 0 {
+		t.Errorf("%d calls of nobody were asked about", n)
 	}
 }

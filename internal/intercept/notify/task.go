@@ -54,6 +54,10 @@ func (t *taskTable) get(c *Call) *task {
 		return k
 	}
 	k = c.s.look(tid)
+	if k.proc.Exe == "" && !c.Valid() {
+		k.close()
+		k.pidfd, k.dir, k.proc.Gone = -1, -1, true // of this call only: it may have been interrupted
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.m == nil {
