@@ -112,14 +112,14 @@ func (s *server) open(ctx context.Context) error {
 // listeners opens both ports before anything is promised.
 func (s *server) listeners() (console, gate net.Listener, err error) {
 	if console, err = net.Listen("tcp", s.Listen); err != nil {
-		return nil, nil, fmt.Errorf("cannot listen for the console: %w", err)
+		return nil, nil, fmt.Errorf("cannot listen for the console: %w; --listen HOST:PORT names another place", err)
 	}
 	if s.GatewayListen == noGateway {
 		return console, nil, nil
 	}
 	if gate, err = net.Listen("tcp", s.GatewayListen); err != nil {
 		_ = console.Close()
-		return nil, nil, fmt.Errorf("cannot listen for enforcers: %w", err)
+		return nil, nil, fmt.Errorf("cannot listen for enforcers: %w; --gateway-listen HOST:PORT names another place", err)
 	}
 	return console, gate, nil
 }

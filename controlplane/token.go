@@ -34,7 +34,7 @@ func CreateToken(ctx context.Context, r TokenRequest) (secret string, err error)
 	}
 	for _, role := range r.Roles {
 		if !access.IsRole(role) {
-			return "", fmt.Errorf("cannot make token: there is no role %q", role)
+			return "", fmt.Errorf("cannot make token: there is no role %q; roles are administrator, security, developer, auditor and worker", role)
 		}
 	}
 	if _, err := os.Stat(c.Data); err != nil {

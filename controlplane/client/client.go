@@ -81,6 +81,7 @@ type Problem struct {
 		Message  string          `json:"message"`
 		Value    json.RawMessage `json:"value"`
 	} `json:"errors"`
+	foreign bool // it is no problem that the console wrote
 }
 
 func (p *Problem) Error() string {
@@ -88,8 +89,11 @@ func (p *Problem) Error() string {
 	if s == "" {
 		s = p.Title
 	}
-	if p.Status == http.StatusUnauthorized {
-		s += " (the server does not take the API token: it is wrong, revoked or has expired; make another in the console under Settings)"
+	switch {
+	case p.Status == http.StatusUnauthorized:
+		s = "the server does not take the API token: it is wrong, was ended or has expired; make another in the console under Settings"
+	case p.foreign:
+		s = fmt.Sprintf("the server answers %s, not as a console does: is --server the console's address, and not the gateway's or another's?", s)
 	}
 	for _, e := range p.Errors {
 		var at struct{ Line, Column int }
@@ -155,7 +159,7 @@ func (c *Client) Do(ctx context.Context, method, path, match string, in, out any
 	}
 	if res.StatusCode >= 300 {
 		p := &Problem{Status: res.StatusCode, Title: res.Status}
-		_ = json.Unmarshal(b, p) // an answer of a proxy has no problem to read
+		p.foreign = json.Unmarshal(b, p) != nil // a proxy's answer
 		p.Status = res.StatusCode
 		return "", p
 	}

@@ -143,6 +143,9 @@ func read(name string, r io.Reader) ([]Document, error) {
 	return docs, errors.Join(failed...)
 }
 
+// Parse reads the documents of a text, which is called name in messages.
+func Parse(name, text string) ([]Document, error) { return read(name, strings.NewReader(text)) }
+
 // parse checks one document, which begins at a line of a file; ok is false if
 // it holds nothing but comments.
 func parse(file string, line int, text string) (d Document, ok bool, err error) {
@@ -179,6 +182,9 @@ func parse(file string, line int, text string) (d Document, ok bool, err error) 
 }
 
 var yamlLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
+
+// Wrong says of each thing that is wrong with a document of a file where that is.
+func Wrong(file string, err error) error { return wrong(file, err) }
 
 // wrong says of each thing that is wrong with a document where that is, as
 // compilers do.

@@ -75,6 +75,9 @@ func connect(ctx context.Context, address string) (*Store, error) {
 	if strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://") {
 		return connectPostgres(ctx, address)
 	}
+	if scheme, _, ok := strings.Cut(address, "://"); ok && scheme != "sqlite" {
+		return nil, fmt.Errorf("cannot open database: %.50q is no kind of database here; want postgres://USER@HOST/NAME or a file", scheme)
+	}
 	return connectSQLite(ctx, strings.TrimPrefix(address, "sqlite://"))
 }
 

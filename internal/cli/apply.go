@@ -25,7 +25,7 @@ written is left alone: applying twice changes nothing. Objects that no file name
 are left alone as well.`,
 		Example: `  limpet apply -f policies/
   limpet apply -f group.yaml --dry-run`,
-		Args: noArgs,
+		Args: onlyFiles,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			docs, c, err := documents(cmd, &conn, files)
 			if err != nil {
@@ -50,6 +50,14 @@ are left alone as well.`,
 	cmd.Flags().StringArrayVarP(&files, "file", "f", nil, "`FILE`, folder, or - for standard input (repeatable)")
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "let the server check everything and keep nothing")
 	return cmd
+}
+
+// onlyFiles refuses files that are named without -f.
+func onlyFiles(cmd *cobra.Command, args []string) error {
+	if err := noArgs(cmd, args); err != nil {
+		return &UsageError{fmt.Errorf("%w; name files and folders with -f", err)}
+	}
+	return nil
 }
 
 func documents(cmd *cobra.Command, conn *connection, files []string) ([]client.Document, *client.Client, error) {

@@ -133,6 +133,43 @@ func TestApplyTwiceChangesNothing(t *testing.T) {
 	}
 }
 
+// What people mistype is answered with what to do.
+func TestMistyped(t *testing.T) {
+	data := startServer(t)
+	file := filepath.Join(t.TempDir(), "shop.yaml")
+	if err := os.WriteFile(file, []byte(strings.Replace(string(policy.DefaultYAML()), "name: default", "name: shop", 1)+"---\n"+group), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		code int
+		says string
+		args []string
+	}{
+		{0, "the server has no ReputationList", []string{"get", "lists"}},
+		{0, "[]\n", []string{"get", "lists", "-o", "json"}},
+		{0, `"name": "test"`, []string{"token", "list", "-o", "json"}},
+		{0, "[]\n", []string{"enforcer", "list", "-o", "json"}},
+		{2, `is not table or json`, []string{"enforcer", "list", "-o", "yaml"}},
+		{2, "'limpet enforcer list' shows them", []string{"enforcer", "revoke", "web"}},
+		{2, "name files and folders with -f", []string{"apply", file}},
+		{2, `did you mean "outbound"?`, []string{"policy", "platforms", "--control", "outbund"}},
+		{1, "roles are administrator,", []string{"token", "create", "x", "--role", "admin", "--data", data}},
+		{1, "name the server's CA with --ca-file", []string{"get", "groups", "--ca-file", "/etc/ssl/certs/ca-certificates.crt"}},
+		{1, "is the server running", []string{"get", "groups", "--server", "https://127.0.0.1:1"}},
+		{0, "EnforcerGroup shop created", []string{"apply", "-f", file}},
+		{0, "would have been blocked: 0", []string{"policy", "simulate", "--group", "shop", "-f", file}}, // a group stands beside it
+		{0, `"blocked": 0`, []string{"policy", "simulate", "--group", "shop", "--format", "json"}},
+	} {
+		if out := limpet(t, c.code, "", c.args...); !strings.Contains(out, c.says) {
+			t.Errorf("limpet %s: %s", strings.Join(c.args, " "), out)
+		}
+	}
+	t.Setenv("LIMPET_TOKEN", "limpet_api_wrong")
+	if out := limpet(t, 1, "", "get", "groups"); !strings.Contains(out, "the server does not take the API token") {
+		t.Error(out)
+	}
+}
+
 func TestApplyRefuses(t *testing.T) {
 	startServer(t)
 	for name, c := range map[string]struct{ text, says string }{
@@ -205,7 +242,7 @@ func TestLists(t *testing.T) {
 func TestEnforcers(t *testing.T) {
 	startServer(t)
 	const id = "01939c1e-0000-7000-8000-000000000001"
-	limpet(t, 1, "", "enforcer", "revoke", "nonsense")
+	limpet(t, 2, "", "enforcer", "revoke", "nonsense")
 	if out := limpet(t, 0, "", "enforcer", "revoke", id, "--reason", "lost"); out != "enforcer "+id+" revoked\n" {
 		t.Error(out)
 	}

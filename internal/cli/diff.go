@@ -22,7 +22,7 @@ func DiffCommand() *cobra.Command {
 		Short:   "Show what apply would change",
 		Long:    `Show what apply would change. The exit code is 0 if nothing would, 1 if something would.`,
 		Example: `  limpet diff -f policies/`,
-		Args:    noArgs,
+		Args:    onlyFiles,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			docs, c, err := documents(cmd, &conn, files)
 			if err != nil {

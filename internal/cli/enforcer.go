@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -30,18 +32,23 @@ func enforcerList() *cobra.Command {
 					q.Set(k, v)
 				}
 			}
-			return table(cmd, &conn, "/enforcers", q, "ID\tGROUP\tSTATE\tHOST\tIMAGE\tLAST SEEN", func(raw json.RawMessage) (string, error) {
-				var e struct{ ID, Group, State, Hostname, Image, LastSeen string }
+			return table(cmd, &conn, "/enforcers", q, "ID\tGROUP\tSTATE\tHOST\tIMAGE\tDIGEST\tLAST SEEN", func(raw json.RawMessage) (string, error) {
+				var e struct{ ID, Group, State, Hostname, Image, ImageDigest, LastSeen string }
 				err := json.Unmarshal(raw, &e)
-				return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", e.ID, e.Group, e.State, e.Hostname, e.Image, e.LastSeen), err
+				return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", e.ID, e.Group, e.State, plain(e.Hostname), plain(e.Image), e.ImageDigest, seconds(e.LastSeen)), err
 			})
 		},
 	}
 	conn.flags(cmd)
+	tableFlag(cmd)
 	cmd.Flags().StringVar(&group, "group", "", "of one `GROUP` only")
 	cmd.Flags().StringVar(&state, "state", "", "connected or stale")
+	conn.group(cmd, "group")
+	choices(cmd, "state", "connected", "stale")
 	return cmd
 }
+
+var enforcerID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 func enforcerRevoke() *cobra.Command {
 	var conn connection
@@ -55,6 +62,9 @@ not listed any more is taken too: its certificate may still be good. There is no
 back; an enforcer that is to be heard again enrols with a new join token.`,
 		Args: oneArg("id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if !enforcerID.MatchString(args[0]) {
+				return &UsageError{fmt.Errorf("%.100q is no ID of an enforcer; 'limpet enforcer list' shows them", args[0])}
+			}
 			c, err := conn.client()
 			if err != nil {
 				return err
@@ -79,19 +89,53 @@ func enforcerRevoked() *cobra.Command {
 			return table(cmd, &conn, "/revocations", nil, "ID\tGROUP\tHOST\tREVOKED\tBY\tREASON", func(raw json.RawMessage) (string, error) {
 				var v struct{ EnforcerID, Group, Hostname, RevokedAt, RevokedBy, Reason string }
 				err := json.Unmarshal(raw, &v)
-				return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", v.EnforcerID, v.Group, v.Hostname, v.RevokedAt, v.RevokedBy, v.Reason), err
+				return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", v.EnforcerID, v.Group, plain(v.Hostname), seconds(v.RevokedAt), v.RevokedBy, v.Reason), err
 			})
 		},
 	}
 	conn.flags(cmd)
+	tableFlag(cmd)
 	return cmd
 }
 
-// table prints a list of the server's as a table.
+// tableFlag lets a list be printed as JSON, too.
+func tableFlag(cmd *cobra.Command) {
+	cmd.Flags().StringP("output", "o", "table", "table or json")
+	choices(cmd, "output", "table", "json")
+}
+
+// seconds leaves the parts of seconds out of a time.
+func seconds(at string) string {
+	if t, err := time.Parse(time.RFC3339Nano, at); err == nil {
+		return t.UTC().Format(time.RFC3339)
+	}
+	return at
+}
+
+// table prints a list of the server's as a table, or as JSON where tableFlag
+// says so.
 func table(cmd *cobra.Command, conn *connection, path string, q url.Values, head string, row func(json.RawMessage) (string, error)) error {
+	format := "table"
+	if f := cmd.Flag("output"); f != nil {
+		format = f.Value.String()
+	}
+	if format != "table" && format != "json" {
+		return &UsageError{fmt.Errorf("-o %.50q is not table or json", format)}
+	}
 	c, err := conn.client()
 	if err != nil {
 		return err
+	}
+	if format == "json" {
+		all := []json.RawMessage{}
+		err := c.Each(cmd.Context(), path, q, func(raw json.RawMessage) error {
+			all = append(all, raw)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return printJSON(cmd, all)
 	}
 	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, head)

@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/limpet-security/limpet/controlplane/client"
 )
@@ -48,8 +49,8 @@ names of all.`,
 					output = "yaml"
 				}
 			}
-			if output != "yaml" && output != "name" {
-				return &UsageError{fmt.Errorf("output %q is not known; want yaml or name", output)}
+			if output != "yaml" && output != "name" && output != "json" {
+				return &UsageError{fmt.Errorf("output %q is not known; want yaml, json or name", output)}
 			}
 			c, err := conn.client()
 			if err != nil {
@@ -58,6 +59,9 @@ names of all.`,
 			docs, err := c.Get(cmd.Context(), kind, name, output == "name")
 			if err != nil {
 				return err
+			}
+			if len(docs) == 0 && output != "json" {
+				fmt.Fprintf(cmd.ErrOrStderr(), "the server has no %s\n", kind)
 			}
 			return writeDocuments(cmd, docs, output)
 		},
@@ -72,8 +76,8 @@ names of all.`,
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	conn.flags(cmd)
-	cmd.Flags().StringVarP(&output, "output", "o", "", "yaml or name (default: yaml for one object, name for all)")
-	choices(cmd, "output", "yaml", "name")
+	cmd.Flags().StringVarP(&output, "output", "o", "", "yaml, json or name (default: yaml for one object, name for all)")
+	choices(cmd, "output", "yaml", "json", "name")
 	return cmd
 }
 
@@ -84,6 +88,17 @@ func writeDocuments(cmd *cobra.Command, docs []client.Document, output string) e
 			fmt.Fprintf(w, "%s\t%s\n", d.Kind, d.Name)
 		}
 		return w.Flush()
+	}
+	if output == "json" {
+		all := []any{}
+		for _, d := range docs {
+			var v any
+			if err := yaml.Unmarshal([]byte(d.Text), &v); err != nil {
+				return fmt.Errorf("cannot read %s %s: %w", d.Kind, d.Name, err)
+			}
+			all = append(all, v)
+		}
+		return printJSON(cmd, all)
 	}
 	for i, d := range docs {
 		if i > 0 {

@@ -93,10 +93,11 @@ func imageRevoked() *cobra.Command {
 				if groups == "" {
 					groups = "all"
 				}
-				return fmt.Sprintf("%s\t%s\t%s\t%d\t%s\t%s\t%s", v.Digest, v.Image, groups, v.Enforcers, v.RevokedAt, v.RevokedBy, v.Reason), err
+				return fmt.Sprintf("%s\t%s\t%s\t%d\t%s\t%s\t%s", v.Digest, v.Image, groups, v.Enforcers, seconds(v.RevokedAt), v.RevokedBy, v.Reason), err
 			})
 		},
 	}
 	conn.flags(cmd)
+	tableFlag(cmd)
 	return cmd
 }

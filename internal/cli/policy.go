@@ -13,6 +13,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/limpet-security/limpet/controlplane/client"
+	"github.com/limpet-security/limpet/internal/policy"
 )
 
 // PolicyCommand gathers what is done with policies beyond keeping them.
@@ -215,21 +218,29 @@ The exit code is 1 if something would have been denied, or would fail that passe
 			if draft != nil {
 				return simulateAssurance(cmd, &q.conn, draft, text, against, reports, format)
 			}
-			if len(reports) > 0 || against != "" || format != "table" {
-				return &UsageError{errors.New("REPORT, --against and --format are for assurance policies")}
+			if len(reports) > 0 || against != "" {
+				return &UsageError{errors.New("REPORT and --against are for assurance policies")}
 			}
 			body, err := q.body()
 			if err != nil {
 				return err
 			}
 			if file != "" {
-				body["yaml"] = string(text)
+				if body["yaml"], err = runtimePolicy(file, string(text)); err != nil {
+					return err
+				}
 			}
 			var s simulated
 			if err := q.ask(cmd.Context(), "simulate", body, &s); err != nil {
 				return err
 			}
-			printSimulation(cmd.OutOrStdout(), s)
+			if format == "json" {
+				if err := printJSON(cmd, s); err != nil {
+					return err
+				}
+			} else {
+				printSimulation(cmd.OutOrStdout(), s)
+			}
 			if s.Blocked > 0 {
 				return ErrWouldBlock
 			}
@@ -240,9 +251,31 @@ The exit code is 1 if something would have been denied, or would fail that passe
 	fl := cmd.Flags()
 	fl.StringVarP(&file, "file", "f", "", "`FILE` with the policy, or - for standard input (default: the group's policies)")
 	fl.StringVar(&against, "against", "", "of an assurance policy, with reports: `FILE` of the one that it is to replace (default: none, everything passes)")
-	fl.StringVar(&format, "format", "table", "of an assurance policy: table or json")
+	fl.StringVar(&format, "format", "table", "table or json")
 	choices(cmd, "format", "table", "json")
 	return cmd
+}
+
+// runtimePolicy is the one runtime policy of a file, in which other things may
+// stand.
+func runtimePolicy(file, text string) (string, error) {
+	if file == "-" {
+		file = "standard input"
+	}
+	docs, err := client.Parse(file, text)
+	if err != nil {
+		return "", err
+	}
+	var found []client.Document
+	for _, d := range docs {
+		if d.Kind == policy.KindRuntime {
+			found = append(found, d)
+		}
+	}
+	if len(found) != 1 {
+		return "", fmt.Errorf("%s has %d runtime policies; one is tried at a time", file, len(found))
+	}
+	return found[0].Text, nil
 }
 
 // textOf reads a policy; "" is none.

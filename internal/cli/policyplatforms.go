@@ -28,7 +28,11 @@ host is in its status, and that counts.`,
 			if control != "" {
 				row, ok := t.Row(policy.ControlID(control))
 				if !ok {
-					return &UsageError{fmt.Errorf("there is no control %q", control)}
+					hint := "'limpet policy platforms' lists them"
+					if near, ok := policy.Near(control, controlNames()); ok {
+						hint = fmt.Sprintf("did you mean %q?", near)
+					}
+					return &UsageError{fmt.Errorf("there is no control %q; %s", control, hint)}
 				}
 				t.Controls = []platform.Row{row}
 			}
@@ -47,8 +51,17 @@ host is in its status, and that counts.`,
 		},
 	}
 	cmd.Flags().StringVar(&control, "control", "", "one `CONTROL` only, such as outbound, with the reasons")
+	complete(cmd, "control", cobra.FixedCompletions(controlNames(), cobra.ShellCompDirectiveNoFileComp))
 	cmd.Flags().StringVarP(&format, "output", "o", "table", "table, json or markdown")
+	choices(cmd, "output", "table", "json", "markdown")
 	return cmd
+}
+
+func controlNames() (out []string) {
+	for _, r := range platform.Known().Controls {
+		out = append(out, string(r.Control))
+	}
+	return out
 }
 
 func printPlatforms(out io.Writer, t platform.Table, reasons bool) error {

@@ -50,7 +50,12 @@ func Root() *cobra.Command {
 		Use:   "limpet",
 		Short: "Runtime security for workloads whose host you do not own",
 		Long: `Limpet clamps a runtime enforcer onto container images, runs the control plane
-they report to, and answers what ran, what was blocked, and why.`,
+they report to, and answers what ran, what was blocked, and why.
+
+Exit codes: 0 all went well, 1 the work failed (of a check, diff or simulation: the
+answer is no), 2 the command line was wrong. Of scans and checks also 3 the artefact
+could not be read as a whole, 4 the control plane could not be reached, 5 its
+operating system gets no more fixes.`,
 		Example: `  # Run the control plane and console on this machine (SQLite, own CA)
   limpet server --data ./limpet-data
 
@@ -91,6 +96,9 @@ func Main(ctx context.Context, args []string, stderr io.Writer) int {
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return ExitOK
+	}
+	if strings.HasPrefix(err.Error(), "required flag(s)") { // cobra's own
+		err = &UsageError{err}
 	}
 	var silent *ExitError
 	if !errors.As(err, &silent) || silent.Err != nil {

@@ -2,12 +2,10 @@ package cli
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -90,27 +88,18 @@ func tokenList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List API tokens", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := conn.client()
-			if err != nil {
-				return err
-			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
-			fmt.Fprintln(w, "ID\tNAME\tBEGINS\tROLES\tEXPIRES")
-			err = c.All(cmd.Context(), "/tokens", func(raw json.RawMessage) error {
+			return table(cmd, &conn, "/tokens", nil, "ID\tNAME\tBEGINS\tROLES\tEXPIRES", func(raw json.RawMessage) (string, error) {
 				var t tokenRow
-				if err := json.Unmarshal(raw, &t); err != nil {
-					return fmt.Errorf("cannot read answer: %w", err)
-				}
+				err := json.Unmarshal(raw, &t)
 				if t.ExpiresAt == "" {
 					t.ExpiresAt = "never"
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", t.ID, t.Name, t.Prefix, strings.Join(t.Roles, ","), t.ExpiresAt)
-				return nil
+				return fmt.Sprintf("%s\t%s\t%s\t%s\t%s", t.ID, t.Name, t.Prefix, strings.Join(t.Roles, ","), seconds(t.ExpiresAt)), err
 			})
-			return errors.Join(err, w.Flush())
 		},
 	}
 	conn.flags(cmd)
+	tableFlag(cmd)
 	return cmd
 }
 

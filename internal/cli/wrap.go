@@ -17,6 +17,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/spf13/cobra"
 
+	"github.com/limpet-security/limpet/controlplane/client"
 	"github.com/limpet-security/limpet/internal/image"
 	"github.com/limpet-security/limpet/internal/policy"
 	"github.com/limpet-security/limpet/internal/version"
@@ -268,7 +269,7 @@ func readWrapPolicies(files []string) ([]*policy.RuntimePolicy, error) {
 		}
 		ps, err := policy.ParseAll(raw)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+			return nil, client.Wrong(file, err)
 		}
 		all = append(all, ps...)
 	}

@@ -50,6 +50,9 @@ func (e Errors) err() error {
 	return e
 }
 
+// Near is near, for others who read what people write.
+func Near(written string, candidates []string) (string, bool) { return near(written, candidates) }
+
 // near gives the candidate that differs least from what was written, if one
 // is close enough to be what was meant.
 func near(written string, candidates []string) (string, bool) {
