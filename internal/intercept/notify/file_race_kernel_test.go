@@ -122,7 +122,7 @@ func TestBlockedOpens(t *testing.T) {
 while [ $i -lt 300 ]; do (exec 3>f) 2>/dev/null & i=$((i+1)); done
 sleep 0.3; echo x > file; cat file; echo open
 for p in $(jobs -p); do kill -9 $p; done; wait
-(exec 3>g) 2>/dev/null; mkfifo g; (echo through > g) & cat g; wait; echo end`, dir)
+(exec 3>g) 2>/dev/null; rm g; mkfifo g; (echo through > g) & cat g; wait; echo end`, dir)
 	out, st := supervised(t, &fileJudge{care: decided}, nil, "/bin/bash", "-c", script)
 	if !strings.Contains(out, "x\nopen\n") || !strings.Contains(out, "through\n") || !strings.HasSuffix(out, "end\n") || st != 0 {
 		t.Errorf("status %#x: %s", uint32(st), out)
