@@ -158,6 +158,9 @@ func TestMistyped(t *testing.T) {
 		{1, "is the server running", []string{"get", "groups", "--server", "https://127.0.0.1:1"}},
 		{0, "EnforcerGroup shop created", []string{"apply", "-f", file}},
 		{0, "would have been blocked: 0", []string{"policy", "simulate", "--group", "shop", "-f", file}}, // a group stands beside it
+		{1, `group "shpo": not found`, []string{"enforcer", "join-token", "shpo"}},
+		{0, "limpet_join_", []string{"enforcer", "join-token", "shop", "--expires", "90d", "--uses", "3"}},
+		{2, "want a time such as 1h or 90d", []string{"enforcer", "join-token", "shop", "--expires", "soon"}},
 		{0, `"blocked": 0`, []string{"policy", "simulate", "--group", "shop", "--format", "json"}},
 	} {
 		if out := limpet(t, c.code, "", c.args...); !strings.Contains(out, c.says) {

@@ -11,13 +11,15 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/limpet-security/limpet/controlplane/client"
 )
 
 // EnforcerCommand lists enforcers and refuses them.
 func EnforcerCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "enforcer", Short: "List enforcers, and revoke the certificates of those that are not to be heard"}
-	cmd.AddCommand(enforcerList(), enforcerRevoke(), enforcerRevoked())
-	return cmd
+	cmd := &cobra.Command{Use: "enforcer", Short: "List enforcers, let new ones join, and revoke those that are not to be heard", Example: "  limpet enforcer list --group shop --state stale\n  limpet enforcer join-token shop"}
+	cmd.AddCommand(enforcerList(), enforcerJoinToken(), enforcerRevoke(), enforcerRevoked())
+	return gathers(cmd)
 }
 
 func enforcerList() *cobra.Command {
@@ -45,6 +47,50 @@ func enforcerList() *cobra.Command {
 	cmd.Flags().StringVar(&state, "state", "", "connected or stale")
 	conn.group(cmd, "group")
 	choices(cmd, "state", "connected", "stale")
+	return cmd
+}
+
+func enforcerJoinToken() *cobra.Command {
+	var conn connection
+	var life string
+	var uses int64
+	cmd := &cobra.Command{
+		Use:   "join-token GROUP",
+		Short: "Make a token with which enforcers join a group, and print it; it is shown once",
+		Long: `Make a token with which enforcers join a group, and print it; it is shown once.
+The container gets it as LIMPET_JOIN_TOKEN; the enforcer takes it out of the
+environment before the application starts. A service that scales wants one that
+lives long and has no number of uses, kept where the platform keeps secrets.`,
+		Example: `  docker run -e LIMPET_JOIN_TOKEN="$(limpet enforcer join-token shop)" IMAGE-limpet
+  limpet enforcer join-token shop --expires 90d | aws secretsmanager create-secret --name limpet --secret-string file:///dev/stdin`,
+		Args: oneArg("group"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ttl, err := parseAge(life)
+			if err != nil || ttl <= 0 {
+				return &UsageError{fmt.Errorf("--expires %q: want a time such as 1h or 90d", life)}
+			}
+			c, err := conn.client()
+			if err != nil {
+				return err
+			}
+			var made struct{ Token string }
+			body := map[string]any{"ttlSeconds": int64(ttl.Seconds()), "maxUses": uses}
+			if _, err := c.Do(cmd.Context(), http.MethodPost, "/groups/"+url.PathEscape(args[0])+"/join-tokens", "", body, &made); err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), made.Token)
+			return nil
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return conn.names(cmd.Context(), client.KindGroup)
+		},
+	}
+	conn.flags(cmd)
+	cmd.Flags().StringVar(&life, "expires", "1h", "how long it is good, such as 1h or 90d")
+	cmd.Flags().Int64Var(&uses, "uses", 0, "how many enforcers may join with it (default: any number until it expires)")
 	return cmd
 }
 

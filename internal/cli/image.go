@@ -14,7 +14,7 @@ import (
 func ImageCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "image", Short: "Say which images must not start"}
 	cmd.AddCommand(imageRevoke(), imageRestore(), imageRevoked())
-	return cmd
+	return gathers(cmd)
 }
 
 func imageRevoke() *cobra.Command {

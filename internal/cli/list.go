@@ -20,7 +20,7 @@ import (
 func ListCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "list", Short: "Bring reputation lists to the control plane, and remove them"}
 	cmd.AddCommand(listImport(), listDelete())
-	return cmd
+	return gathers(cmd)
 }
 
 func listImport() *cobra.Command {

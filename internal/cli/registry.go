@@ -18,7 +18,7 @@ import (
 func RegistryCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "registry", Short: "Keep the registries that the control plane looks through for images to scan"}
 	cmd.AddCommand(registryList(), registryAdd(), registryTest(), registrySync(), registryRemove())
-	return cmd
+	return gathers(cmd)
 }
 
 func registryList() *cobra.Command {

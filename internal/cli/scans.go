@@ -18,7 +18,7 @@ import (
 func ScansCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "scans", Short: "Queue scans on a control plane, and see how they fare"}
 	cmd.AddCommand(scansList(), scansEnqueue(), scansOne("cancel", "End a scan that waits or runs"), scansOne("retry", "Queue the same scan again"), scansWorkers())
-	return cmd
+	return gathers(cmd)
 }
 
 // scanJob is what the server says of a job.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -184,7 +185,10 @@ func (f *wrapFlags) run(cmd *cobra.Command, source string) error {
 	if err != nil {
 		return err
 	}
-	return f.report(cmd, result, result.Warnings, func(w io.Writer) { printWrapped(w, result) })
+	return f.report(cmd, result, result.Warnings, func(w io.Writer) {
+		printWrapped(w, result)
+		f.printIdentity(w, o.Identity)
+	})
 }
 
 func printWrapped(w io.Writer, r *wrap.Result) {
@@ -205,6 +209,23 @@ func printWrapped(w io.Writer, r *wrap.Result) {
 		}
 		fmt.Fprintf(w, "    added layer: %.1f MB\n", float64(p.LayerBytes)/1e6)
 	}
+}
+
+// printIdentity says what holds in the image, and what it needs to start.
+func (f *wrapFlags) printIdentity(w io.Writer, id wrap.Identity) {
+	if f.group != "" {
+		fmt.Fprintf(w, "  group   %s, at %s; start it with LIMPET_JOIN_TOKEN (limpet enforcer join-token %s)\n", f.group, id.Embedded.Gateway, f.group)
+		return
+	}
+	what := "the built-in default"
+	if len(f.policies) > 0 {
+		what = strings.Join(f.policies, ", ")
+	}
+	note := ""
+	if f.mode == string(policy.Audit) {
+		note = ": it reports and stops nothing (--mode enforce)"
+	}
+	fmt.Fprintf(w, "  policy  %s, in %s mode%s\n", what, f.mode, note)
 }
 
 // identity makes or fetches what the enforcer starts with.
@@ -267,11 +288,26 @@ func readWrapPolicies(files []string) ([]*policy.RuntimePolicy, error) {
 		if err != nil {
 			return nil, fmt.Errorf("cannot read the policy: %w", err)
 		}
-		ps, err := policy.ParseAll(raw)
+		docs, err := client.Parse(file, string(raw))
 		if err != nil {
-			return nil, client.Wrong(file, err)
+			return nil, err
 		}
-		all = append(all, ps...)
+		for _, d := range docs { // groups and lists may stand beside policies
+			if d.Kind != policy.KindRuntime {
+				continue
+			}
+			p, err := policy.Parse([]byte(d.Text))
+			if err != nil {
+				return nil, client.Wrong(file, err)
+			}
+			if slices.ContainsFunc(all, func(o *policy.RuntimePolicy) bool { return o.Metadata.Name == p.Metadata.Name }) {
+				return nil, fmt.Errorf("%s: a policy named %q is given twice; give each its own name", d.Source, p.Metadata.Name)
+			}
+			all = append(all, p)
+		}
+		if len(all) == 0 {
+			return nil, fmt.Errorf("%s has no runtime policy", file)
+		}
 	}
 	return all, nil
 }

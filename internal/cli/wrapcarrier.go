@@ -69,5 +69,6 @@ func (f *wrapFlags) runCarrier(cmd *cobra.Command) error {
 		for _, p := range r.Platforms {
 			fmt.Fprintf(w, "  %s  %.1f MB\n", p.Platform, float64(p.LayerBytes)/1e6)
 		}
+		f.printIdentity(w, o.Identity)
 	})
 }

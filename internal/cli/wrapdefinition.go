@@ -83,6 +83,14 @@ back. Where a container leaves its command to the image, the image is asked;
 				return &UsageError{fmt.Errorf("want one FILE, got %d arguments", len(args))}
 			case f.undo && f.carrier != "":
 				return &UsageError{fmt.Errorf("--undo takes the carrier out; --carrier does not go with it")}
+			case f.priority != string(transform.Security) && f.priority != string(transform.Availability):
+				return &UsageError{fmt.Errorf("--priority %.50q: want %s or %s", f.priority, transform.Security, transform.Availability)}
+			case f.carrier != "" && !strings.ContainsAny(f.carrier, "${["): // an expression is the platform's
+				if p, err := image.ParsePlace(f.carrier, f.insecure); err != nil || p.Kind != image.Registry {
+					return &UsageError{fmt.Errorf("--carrier %.200q: want the name of an image in a registry, with its tag", f.carrier)}
+				}
+			}
+			switch {
 			case f.check && f.output != "":
 				return &UsageError{fmt.Errorf("--check writes nothing; -o does not go with it")}
 			}

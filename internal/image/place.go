@@ -109,7 +109,7 @@ func splitPrefix(s string) (Kind, string) {
 			return known.kind, rest
 		}
 	}
-	if strings.HasSuffix(s, ".tar") {
+	if file, _, _ := strings.Cut(s, "#"); strings.HasSuffix(file, ".tar") {
 		return Archive, s
 	}
 	if strings.HasPrefix(s, "/") || strings.HasPrefix(s, "./") || strings.HasPrefix(s, "../") {

@@ -27,6 +27,7 @@ func TestParsePlace(t *testing.T) {
 		"docker://" + digest:                    {Kind: Daemon, ID: digest},
 		"docker://0123456789ab":                 {Kind: Daemon, ID: "0123456789ab"},
 		"app.tar":                               {Kind: Archive, Path: "app.tar"},
+		"app.tar#shop/web:1":                    {Kind: Archive, Path: "app.tar", Tag: "shop/web:1"},
 		"tar:app":                               {Kind: Archive, Path: "app"},
 		"tar:app#web:1":                         {Kind: Archive, Path: "app", Tag: "web:1"},
 		"docker-archive:a.tar":                  {Kind: Archive, Path: "a.tar"},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -110,6 +111,9 @@ func Transform(ctx context.Context, data []byte, o Options) ([]byte, *Result, er
 		if err := edit(target(root)); err != nil {
 			return nil, nil, err
 		}
+	}
+	if !o.Undo {
+		j.unmatched()
 	}
 	if j.result.Format == "" {
 		return nil, nil, hint(data, ErrUnknown)
@@ -220,6 +224,20 @@ func (j *job) document(root *yaml.Node) error {
 		return fmt.Errorf("a Cloud Run %s has no container that could carry the enforcer; wrap its image instead: %w", kind, ErrShape)
 	}
 	return j.kubernetes(root, kind)
+}
+
+// unmatched warns of names that no container has: they may be mistyped.
+func (j *job) unmatched() {
+	for _, g := range j.Ignore {
+		if !strings.ContainsAny(g, `*?[\`) && !slices.ContainsFunc(j.result.Containers, func(c Container) bool { return c.Name == g }) {
+			j.warn("no container is called %q, which was to be left alone", g)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(j.Entrypoints)) {
+		if !slices.ContainsFunc(j.result.Containers, func(c Container) bool { return c.Name == name }) {
+			j.warn("no container is called %q, of which a start was given", name)
+		}
+	}
 }
 
 func (j *job) found(format string) { j.result.Format = format }
