@@ -3,6 +3,7 @@ package notify
 import (
 	"bytes"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -148,16 +149,31 @@ func (s *Supervisor) ownSocket(c *Call, domain, typ, proto int) Response {
 	return done()
 }
 
-func (s *Supervisor) makeSocket(c *Call, domain, typ, proto int) (int, syscall.Errno) {
+func (s *Supervisor) makeSocket(c *Call, domain, typ, proto int) (fd int, e syscall.Errno) {
 	uid, gid := s.ownerOf(c)
 	if uid == s.power.uid && gid == s.power.gid {
-		return linux.NewSocket(domain, typ, proto)
+		fd, e = linux.NewSocket(domain, typ, proto)
+	} else {
+		u, g := linux.SetFSIDs(uid, gid)
+		fd, e = linux.NewSocket(domain, typ, proto)
+		linux.SetFSIDs(u, g)
 	}
-	u, g := linux.SetFSIDs(uid, gid)
-	fd, e := linux.NewSocket(domain, typ, proto)
-	linux.SetFSIDs(u, g)
+	if e == 0 && fd >= descriptorsForSockets() {
+		linux.Close(fd)
+		return -1, syscall.EMFILE
+	}
 	return fd, e
 }
+
+// descriptorsForSockets is how many of ours the sockets of the tree may have at
+// most: without any left nobody could be looked at, nor what they closed be swept.
+var descriptorsForSockets = sync.OnceValue(func() int {
+	limit, err := linux.OpenLimit(0)
+	if err != nil {
+		return 1 << 30
+	}
+	return int(limit - min(limit/4, 2048))
+})
 
 // ownerOf says whose what a caller makes is.
 func (s *Supervisor) ownerOf(c *Call) (uid, gid uint32) {
