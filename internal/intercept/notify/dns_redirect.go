@@ -24,8 +24,12 @@ func (s *Supervisor) asksNames(k *sock, peer netip.AddrPort) bool {
 }
 
 // endpointItself says that peer is one of our endpoints: nobody may go there
-// but by asking the server it stands for.
+// but by asking the server it stands for; or where we await an answer that
+// somebody could forge.
 func (s *Supervisor) endpointItself(peer netip.AddrPort) bool {
+	if s.cfg.Names != nil && s.cfg.Names.Waits(peer) {
+		return true
+	}
 	if !peer.Addr().IsLoopback() {
 		return false
 	}

@@ -110,6 +110,16 @@ func (k sockKind) unboundTo(b []byte, reason syscall.Errno) syscall.Errno {
 	return reason
 }
 
+// ours says that an address is one of this machine.
+func (k sockKind) ours(b []byte) bool {
+	fd, e := linux.NewSocket(k.domain, linux.SockDgram, 0)
+	if e != 0 {
+		return false
+	}
+	defer linux.Close(fd)
+	return linux.BindNow(fd, append(append(b[:2:2], 0, 0), b[4:]...)) == 0
+}
+
 // firstFreePort is where ports begin that take no capability.
 func firstFreePort() int {
 	b, _, err := procfs.ReadFile("/proc/sys/net/ipv4/ip_unprivileged_port_start", 16)

@@ -112,8 +112,9 @@ func (s *Supervisor) connectOwned(c *Call, k *sock, addr []byte) (r Response) {
 			return r
 		}
 		s.endListeners(c, k, peer)
-		if k.kind.typ == linux.SockRaw && linux.HeaderIncluded(fd) {
-			// Its writes would go where their headers say, unseen.
+		if k.kind.typ == linux.SockRaw && (linux.HeaderIncluded(fd) || hasPorts(k.kind.proto) && s.governsNames() && k.kind.ours(addr)) {
+			// Its writes would go where their headers say, unseen, or to a port
+			// of ours at which the answer of a name server is awaited.
 			return fail(syscall.EPERM)
 		}
 		if proxy, yes := s.relayed(k, &a); yes {
@@ -347,7 +348,7 @@ func (s *Supervisor) adopt(c *Call, inode uint64) *sock {
 	}
 	got, e := linux.SocketInode(fd)
 	domain, typ, proto, e2 := linux.SocketKind(fd)
-	if e != 0 || e2 != 0 || got != inode || domain != linux.AFInet && domain != linux.AFInet6 {
+	if e != 0 || e2 != 0 || fd >= descriptorsForSockets() || got != inode || domain != linux.AFInet && domain != linux.AFInet6 {
 		linux.Close(fd)
 		return nil
 	}

@@ -122,13 +122,13 @@ func (r *Resolver) lookUp(name string) {
 				if !believed(server.Addr()) {
 					continue
 				}
-				b, err := q.exchange(ctx, server, false)
+				b, err := r.exchange(ctx, &q, server, false)
 				if err != nil {
 					continue
 				}
 				f, err := q.read(b)
 				if err == nil && f.truncated {
-					if b, err = q.exchange(ctx, server, true); err == nil {
+					if b, err = r.exchange(ctx, &q, server, true); err == nil {
 						f, err = q.read(b)
 					}
 				}

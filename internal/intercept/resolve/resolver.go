@@ -55,6 +55,7 @@ type Resolver struct {
 	cache  cache
 	tunnel tunnels
 	asks   asks
+	waits  waits
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -170,7 +171,7 @@ func (r *Resolver) answer(msg []byte, proc *action.Process, server netip.AddrPor
 	key := q.key(server, tcp)
 	out, f, hit := r.cache.get(key, &q, now)
 	if !hit {
-		if out, err = q.exchange(r.ctx, server, tcp); err != nil {
+		if out, err = r.exchange(r.ctx, &q, server, tcp); err != nil {
 			if r.ctx.Err() != nil || isTimeout(err) {
 				return nil // silence, as from the server itself
 			}

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -40,6 +41,8 @@ func (j *fakeJudge) Resolve(q *action.Query) intercept.Answer {
 type upstream struct {
 	at    netip.AddrPort
 	forge atomic.Bool
+	from  sync.Map // netip.AddrPort: whether an answer was awaited there
+	waits func(netip.AddrPort) bool
 	udp   atomic.Int64
 	tcp   atomic.Int64
 }
@@ -75,6 +78,9 @@ func newUpstream(t *testing.T) *upstream {
 				return
 			}
 			u.udp.Add(1)
+			if u.waits != nil {
+				u.from.Store(from.Addr(), u.waits(from) && u.waits(netip.AddrPortFrom(from.Addr(), 0)) && !u.waits(netip.AddrPortFrom(from.Addr(), from.Port()^1)))
+			}
 			if u.forge.Load() {
 				wrong := say(b[:n], "192.0.2.66")
 				for range maxForged {
@@ -92,6 +98,7 @@ func newUpstream(t *testing.T) *upstream {
 				return
 			}
 			u.tcp.Add(1)
+			u.from.Store(c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr(), true)
 			if b, err := readFrame(c, maxQuery); err == nil {
 				_ = writeFrame(c, say(b, "192.0.2.2"))
 			}
@@ -188,6 +195,34 @@ func TestResolver(t *testing.T) {
 	}
 	if got := r.Names(netip.MustParseAddr("192.0.2.1")); len(got) != 0 {
 		t.Errorf("a server on loopback was believed: %v", got)
+	}
+}
+
+// A server on loopback is asked from addresses that nobody knows beforehand, and
+// where an answer is awaited the workload may not send.
+func TestAskedFromAnywhere(t *testing.T) {
+	u := newUpstream(t)
+	r := New(Config{Judge: &fakeJudge{}, Conf: "/none", Hosts: "/none"})
+	defer r.Close()
+	u.waits = r.Waits
+	question := client(t, r, u.at)
+	for i := range 4 {
+		u.forge.Store(i == 3) // over TCP, too
+		question("n" + strconv.Itoa(i) + ".test.")
+	}
+	n := 0
+	u.from.Range(func(from, awaited any) bool {
+		n++
+		if a := from.(netip.Addr); a == loopback4 || !a.IsLoopback() || !awaited.(bool) {
+			t.Errorf("asked from %v, awaited %v", a, awaited)
+		}
+		return true
+	})
+	if n < 4 {
+		t.Errorf("asked from %d addresses", n)
+	}
+	if r.waits.n.Load() != 0 {
+		t.Error("answers are awaited for ever")
 	}
 }
 

@@ -8,6 +8,9 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -21,11 +24,11 @@ const maxForged = 3
 var errForged = errors.New("answers that do not answer the question")
 
 // exchange asks server and gives the bytes of its answer.
-func (q *question) exchange(ctx context.Context, server netip.AddrPort, tcp bool) ([]byte, error) {
+func (r *Resolver) exchange(ctx context.Context, q *question, server netip.AddrPort, tcp bool) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	if !tcp {
-		b, err := q.overUDP(ctx, server)
+		b, err := r.overUDP(ctx, q, server)
 		if err != errForged {
 			return b, err
 		}
@@ -33,17 +36,18 @@ func (q *question) exchange(ctx context.Context, server netip.AddrPort, tcp bool
 	return q.overTCP(ctx, server)
 }
 
-func (q *question) overUDP(ctx context.Context, server netip.AddrPort) ([]byte, error) {
+func (r *Resolver) overUDP(ctx context.Context, q *question, server netip.AddrPort) ([]byte, error) {
 	id := uint16(rand.Uint32()) // ChaCha8, seeded by the kernel
 	msg, err := q.forward(id)
 	if err != nil {
 		return nil, err
 	}
-	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(server))
+	c, err := dialUDP(server)
 	if err != nil {
 		return nil, err
 	}
 	defer c.Close()
+	defer r.waits.until(c.LocalAddr().(*net.UDPAddr).AddrPort())()
 	defer context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })()
 	if _, err := c.Write(msg); err != nil {
 		return nil, err
@@ -68,8 +72,13 @@ func (q *question) overTCP(ctx context.Context, server netip.AddrPort) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	var d net.Dialer
-	c, err := d.DialContext(ctx, "tcp", server.String())
+	var c net.Conn
+	for _, ip := range sources(server.Addr()) {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: ip}}
+		if c, err = d.DialContext(ctx, "tcp", server.String()); err == nil || !errors.Is(err, syscall.EADDRNOTAVAIL) {
+			break
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +95,73 @@ func (q *question) overTCP(ctx context.Context, server netip.AddrPort) ([]byte, 
 		return nil, errForged
 	}
 	return b, nil
+}
+
+// sources are the addresses to ask from. On loopback anybody may send from a
+// server's address, and who has sent from it to each port of 127.0.0.1 beforehand
+// is asked in its place where the platform translates addresses (Docker): there
+// it is one of 2^24.
+func sources(server netip.Addr) []net.IP {
+	if !server.IsLoopback() || !server.Is4() {
+		return []net.IP{nil}
+	}
+	n := rand.Uint32()
+	return []net.IP{net.IPv4(127, byte(n>>16), byte(n>>8), 1+byte(n)%254), nil}
+}
+
+func dialUDP(server netip.AddrPort) (c *net.UDPConn, err error) {
+	for _, ip := range sources(server.Addr()) {
+		if c, err = net.DialUDP("udp", &net.UDPAddr{IP: ip}, net.UDPAddrFromAddrPort(server)); err == nil {
+			break
+		}
+	}
+	return c, err
+}
+
+// waits are the addresses of ours at which answers are awaited.
+type waits struct {
+	n  atomic.Int32 // len(at)
+	mu sync.Mutex
+	at map[netip.AddrPort]bool
+}
+
+// until notes an address until what it gives is called.
+func (w *waits) until(at netip.AddrPort) (over func()) {
+	at = netip.AddrPortFrom(at.Addr().Unmap().WithZone(""), at.Port())
+	set := func(on bool) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.at == nil {
+			w.at = make(map[netip.AddrPort]bool)
+		}
+		if w.at[at] = true; !on {
+			delete(w.at, at)
+		}
+		w.n.Store(int32(len(w.at)))
+	}
+	set(true)
+	return func() { set(false) }
+}
+
+// Waits says that we await an answer at an address: nobody of the workload has
+// anything to say there. A port of 0 is one that cannot be seen.
+func (r *Resolver) Waits(peer netip.AddrPort) bool {
+	w := &r.waits
+	if w.n.Load() == 0 {
+		return false
+	}
+	peer = netip.AddrPortFrom(peer.Addr().Unmap().WithZone(""), peer.Port())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if peer.Port() != 0 {
+		return w.at[peer]
+	}
+	for at := range w.at {
+		if at.Addr() == peer.Addr() {
+			return true
+		}
+	}
+	return false
 }
 
 // readFrame reads a message with its length before it.
