@@ -234,6 +234,19 @@ func (a *attempt) look(dirfd int, name string, flags int) error {
 	if err != nil {
 		return err
 	}
+	return a.found(obj)
+}
+
+// lookAnew is look by what is there now, whatever the name led to before.
+func (a *attempt) lookAnew(dirfd int, name string, flags int) error {
+	obj, err := a.find(dirfd, name, flags)
+	if err != nil {
+		return err
+	}
+	return a.found(obj)
+}
+
+func (a *attempt) found(obj *object) error {
 	a.obj.close()
 	a.interp.close()
 	if a.FD >= 0 {

@@ -85,6 +85,9 @@ func (s *Supervisor) verified(c *Call, a *attempt, pid int) (ok bool) {
 		}
 	}()
 	a.tid, a.tgid, a.begun = pid, pid, true
+	// Its leader may have made a call, as what it was, after another thread began
+	// to execute.
+	s.tasks.drop(pid)
 	a.Proc.TID = pid
 	a.Unverified = false
 	var st linux.Stat
@@ -163,8 +166,9 @@ func unchanged(a, b action.File) bool { return same(a, b) && a.CtimeNs == b.Ctim
 func (a *attempt) relook(exe action.File) {
 	fn, err := a.execName()
 	if err == nil {
-		if fn == a.Requested && a.obj != nil && a.Script && unchanged(exe, a.final) {
-			// The same name: is it still the same script?
+		if (fn == a.Requested || strings.HasPrefix(fn, "/dev/fd/")) && a.obj != nil && a.Script && unchanged(exe, a.final) {
+			// The same name, or by descriptor: is it still the same script? The new
+			// program has its descriptors for itself.
 			if o, err := a.find(linux.AtFDCWD, fn, 0); err == nil {
 				still := unchanged(o.file, a.File)
 				o.close()
@@ -173,10 +177,7 @@ func (a *attempt) relook(exe action.File) {
 				}
 			}
 		}
-		if rest, ok := strings.CutPrefix(fn, "/dev/fd/"); ok && a.Script && a.obj != nil && unchanged(exe, a.final) && rest != "" {
-			return // by descriptor: the object itself was judged
-		}
-		if err = a.look(linux.AtFDCWD, fn, 0); err == nil && same(exe, a.final) {
+		if err = a.lookAnew(linux.AtFDCWD, fn, 0); err == nil && same(exe, a.final) {
 			a.Requested = fn
 			return
 		}
