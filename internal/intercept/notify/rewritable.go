@@ -44,43 +44,43 @@ func (s *Supervisor) rewritable(a *attempt, exe action.File) bool {
 // mapsToWrite says that a process has a mapping through which it can write to a
 // file, or could after mprotect.
 func (s *Supervisor) mapsToWrite(pid int, f action.File) bool {
-	tid := pid
-	vmas := s.mappings(pid)
-	if len(vmas) == 0 { // its first thread may have ended
-		names, _ := os.ReadDir(procfs.Path(pid, "task"))
-		for i := 0; i < len(names) && len(vmas) == 0; i++ {
-			tid, _ = strconv.Atoi(names[i].Name())
-			vmas = s.mappings(tid)
-		}
+	found, some := s.mapsIt(pid, f)
+	if some || found {
+		return found
 	}
-	for i := range vmas {
-		v := &vmas[i]
+	names, _ := os.ReadDir(procfs.Path(pid, "task")) // its first thread may have ended
+	for i := 0; i < len(names) && !some && !found; i++ {
+		tid, _ := strconv.Atoi(names[i].Name())
+		found, some = s.mapsIt(tid, f)
+	}
+	return found
+}
+
+// mapsIt looks through all mappings of a task, however many there are; some: it
+// has any.
+func (s *Supervisor) mapsIt(tid int, f action.File) (found, some bool) {
+	fd := -1
+	if s.power.as(tid, func() (err error) {
+		fd, err = linux.OpenAt(linux.AtFDCWD, s.power.path(tid, "maps"), syscall.O_RDONLY)
+		return err
+	}) != nil {
+		return false, false
+	}
+	defer linux.Close(fd)
+	err := procfs.EachVMA(fd, 0, 1<<63, func(v *procfs.VMA) bool {
+		some = true
 		if !v.Share || v.Ino == 0 {
-			continue
+			return true
 		}
 		// Before Linux 6.8 the number is not the one that overlayfs shows.
 		var st linux.Stat
 		if v.Ino != f.Ino && (linux.StatAt(linux.AtFDCWD, v.Name, &st, 0) != nil || fileOf(&st).Dev != f.Dev || st.Ino != f.Ino) {
-			continue
-		}
-		if v.Write || s.mayWrite(tid, v.Start) {
 			return true
 		}
-	}
-	return false
-}
-
-func (s *Supervisor) mappings(tid int) (vmas []procfs.VMA) {
-	_ = s.power.as(tid, func() error {
-		fd, err := linux.OpenAt(linux.AtFDCWD, s.power.path(tid, "maps"), syscall.O_RDONLY)
-		if err != nil {
-			return err
-		}
-		defer linux.Close(fd)
-		vmas, err = procfs.VMAs(fd, 0, 1<<63)
-		return err
+		found = v.Write || s.mayWrite(tid, v.Start)
+		return !found
 	})
-	return vmas
+	return found || some && err != nil, some
 }
 
 // mayWrite says that a mapping is of a file that was open for writing.

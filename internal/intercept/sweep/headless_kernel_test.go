@@ -57,7 +57,7 @@ func TestHeadlessVisitors(t *testing.T) {
 		if _, n := s.count(); !kill && n < 2 {
 			t.Errorf("%d tasks are counted", n)
 		}
-		if len(s.mappings(outsider)) == 0 && !kill {
+		if !s.memoryOf(outsider).seen && !kill {
 			t.Error("its memory is not seen")
 		}
 		select {

@@ -157,17 +157,29 @@ func (s *Sweeper) evidence(pid int, busy []int, l *action.Load) {
 	kb, _, _ := strings.Cut(statusLine(procfs.Path(procfs.Living(pid), "status"), "HugetlbPages:"), " ")
 	n, _ := strconv.ParseUint(kb, 10, 64)
 	l.HugePages = n << 10
-	for _, v := range s.mappings(pid) {
-		anonymous := v.Ino == 0 && (v.Name == "" || strings.HasPrefix(v.Name, "[anon")) || strings.Contains(v.Name, "anon_hugepage")
-		size := v.End - v.Start
-		switch {
-		case !anonymous:
-		case v.Exec:
-			l.Code += size
-		case v.Read && v.Write:
-			l.Dataset = l.Dataset || randomX(size)
-		}
+	m := s.memoryOf(pid)
+	l.Code, l.Dataset = m.code, m.dataset
+}
+
+// memory is what counts of a process's mappings.
+type memory struct {
+	code    uint64 // bytes that are executable and no file's
+	dataset bool
+	seen    bool // there are mappings
+}
+
+func (m *memory) add(v *procfs.VMA) bool {
+	anonymous := v.Ino == 0 && (v.Name == "" || strings.HasPrefix(v.Name, "[anon")) || strings.Contains(v.Name, "anon_hugepage")
+	size := v.End - v.Start
+	m.seen = true
+	switch {
+	case !anonymous:
+	case v.Exec:
+		m.code += size
+	case v.Read && v.Write:
+		m.dataset = m.dataset || randomX(size)
 	}
+	return true
 }
 
 // randomX says that memory has the size of RandomX's data set (2080 MiB), alone
@@ -178,13 +190,13 @@ func randomX(size uint64) bool {
 	return size >= 2080*mib && size < 2080*mib+slack || size >= 2336*mib && size < 2336*mib+slack
 }
 
-// mappings reads those of a process, which it can make slow: as arguments.
-func (s *Sweeper) mappings(pid int) []procfs.VMA {
+// memoryOf reads the mappings of a process, which it can make slow: as arguments.
+func (s *Sweeper) memoryOf(pid int) (m memory) {
 	if readings.Add(1) > maxReadings {
 		readings.Add(-1)
-		return nil
+		return m
 	}
-	out := make(chan []procfs.VMA, 1)
+	out := make(chan memory, 1)
 	go func() {
 		defer readings.Add(-1)
 		fd := -1
@@ -194,19 +206,18 @@ func (s *Sweeper) mappings(pid int) []procfs.VMA {
 			}
 			return err
 		})
-		var all []procfs.VMA
+		var all memory
 		if fd >= 0 {
-			all, _ = procfs.VMAs(fd, 0, 1<<63)
+			_ = procfs.EachVMA(fd, 0, 1<<63, all.add)
 			linux.Close(fd)
 		}
 		out <- all
 	}()
 	select {
-	case all := <-out:
-		return all
+	case m = <-out:
 	case <-time.After(5 * maxReading):
-		return nil
 	}
+	return m
 }
 
 // several says that we may run on more than one processor.

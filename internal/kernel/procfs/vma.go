@@ -30,55 +30,62 @@ const MaxVMAs = 4096
 var noQuery atomic.Bool
 
 // VMAs gives the mappings of fd, an open /proc/PID/maps, that overlap
-// [from, to), lowest first.
-func VMAs(fd int, from, to uint64) ([]VMA, error) {
+// [from, to), lowest first; an error if there are more than MaxVMAs.
+func VMAs(fd int, from, to uint64) (out []VMA, err error) {
+	if e := EachVMA(fd, from, to, func(v *VMA) bool {
+		if len(out) == MaxVMAs {
+			err = fmt.Errorf("cannot read mappings: more than %d", MaxVMAs)
+			return false
+		}
+		out = append(out, *v)
+		return true
+	}); e != nil {
+		return nil, e
+	}
+	return out, err
+}
+
+// EachVMA is VMAs for as many as there are, until each says false.
+func EachVMA(fd int, from, to uint64, each func(*VMA) bool) error {
 	if !noQuery.Load() {
-		out, err := queryVMAs(fd, from, to)
+		err := queryVMAs(fd, from, to, each)
 		if err != syscall.ENOTTY && err != syscall.EINVAL && err != syscall.ENOSYS && err != syscall.EPERM {
-			return out, err
+			return err
 		}
 		noQuery.Store(true)
 	}
-	b := make([]byte, 0, 64<<10)
+	b := make([]byte, 64<<10)
+	held := 0 // of a line that is not complete
 	for off := int64(0); ; {
-		if len(b) == cap(b) {
-			if cap(b) >= maxMapsText {
-				return nil, fmt.Errorf("cannot read mappings: more than %d bytes", maxMapsText)
-			}
-			b = append(make([]byte, 0, 4*cap(b)), b...)
-		}
-		n, err := linux.Pread(fd, b[len(b):cap(b)], off)
+		n, err := linux.Pread(fd, b[held:], off)
 		if err == syscall.EINTR {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("cannot read mappings: %w", err)
+			return fmt.Errorf("cannot read mappings: %w", err)
 		}
-		if n == 0 {
-			break
+		if n <= 0 {
+			return nil
 		}
-		b, off = b[:len(b)+n], off+int64(n)
+		off += int64(n)
+		text := b[:held+n]
+		for {
+			i := bytes.IndexByte(text, '\n')
+			if i < 0 {
+				break
+			}
+			v, ok := parseVMA(string(text[:i]))
+			if !ok {
+				return fmt.Errorf("cannot read mappings: %w", ErrFormat)
+			}
+			if text = text[i+1:]; v.End > from && v.Start < to && !each(&v) || v.Start >= to {
+				return nil
+			}
+		}
+		if held = copy(b, text); held == len(b) {
+			return fmt.Errorf("cannot read mappings: %w", ErrFormat)
+		}
 	}
-	return parseVMAs(b, from, to)
-}
-
-const maxMapsText = 16 << 20
-
-func parseVMAs(b []byte, from, to uint64) (out []VMA, err error) {
-	for line := range bytes.Lines(b) {
-		v, ok := parseVMA(string(bytes.TrimRight(line, "\n")))
-		if !ok {
-			return nil, fmt.Errorf("cannot read mappings: %w", ErrFormat)
-		}
-		if v.End <= from || v.Start >= to {
-			continue
-		}
-		if len(out) == MaxVMAs {
-			return nil, fmt.Errorf("cannot read mappings: more than %d", MaxVMAs)
-		}
-		out = append(out, v)
-	}
-	return out, nil
 }
 
 // parseVMA reads "55d0-55d4 r-xp 00002000 fe:00 1234   /usr/bin/x".
@@ -123,28 +130,32 @@ const (
 // names are buffers that do not move: queries hold their addresses as numbers.
 var names = sync.Pool{New: func() any { return new([4096]byte) }}
 
-func queryVMAs(fd int, from, to uint64) (out []VMA, err error) {
+func queryVMAs(fd int, from, to uint64, each func(*VMA) bool) error {
 	name := names.Get().(*[4096]byte)
 	defer names.Put(name)
 	for at := from; at < to; {
 		q := procmapQuery{flags: coveringOrNext, addr: at, nameSize: uint32(len(name)), nameAddr: uint64(uintptr(unsafe.Pointer(&name[0])))}
 		q.size = uint64(unsafe.Sizeof(q))
+	again:
 		_, _, e := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), ioctlProcmapQuery, uintptr(unsafe.Pointer(&q)))
 		switch {
+		case e == syscall.ENAMETOOLONG && q.nameSize > 0: // deeper than a name can say
+			q.nameSize, q.nameAddr = 0, 0
+			goto again
 		case e == syscall.ENOENT || e == 0 && q.start >= to:
-			return out, nil
+			return nil
 		case e != 0:
-			return nil, e
-		case len(out) == MaxVMAs:
-			return nil, fmt.Errorf("cannot read mappings: more than %d", MaxVMAs)
+			return e
 		}
 		v := VMA{Start: q.start, End: q.end, Read: q.vmaFlags&1 != 0, Write: q.vmaFlags&2 != 0, Exec: q.vmaFlags&4 != 0, Share: q.vmaFlags&8 != 0,
 			Offset: q.offset, Ino: q.ino, Major: q.major, Minor: q.minor}
 		if n := int(q.nameSize); n > 1 && n <= len(name) {
 			v.Name = string(name[:n-1])
 		}
-		out = append(out, v)
+		if !each(&v) {
+			return nil
+		}
 		at = q.end
 	}
-	return out, nil
+	return nil
 }
