@@ -10,6 +10,7 @@ import (
 	"github.com/limpet-security/limpet/internal/action"
 	"github.com/limpet-security/limpet/internal/intercept"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
+	"github.com/limpet-security/limpet/internal/kernel/procfs"
 )
 
 // Bits of open flags, the same on every architecture.
@@ -237,7 +238,32 @@ func (u *fileUser) judge(op *action.FileOp, obj *fileObject) (r Response, denied
 			}
 		}
 	}
+	if obj != nil && op.Access&action.FileRead != 0 {
+		if pid := memoryOf(obj); pid != 0 && !isOf(op.Proc, pid) {
+			if r, denied := answerOf(s.cfg.Judge.Privilege(&action.Privilege{Proc: op.Proc, Kind: action.PrivTrace, Syscall: op.Syscall,
+				Detail: fmt.Sprintf("%s for reading", op.Path), ToUID: -1, ToGID: -1})); denied {
+				return r, true
+			}
+		}
+	}
+	if obj != nil && obj.was != "" && op.Access&action.FileRead != 0 {
+		// Who may not read a file may not do so either when he has taken its name away.
+		was := *op
+		was.Path, was.Access = obj.was, action.FileRead
+		if r, denied := answerOf(s.files.judge.File(&was)); denied {
+			return r, true
+		}
+	}
 	return answerOf(s.files.judge.File(op))
+}
+
+// isOf says that an id is that of a thread of a process.
+func isOf(p *action.Process, tid int) bool {
+	if p.PID == tid {
+		return true
+	}
+	st, err := procfs.ReadStatus(tid)
+	return err == nil && st.TGID == p.PID
 }
 
 // existing opens an object that is there. dir is where it lies if the caller
@@ -259,7 +285,7 @@ func (o *opening) existing(obj, dir *fileObject) Response {
 			return o.no(e)
 		}
 	}
-	if r, denied := o.judge(&o.op, obj); denied && o.care == intercept.Decided {
+	if r, denied := o.judge(&o.op, obj); denied && (o.care == intercept.Decided || memoryOf(obj) != 0) {
 		return r
 	}
 	if o.care < intercept.Decided {

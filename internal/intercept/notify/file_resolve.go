@@ -15,6 +15,7 @@ type fileObject struct {
 	fd   int // O_PATH
 	st   linux.Stat
 	path string // "": it has no name
+	was  string // the name that it had
 	proc bool   // lies in a proc file system
 	open int    // its descriptor for reading, plus 1; 0: none
 }
@@ -41,6 +42,13 @@ func (o *fileObject) look(f *fileState, path string) syscall.Errno {
 	}
 	f.where(o)
 	if o.st.Nlink == 0 {
+		name, err := linux.PathOf(o.fd)
+		switch {
+		case err == syscall.ENAMETOOLONG:
+			return syscall.ENAMETOOLONG
+		case err == nil && o.kind() == syscall.S_IFREG && !memfd(name, &o.st):
+			o.was = strings.TrimSuffix(name, " (deleted)")
+		}
 		return 0
 	}
 	if path != "" {
@@ -54,7 +62,7 @@ func (o *fileObject) look(f *fileState, path string) syscall.Errno {
 	if err != nil {
 		return syscall.EACCES
 	}
-	if strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "/memfd:") {
+	if strings.HasPrefix(name, "/") && !memfd(name, &o.st) {
 		o.path = name
 	}
 	return 0

@@ -199,14 +199,16 @@ func (s *Supervisor) mapped(c *Call, m *action.Map, v *procfs.VMA, from, to uint
 	m.Kind = action.MapFile
 	p := place{s: s, tid: c.TID(), tgid: c.Process().PID}
 	name, gone := strings.CutSuffix(v.Name, " (deleted)")
-	if gone || strings.HasPrefix(name, "/memfd:") || strings.HasPrefix(name, "/SYSV") {
+	o, err := p.find(linux.AtFDCWD, v.Name, 0)
+	there := err == nil && o.file.Ino == v.Ino // whatever it is called
+	if !there && (gone || strings.HasPrefix(name, "/memfd:") || strings.HasPrefix(name, "/SYSV")) {
+		o.close()
 		m.Fileless, m.ELF = true, m.Syscall != "" && v.Offset == 0 && s.beginsAsELF(c, v.Start)
 		return
 	}
-	o, err := p.find(linux.AtFDCWD, name, 0)
-	if err != nil || o.file.Ino != v.Ino {
+	if !there {
 		o.close()
-		m.Path, m.Unverified = name, true
+		m.Path, m.Unverified = v.Name, true
 		return
 	}
 	p.show(m, o)

@@ -327,7 +327,7 @@ func (o *object) describe(st *linux.Stat) error {
 	if err != nil {
 		return err
 	}
-	if st.Nlink == 0 || strings.HasPrefix(name, "/memfd:") {
+	if st.Nlink == 0 || memfd(name, st) {
 		o.fileless = true
 		return nil
 	}
@@ -341,6 +341,13 @@ func (o *object) describe(st *linux.Stat) error {
 		o.fileless = st.Dev != rootDev()
 	}
 	return nil
+}
+
+// memfd says that a name is that of a file without one, and not of a file whose
+// folder somebody called so.
+func memfd(name string, st *linux.Stat) bool {
+	var there linux.Stat
+	return strings.HasPrefix(name, "/memfd:") && (linux.StatAt(linux.AtFDCWD, name, &there, linux.AtSymNofollow) != nil || there.Ino != st.Ino)
 }
 
 func rootDev() uint64 {
