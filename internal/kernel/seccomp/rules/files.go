@@ -38,7 +38,7 @@ var Files = func() []Rule {
 		out = append(out, Rule{Syscall: name})
 	}
 	// Attributes that only an ioctl changes (chattr, fsverity).
-	for _, cmd := range append([]uint64{IoctlSetFlags, IoctlSetXattr, IoctlVersion, IoctlVerity, IoctlUserfault, IoctlTyped}, Subvolumes...) {
+	for _, cmd := range append([]uint64{IoctlSetFlags, IoctlSetXattr, IoctlVersion, IoctlVersionExt4, IoctlFAT, IoctlSubvolume, IoctlVerity, IoctlUserfault, IoctlTyped}, Subvolumes...) {
 		out = append(out, Rule{Syscall: "ioctl", Conds: []Cond{{Arg: 1, Op: Equal, Value: cmd, Low: true}}})
 	}
 	return out
@@ -49,7 +49,12 @@ const (
 	IoctlSetFlags = 0x40086602 // FS_IOC_SETFLAGS
 	IoctlSetXattr = 0x401c5820 // FS_IOC_FSSETXATTR
 	IoctlVersion  = 0x40087602 // FS_IOC_SETVERSION
-	IoctlVerity   = 0x40806685 // FS_IOC_ENABLE_VERITY
+	// The same by another number (EXT4_IOC_SETVERSION), and what vfat and btrfs
+	// have (FAT_IOCTL_SET_ATTRIBUTES, BTRFS_IOC_SUBVOL_SETFLAGS).
+	IoctlVersionExt4 = 0x40086604
+	IoctlFAT         = 0x40047211
+	IoctlSubvolume   = 0x4008941a
+	IoctlVerity      = 0x40806685 // FS_IOC_ENABLE_VERITY
 )
 
 // ioctls of devices that do what a call is judged for.

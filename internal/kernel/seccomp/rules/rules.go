@@ -71,6 +71,7 @@ const (
 const (
 	solIP   = 0
 	solIPv6 = 41
+	solRaw  = 255
 	solSCTP = 132
 )
 
@@ -104,6 +105,7 @@ var general = []Rule{
 	// A raw socket whose sender writes the header goes where the header says.
 	{Syscall: "setsockopt", Conds: sockopt(solIP, 3)},    // IP_HDRINCL
 	{Syscall: "setsockopt", Conds: sockopt(solIPv6, 36)}, // IPV6_HDRINCL
+	{Syscall: "setsockopt", Conds: sockopt(solRaw, 36)},  // the same to a raw socket of IPv6
 	// Source routes send a packet elsewhere than to its address.
 	{Syscall: "setsockopt", Conds: sockopt(solIP, 4), Action: Refuse, Errno: syscall.EPERM},    // IP_OPTIONS
 	{Syscall: "setsockopt", Conds: sockopt(solIPv6, 5), Action: Refuse, Errno: syscall.EPERM},  // IPV6_2292RTHDR
@@ -113,6 +115,8 @@ var general = []Rule{
 	{Syscall: "setsockopt", Conds: sockopt(solIPv6, 32), Action: Refuse, Errno: syscall.EPERM}, // IPV6_FLOWLABEL_MGR
 	// An IPv6 socket that becomes one of IPv4 reads addresses otherwise than they were judged.
 	{Syscall: "setsockopt", Conds: sockopt(solIPv6, 1), Action: Refuse, Errno: syscall.EPERM}, // IPV6_ADDRFORM
+	// The kernel would choose a port that bind denies.
+	{Syscall: "setsockopt", Conds: sockopt(solIP, 51), Action: Refuse, Errno: syscall.EPERM}, // IP_LOCAL_PORT_RANGE
 	// SCTP can connect by an option.
 	{Syscall: "setsockopt", Conds: sockopt(solSCTP, 107), Action: Refuse, Errno: syscall.EPERM},
 	{Syscall: "setsockopt", Conds: sockopt(solSCTP, 110), Action: Refuse, Errno: syscall.EPERM},
