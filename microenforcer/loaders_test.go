@@ -55,6 +55,7 @@ var loaderCases = []loaderCase{
 	{"LD_PRELOAD by name from LD_LIBRARY_PATH", preloadOn, []string{"with", "LD_LIBRARY_PATH=/tmp/drop", "LD_PRELOAD=evil.so", "/usr/bin/true"}, "preload", "", "library-ran", false, ""},
 	{"LD_AUDIT", preloadOn, []string{"with", "LD_AUDIT=/tmp/drop/evil.so", "/usr/bin/true"}, "preload", "LD_AUDIT", "library-ran", true, ""},
 	{"LD_LIBRARY_PATH", preloadOn, []string{"with", "LD_LIBRARY_PATH=/tmp/drop", "/usr/bin/true"}, "preload", "LD_LIBRARY_PATH", "", true, ""},
+	{"LD_LIBRARY_PATH with a folder for processors", preloadOn, []string{"with", "LD_LIBRARY_PATH=/tmp/drop/hw", "/usr/bin/true"}, "preload", "LD_LIBRARY_PATH", "", false, ""},
 	{"LD_PRELOAD of the image's library", preloadOn, []string{"with", "LD_PRELOAD=libc.so.6", "LD_LIBRARY_PATH=/nowhere", "/usr/bin/echo", "fine"}, "", "", "fine", false, ""},
 	{"LD_PRELOAD allowed", "    preload: {mode: MODE, allowedLibraries: [/tmp/drop/*.so]}\n", []string{"with", "LD_PRELOAD=/tmp/drop/evil.so", "/usr/bin/true"}, "", "", "library-ran", false, ""},
 	{"LD_PRELOAD of a static program", preloadOn, []string{"with", "LD_PRELOAD=/tmp/drop/evil.so", "/tmp/attack", "echo", "fine"}, "", "", "fine", false, ""},
@@ -137,6 +138,9 @@ func droppedFiles(t testing.TB, dir string) {
 	plain := filepath.Join(t.TempDir(), "plain.c")
 	os.WriteFile(plain, []byte("#include <stdio.h>\nint main(void) { puts(\"plain-ran\"); return 0; }\n"), 0o644)
 	build("plain", plain)
+	deep := filepath.Join(dir, "hw/glibc-hwcaps/x86-64-v2")
+	os.MkdirAll(deep, 0o755)
+	os.Symlink("../../../evil.so", filepath.Join(deep, "libz.so.1"))
 	os.Symlink("/usr/bin/echo", filepath.Join(dir, "link"))
 	os.Symlink("/usr/bin/busybox", filepath.Join(dir, "echo"))
 	os.WriteFile(filepath.Join(dir, "script"), []byte("#!/usr/bin/sh\necho script-ran\n"), 0o755)

@@ -105,6 +105,25 @@ func (l *Loop) foreignLibraries(r *action.Ref) (out []string, ok bool) {
 	if err != nil {
 		return nil, false
 	}
+	deep := false
+	if out, ok = l.foreignIn(fd, r.Path, 0, nil, &deep); !ok {
+		return nil, false
+	}
+	settled = settled && !deep // of what lies deeper the folder's times say nothing
+	if settled {
+		l.folders.mu.Lock()
+		if l.folders.seen == nil || len(l.folders.seen) >= maxFolders {
+			l.folders.seen = map[action.File][]string{}
+		}
+		l.folders.seen[r.File] = out
+		l.folders.mu.Unlock()
+	}
+	return out, true
+}
+
+// foreignIn looks through an open folder, which it closes, and through those in it
+// that ld.so looks into before it, for processors and kernels.
+func (l *Loop) foreignIn(fd int, dir string, depth int, out []string, deep *bool) (all []string, ok bool) {
 	syscall.CloseOnExec(fd)
 	d := os.NewFile(uintptr(fd), "libraries")
 	defer d.Close()
@@ -114,10 +133,20 @@ func (l *Loop) foreignLibraries(r *action.Ref) (out []string, ok bool) {
 		return nil, false
 	}
 	for _, n := range names {
+		if depth > 0 && depth < 3 || forProcessors(n) {
+			if f, err := syscall.Openat(fd, n, syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0); err == nil {
+				*deep = true
+				real, _ := os.Readlink("/proc/self/fd/" + strconv.Itoa(f))
+				if out, ok = l.foreignIn(f, real, depth+1, out, deep); !ok {
+					return nil, false
+				}
+				continue
+			}
+		}
 		if !strings.Contains(n, ".so") || len(out) > action.MaxRefs {
 			continue
 		}
-		path := r.Path + "/" + n
+		path := dir + "/" + n
 		if _, known := l.cfg.Manifest.Lookup(path); known {
 			continue
 		}
@@ -137,15 +166,16 @@ func (l *Loop) foreignLibraries(r *action.Ref) (out []string, ok bool) {
 		}
 		out = append(out, path)
 	}
-	if settled {
-		l.folders.mu.Lock()
-		if l.folders.seen == nil || len(l.folders.seen) >= maxFolders {
-			l.folders.seen = map[action.File][]string{}
-		}
-		l.folders.seen[r.File] = out
-		l.folders.mu.Unlock()
-	}
 	return out, true
+}
+
+// forProcessors knows the folders by name that ld.so looks into first.
+func forProcessors(name string) bool {
+	switch name {
+	case "glibc-hwcaps", "tls", "haswell", "xeon_phi", "avx512_1", "x86_64", "aarch64", "atomics":
+		return true
+	}
+	return false
 }
 
 const oPath = 0x200000 // O_PATH

@@ -9,7 +9,7 @@ import (
 // Interesting says that Environ or a search for files looks at a variable,
 // given as NAME=VALUE or NAME=.
 func Interesting(entry string) bool {
-	if strings.HasPrefix(entry, bashFunction) {
+	if strings.HasPrefix(entry, bashFunction) || strings.HasPrefix(entry, luaInit) {
 		return true
 	}
 	name, _, ok := strings.Cut(entry, "=")
@@ -18,7 +18,7 @@ func Interesting(entry string) bool {
 	}
 	switch name {
 	case "LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH", "BASH_ENV", "ENV", "NODE_OPTIONS", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "PATH",
-		"PERL5OPT", "PERL5DB", "RUBYOPT", "PYTHONSTARTUP":
+		"PERL5OPT", "PERL5DB", "RUBYOPT", "PYTHONSTARTUP", "PS4":
 		return true
 	}
 	return false
@@ -27,6 +27,9 @@ func Interesting(entry string) bool {
 // bashFunction begins the names of functions that Bash takes from its
 // environment: one may stand in for any command of a script.
 const bashFunction = "BASH_FUNC_"
+
+// luaInit, or that with a version behind it, is what Lua runs first: "@FILE" or code.
+const luaInit = "LUA_INIT"
 
 // Environ adds to refs what variables name for the program: libraries of
 // dynamic programs, scripts that interpreters load first. A variable that
@@ -40,9 +43,17 @@ func Environ(refs []action.Ref, q Question, env []string) []action.Ref {
 			p.add(action.RefCode, "", bashFunction)
 			continue
 		}
+		if strings.HasPrefix(name, luaInit) && value != "" && strings.HasPrefix(family, "lua") {
+			if f, ok := strings.CutPrefix(value, "@"); ok {
+				p.add(action.RefScript, f, luaInit)
+			} else {
+				p.add(action.RefCode, "", luaInit)
+			}
+			continue
+		}
 		switch name {
 		case "LD_PRELOAD":
-			p.list(action.RefPreload, value, name, " :")
+			p.list(action.RefPreload, value, name, blanks)
 		case "LD_AUDIT":
 			p.list(action.RefAudit, value, name, ":")
 		case "LD_LIBRARY_PATH":
@@ -56,6 +67,10 @@ func Environ(refs []action.Ref, q Question, env []string) []action.Ref {
 				continue
 			}
 			p.add(action.RefScript, value, name)
+		case "PS4": // expanded before each command that -x or SHELLOPTS shows
+			if interpreters[family].shell && (strings.Contains(value, "$(") || strings.ContainsAny(value, "`")) {
+				p.add(action.RefCode, "", name)
+			}
 		case "NODE_OPTIONS":
 			if strings.HasPrefix(family, "node") {
 				p.options(value, name)
@@ -92,7 +107,7 @@ func (p *parser) options(value, via string) {
 	words := strings.Fields(value)
 	for i, w := range words {
 		opt, v, attached := strings.Cut(w, "=")
-		switch opt {
+		switch strings.ReplaceAll(opt, "_", "-") {
 		case "-r", "--require", "--import", "--loader", "--experimental-loader":
 			if !attached && i+1 < len(words) {
 				v = words[i+1]

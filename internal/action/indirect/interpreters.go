@@ -20,6 +20,7 @@ type grammar struct {
 	longCode, longFile, longValue []string
 
 	shell   bool     // options may begin with "+"
+	next    string   // short options whose value is the next word, whatever follows them in theirs
 	plain   bool     // long options begin with one hyphen, and none stand together
 	operand bool     // the first operand is no script (awk: it is the program)
 	verbs   []string // words before the script (deno run FILE); the last of codeVerbs takes code
@@ -27,22 +28,25 @@ type grammar struct {
 	ext     string // of modules given by file
 }
 
-var shell = grammar{code: "c", value: "oO", stdin: "s", shell: true, longFile: []string{"rcfile", "init-file"}}
+var (
+	shell = grammar{code: "c", next: "oO", stdin: "s", shell: true, longFile: []string{"rcfile", "init-file"}}
+	korn  = grammar{code: "c", value: "oO", stdin: "s", shell: true}
+)
 
 var unknownInterpreter = grammar{code: "ce"}
 
 var interpreters = map[string]grammar{
-	"sh": shell, "bash": shell, "dash": shell, "ash": shell, "hush": shell, "ksh": shell, "mksh": shell, "zsh": shell, "rbash": shell, "yash": shell, "lksh": shell, "posh": shell,
+	"sh": shell, "bash": shell, "dash": shell, "ash": shell, "hush": shell, "rbash": shell, "ksh": korn, "mksh": korn, "zsh": korn, "yash": korn, "lksh": korn, "posh": korn,
 	"fish": {code: "cC", value: "dDfo", longCode: []string{"command", "init-command"}, longValue: []string{"debug", "debug-output", "profile", "features"}},
 	"csh":  {code: "c", stdin: "s"}, "tcsh": {code: "c", stdin: "s"},
 	"python": {code: "c", module: "m", value: "WX", longValue: []string{"check-hash-based-pycs"}, ext: ".py"},
 	"pypy":   {code: "c", module: "m", value: "WX", ext: ".py"},
 	"perl":   {code: "eE", value: "I", loads: "MmdV", rest: "xiFCD"},
 	"ruby":   {code: "e", module: "r", value: "ICE", rest: "KWTxiF", ext: ".rb"},
-	"node": {code: "ep", module: "r", value: "C", longCode: []string{"eval", "print"}, longFile: []string{"require", "import", "loader", "experimental-loader"},
-		longValue: []string{"conditions", "title", "env-file", "input-type", "inspect-port"}, ext: ".js"},
-	"nodejs": {code: "ep", module: "r", value: "C", longCode: []string{"eval", "print"}, longFile: []string{"require", "import", "loader", "experimental-loader"},
-		longValue: []string{"conditions", "title", "env-file", "input-type", "inspect-port"}, ext: ".js"},
+	"node": {code: "ep", module: "r", value: "C", longCode: []string{"eval", "print"}, longFile: []string{"require", "import", "loader", "experimental-loader", "env-file", "env-file-if-exists"},
+		longValue: []string{"conditions", "title", "input-type", "inspect-port"}, ext: ".js"},
+	"nodejs": {code: "ep", module: "r", value: "C", longCode: []string{"eval", "print"}, longFile: []string{"require", "import", "loader", "experimental-loader", "env-file", "env-file-if-exists"},
+		longValue: []string{"conditions", "title", "input-type", "inspect-port"}, ext: ".js"},
 	"deno": {value: "cL", longValue: []string{"config", "import-map"}, verbs: []string{"run", "test", "bench", "serve"}, codes: []string{"eval"}},
 	"bun":  {code: "ep", file: "r", longCode: []string{"eval", "print"}, longFile: []string{"preload", "require", "import"}, verbs: []string{"run", "test"}},
 	"php": {code: "rBRE", file: "fF", value: "dczS", rest: "", longCode: []string{"run", "process-begin", "process-code", "process-end"},
@@ -107,7 +111,7 @@ func (p *parser) interpreter(g grammar, name string, args []string) {
 func (p *parser) long(g grammar, arg string, next func() (string, bool)) bool {
 	opt, value, attached := strings.Cut(arg[1:], "=")
 	if !g.plain {
-		opt = opt[1:]
+		opt = strings.ReplaceAll(opt[1:], "_", "-") // Node takes either
 	}
 	get := func() (string, bool) {
 		if attached {
@@ -135,10 +139,22 @@ func (p *parser) long(g grammar, arg string, next func() (string, bool)) bool {
 		}
 		return !ok || g.plain // java -jar FILE: the program's own arguments follow
 	case is(g.longValue):
-		_, ok := get()
+		v, ok := get()
+		p.setting(v, "-"+opt)
 		return !ok
 	}
 	return false
+}
+
+// setting reads a setting of PHP that has it run a file before or behind each script.
+func (p *parser) setting(v, via string) {
+	name, file, _ := strings.Cut(v, "=")
+	switch {
+	case name == "auto_prepend_file", name == "auto_append_file":
+		p.script(grammar{}, strings.Trim(file, `"'`), via)
+	case strings.Contains(v, "auto_prepend_file"), strings.Contains(v, "auto_append_file"):
+		p.add(action.RefCode, "", via)
+	}
 }
 
 // letters reads a word of short options; true: it held the code.
@@ -152,9 +168,11 @@ func (p *parser) letters(g grammar, arg string, next func() (string, bool), from
 			return next()
 		}
 		switch {
-		case strings.Contains(g.code, c):
-			if arg[0] == '-' {
-				p.add(action.RefCode, "", "-"+c)
+		case strings.Contains(g.code, c): // of shells also "+c"
+			p.add(action.RefCode, "", "-"+c)
+			return true
+		case strings.Contains(g.next, c):
+			if _, ok := next(); !ok {
 				return true
 			}
 		case strings.Contains(g.stdin, c):
@@ -174,7 +192,8 @@ func (p *parser) letters(g grammar, arg string, next func() (string, bool), from
 			// is looked at too.
 			return g.module == "m" && c == "m"
 		case strings.Contains(g.value, c):
-			_, ok := get()
+			v, ok := get()
+			p.setting(v, "-"+c)
 			return !ok
 		case strings.Contains(g.loads, c):
 			if c == "d" { // -d alone is a switch that others may follow, as -l and -0 are

@@ -67,6 +67,7 @@ func (p *parser) ended(reads bool) {
 // the program is the one that is executed, so that argv[0] is its.
 func (p *parser) program(name string, args []string, own bool) {
 	if p.depth++; p.depth > maxNesting {
+		p.add(action.RefTruncated, "", "argument") // what it comes to in the end is not known
 		return
 	}
 	rest := args
@@ -118,7 +119,7 @@ func (p *parser) loader(args []string) {
 			}
 			switch arg {
 			case "--preload":
-				p.list(action.RefPreload, value, arg, " :")
+				p.list(action.RefPreload, value, arg, blanks)
 			case "--audit":
 				p.list(action.RefAudit, value, arg, ":")
 			case "--library-path":
@@ -137,10 +138,13 @@ func (p *parser) loaded(args []string) {
 	p.program(base(args[0]), args, false)
 }
 
+// blanks stand between the libraries of LD_PRELOAD: musl takes all of them.
+const blanks = " :\t\n\v\f\r"
+
 func (p *parser) list(kind action.RefKind, value, via, separators string) {
 	if kind == action.RefLibraryPath && value != "" {
 		// An empty part is the working directory.
-		for f := range strings.SplitSeq(strings.ReplaceAll(value, ";", ":"), ":") {
+		for f := range strings.SplitSeq(strings.NewReplacer(";", ":", "\n", ":").Replace(value), ":") { // "\n" is musl's
 			p.add(kind, f, via)
 		}
 		return

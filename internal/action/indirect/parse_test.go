@@ -84,6 +84,16 @@ func TestParse(t *testing.T) {
 		{"/usr/bin/find", "find / -name x -exec nc {} ;", "wrapper nc (-exec)"},
 		{"/usr/bin/taskset", "taskset -p 12", ""},
 		{"/usr/sbin/nginx", "nginx -c /etc/nginx.conf", ""},
+		{"/bin/bash", "bash +c id", "code (-c)"},
+		{"/bin/dash", "sh -oc errexit id", "code (-c)"},
+		{"/bin/bash", "bash -Oc extglob id", "code (-c)"},
+		{"/bin/zsh", "zsh -oextendedglob -c id", "code (-c)"},
+		{"/bin/busybox", "busybox busybox busybox busybox busybox nc", "applet busybox (argument); applet busybox (argument); applet busybox (argument); applet busybox (argument); truncated (argument)"},
+		{"/usr/bin/node", "node --experimental_loader=/tmp/x.mjs a.js", "script /tmp/x.mjs (-experimental-loader); script a.js (argument)"},
+		{"/usr/bin/node", "node --env-file=/tmp/env a.js", "script /tmp/env (-env-file); script a.js (argument)"},
+		{"/usr/bin/php8.2", "php -dauto_prepend_file=/tmp/x.php a.php", "script /tmp/x.php (-d); script a.php (argument)"},
+		{"/usr/bin/php8.2", "php --define auto_append_file=data:text/plain,x a.php", "code (-define); script a.php (argument)"},
+		{"/usr/bin/php8.2", "php -d [PHP]auto_prepend_file=/tmp/x.php a.php", "code (-d); script a.php (argument)"},
 		{"/usr/bin/mysh", "mysh x.m", "script x.m (argument)"},
 	} {
 		got := text(Parse(Question{Path: tt.path, Requested: tt.path, Args: strings.Fields(tt.args), Interpreter: func(n string) bool { return n == "mysh" }}))
@@ -125,6 +135,12 @@ func TestPreludes(t *testing.T) {
 		{"/usr/bin/bash", "BASH_FUNC_ls%%=() { id; }", "code"},
 		{"/usr/bin/python3", "BASH_FUNC_ls%%=() { id; }", ""},
 		{"/usr/bin/dash", "ENV=$HOME/x", "code"},
+		{"/usr/bin/dash", "PS4=+ `id`", "code"},
+		{"/usr/bin/bash", "PS4=$(id)", "code"},
+		{"/usr/bin/bash", "PS4=+ ${BASH_SOURCE}:${LINENO}: ", ""},
+		{"/usr/bin/lua5.4", "LUA_INIT_5_4=os.execute('id')", "code"},
+		{"/usr/bin/luajit", "LUA_INIT=@/tmp/d/x.lua", "/tmp/d/x.lua"},
+		{"/usr/bin/node", "NODE_OPTIONS=--experimental_loader=/tmp/x.mjs", "/tmp/x.mjs"},
 		{"/usr/bin/java", "JDK_JAVA_OPTIONS=-Xmx1g @/tmp/o", "/tmp/o"},
 		{"/usr/bin/node", "NODE_OPTIONS=--import=data:text/javascript,1", "code"},
 		{"/usr/bin/perl", "PERL5OPT=-Mstrict -", ""},
@@ -144,6 +160,18 @@ func TestPreludes(t *testing.T) {
 		}
 		if got != tt.want {
 			t.Errorf("%s %s: %q, want %q", tt.program, tt.env, got, tt.want)
+		}
+	}
+}
+
+// musl divides these lists by more than glibc does.
+func TestListsOfMusl(t *testing.T) {
+	for env, want := range map[string]string{
+		"LD_PRELOAD=/a.so\t/tmp/e.so\n":    "preload /a.so (LD_PRELOAD); preload /tmp/e.so (LD_PRELOAD)",
+		"LD_LIBRARY_PATH=/usr/lib\n/tmp/e": "libs /usr/lib (LD_LIBRARY_PATH); libs /tmp/e (LD_LIBRARY_PATH)",
+	} {
+		if got := text(Environ(nil, Question{Path: "/bin/x"}, []string{env})); got != want {
+			t.Errorf("%q: %s", env, got)
 		}
 	}
 }
