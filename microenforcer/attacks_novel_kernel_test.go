@@ -81,8 +81,11 @@ func TestMappedProgramOfOverlay(t *testing.T) {
 		filepath.Join(c.dir, "attack"): "/tmp/attack", filepath.Join(c.dir, "novel"): "/tmp/novel", program: "/tmp/over/program",
 	})
 	c.mask = []string{"sh", "-c", `mount -t overlay -o lowerdir=/tmp/low,upperdir=/tmp/up,workdir=/tmp/work overlay /tmp/over && exec "$@"`, "sh"}
-	for _, how := range []string{"now", "later", "behind"} {
+	for _, how := range []string{"now", "later", "behind", "crowded"} {
 		attack := []string{"/tmp/attack", "child", "/tmp/novel", "kept", "/tmp/over/program", how}
+		if how == "crowded" {
+			attack = append(attack, "5000")
+		}
 		if how == "behind" {
 			attack = []string{"/tmp/attack", "child", "/tmp/novel", "behind", "exited", "kept", "/tmp/over/program", "now"}
 		}
@@ -197,6 +200,69 @@ func TestOwnDescriptors(t *testing.T) {
 		c.mask = nil
 		if !r.has("worked lists") {
 			t.Errorf("%s: %s", u.name, r.brief())
+		}
+	}
+}
+
+// What was found between two looks, two names for one thing, or two counts.
+func TestSeams(t *testing.T) {
+	c, _ := newLoaderCell(t)
+	put := func(name, script string) {
+		t.Helper()
+		at := filepath.Join(c.dir, name)
+		os.MkdirAll(filepath.Dir(at), 0o777)
+		writeFile(t, at, script)
+		os.Chmod(at, 0o755)
+	}
+	put("good", "#!/bin/sh\nexit 0\n")
+	put("ends", "#!/bin/sh\nexit 0\n")
+	put("drop/evil", "#!/bin/sh\nexit 42\n")
+	put("drop/usr/bin/busybox", "#!/bin/sh\nexit 42\n")
+	for _, tt := range []struct {
+		name, controls, attack, event string
+		worked, denied                string // "": said in no mode
+		root                          bool
+		user                          []string
+	}{
+		{"a script swapped in by its number", "    allowedExecutables: {mode: MODE, paths: [/tmp/novel, /tmp/attack, /tmp/good]}\n",
+			"numbered /tmp/good /tmp/drop/evil 400", "allowedExecutables", "worked numbered", "won 0", false, nil},
+		{"a name by the working directory", "    deniedExecutables: {mode: MODE, paths: [\"/tmp/drop/**\"]}\n",
+			"moved /usr/bin/busybox /tmp/drop", "deniedExecutables", "worked moved", "errno 13", false, nil},
+		{"a program taken for what its first thread was", "    outbound: {mode: MODE, deny: [{cidrs: [10.99.0.1/32], processes: [/tmp/other]}]}\n",
+			"leads 80 /tmp/other tcp 10.99.0.1:80", "outbound", "got hello", "errno 111", false, nil},
+		{"the memory of a child", "    injection: {mode: MODE}\n    fileRead: {mode: audit, paths: [/tmp/none]}\n", "peeks", "injection", "worked peeks", denied, false, nil},
+		{"the memory of a child, beside rules about reads", "    injection: {mode: MODE}\n    fileRead: {mode: MODE, paths: [/tmp/none]}\n", "peeks", "injection", "worked peeks", denied, false, nil},
+		{"a file whose name is gone", "    fileRead: {mode: MODE, paths: [/tmp/drop/secret]}\n", "unnamed unlink /tmp/drop/secret", "fileRead", "worked unnamed", "errno 13", false, nil},
+		{"a file whose name is another's", "    fileRead: {mode: MODE, paths: [/tmp/drop/secret]}\n", "unnamed rename /tmp/drop/secret", "fileRead", "worked unnamed", "errno 13", false, nil},
+		{"sockets without end", "    outbound: {mode: MODE, deny: [{cidrs: [10.99.0.1/32]}]}\n", "sockets 6", "", "worked sockets", "afterwards 0", false, []string{"sh", "-c", `ulimit -n 600; exec "$@"`, "sh"}},
+		{"a port that the kernel chooses", "    inbound: {mode: MODE, deny: [{ports: [40000]}]}\n", "chosen 40000", "", "", denied, false, nil},
+		{"another number for an inode's generation", "    readOnlyFiles: {mode: MODE, paths: [\"/tmp/drop/**\"]}\n", "version /tmp/drop/evil 40086604", "readOnlyFiles", "", "errno 30", true, nil},
+		{"a name server's voice", "    outbound: {mode: MODE, allow: [{dnsNames: [good.test]}]}\n", "forges", "", "", denied, true, nil},
+	} {
+		for _, u := range []user{users[0], users[2]} {
+			if tt.root && !u.root {
+				continue
+			}
+			for _, mode := range []string{"audit", "enforce"} {
+				secret := filepath.Join(c.dir, "drop", "secret")
+				os.Remove(secret)
+				writeFile(t, secret, "hidden")
+				os.Chmod(secret, 0o666)
+				writePolicy(t, filepath.Join(c.dir, "p.yaml"), strings.ReplaceAll(tt.controls, "MODE", mode))
+				c.mask = append(append([]string{}, tt.user...), u.as...)
+				r := c.run(t, []string{"--policy", "/tmp/p.yaml"}, append(append([]string{}, u.app...), strings.Fields("/tmp/attack child /tmp/novel "+tt.attack)...)...)
+				c.mask = nil
+				switch {
+				case mode == "audit" && !r.has(tt.worked), mode == "enforce" && (!r.has(tt.denied) || tt.event != "" && r.has(tt.worked) && tt.worked != ""):
+					t.Errorf("%s, %s, %s: %s", tt.name, u.name, mode, r.brief())
+				case tt.event != "" && (mode == "enforce" || tt.worked != "") && len(r.of(tt.event)) == 0:
+					t.Errorf("%s, %s, %s: no event\n%s", tt.name, u.name, mode, r.brief())
+				case strings.Contains(tt.attack, "sockets") && !r.has("worked sockets"), strings.Contains(tt.attack, "sockets") && !r.has("meanwhile 0"):
+					t.Errorf("%s, %s, %s: %s", tt.name, u.name, mode, r.brief())
+				case tt.attack == "peeks" && !r.has("own read"):
+					t.Errorf("a process may not read its own memory: %s", r.brief())
+				}
+			}
 		}
 	}
 }

@@ -45,8 +45,8 @@ struct job {
 
 static int run(int argc, char **argv)
 {
-	const struct attack *all[] = { net_attacks, file_attacks, self_attacks, exec_attacks, more_attacks, late_attacks, hidden_attacks };
-	for (int i = 0; i < 7; i++)
+	const struct attack *all[] = { net_attacks, file_attacks, self_attacks, exec_attacks, more_attacks, late_attacks, hidden_attacks, seam_attacks };
+	for (int i = 0; i < 8; i++)
 		for (const struct attack *a = all[i]; a->name; a++)
 			if (!strcmp(a->name, argv[0]))
 				return a->run(argc - 1, argv + 1);
@@ -113,7 +113,7 @@ static int carries(int argc, char **argv)
 	return 0;
 }
 
-/* kept PROGRAM how: it is started while a mapping can change it, whose descriptor is
+/* kept PROGRAM how [N]: with N mappings beside that one it is started while a mapping can change it, whose descriptor is
  * closed: on overlayfs the kernel allows it. */
 static int kept(int argc, char **argv)
 {
@@ -122,6 +122,8 @@ static int kept(int argc, char **argv)
 	if (p == MAP_FAILED)
 		return -1;
 	close(fd);
+	for (int i = argc > 2 ? atoi(argv[2]) : 0; i > 0; i--) /* they lie below it */
+		mmap(NULL, 4096, i & 1 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	*(volatile char *)p = *p;
 	if (!strcmp(argv[1], "later"))
 		mprotect(p, 4096, PROT_READ); /* and back, when it runs */

@@ -77,12 +77,12 @@ static int headers(int argc, char **argv)
 	return sendto(fd, (char *)&p + 20, 9, 0, (void *)&to, sizeof to) < 0 ? -1 : 0;
 }
 
-/* headers6 IP VIA [connect]: an IPv6 header of one's own; the address is another's. */
+/* headers6 IP VIA [connect|later]: an IPv6 header of one's own; the address is another's. */
 static int headers6(int argc, char **argv)
 {
 	struct sockaddr_in6 via = { .sin6_family = AF_INET6 };
 	unsigned char p[49] = { 0x60, 0, 0, 0, 0, 9, 17, 64 };
-	int fd = socket(AF_INET6, SOCK_RAW, IPPROTO_RAW);
+	int later = argc > 2 && !strcmp(argv[2], "later"), one = 1, fd = socket(AF_INET6, SOCK_RAW, later ? IPPROTO_UDP : IPPROTO_RAW);
 	if (fd < 0)
 		return -1;
 	inet_pton(AF_INET6, argv[1], &via.sin6_addr);
@@ -91,6 +91,8 @@ static int headers6(int argc, char **argv)
 	if (argc < 3)
 		return sendto(fd, p, sizeof p, 0, (void *)&via, sizeof via) < 0 ? -1 : 0;
 	if (connect(fd, (void *)&via, sizeof via) < 0)
+		return -1;
+	if (later && setsockopt(fd, 255, 36, &one, sizeof one) < 0) /* SOL_RAW: IPV6_HDRINCL has no level of its own */
 		return -1;
 	return write(fd, p, sizeof p) < 0 ? -1 : 0;
 }
