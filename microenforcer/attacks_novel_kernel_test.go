@@ -236,6 +236,7 @@ func TestSeams(t *testing.T) {
 		{"a file whose name is another's", "    fileRead: {mode: MODE, paths: [/tmp/drop/secret]}\n", "unnamed rename /tmp/drop/secret", "fileRead", "worked unnamed", "errno 13", false, nil},
 		{"sockets without end", "    outbound: {mode: MODE, deny: [{cidrs: [10.99.0.1/32]}]}\n", "sockets 6", "", "worked sockets", "afterwards 0", false, []string{"sh", "-c", `ulimit -n 600; exec "$@"`, "sh"}},
 		{"a port that the kernel chooses", "    inbound: {mode: MODE, deny: [{ports: [40000]}]}\n", "chosen 40000", "", "", denied, false, nil},
+		{"an IPv6 header that is written later, by another option", "    outbound: {mode: MODE, deny: [{cidrs: [\"fd99::1/128\"]}]}\n", "headers6 fd99::1 ::1 later", "", "", denied, true, nil},
 		{"another number for an inode's generation", "    readOnlyFiles: {mode: MODE, paths: [\"/tmp/drop/**\"]}\n", "version /tmp/drop/evil 40086604", "readOnlyFiles", "", "errno 30", true, nil},
 		{"a name server's voice", "    outbound: {mode: MODE, allow: [{dnsNames: [good.test]}]}\n", "forges", "", "", denied, true, nil},
 	} {

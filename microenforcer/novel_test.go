@@ -58,7 +58,6 @@ var novelCases = []novelCase{
 	{"a port that is written later", unixOn, "headers hidden 127.0.0.9 80", "outbound", "worked headers", "errno 1", true},
 	{"an IPv6 header of one's own", unixOn, "headers6 fd99::1 ::1", "outbound", "", denied, true},
 	{"an IPv6 header that is written later", unixOn, "headers6 fd99::1 ::1 connect", "", "", denied, true},
-	{"an IPv6 header that is written later, by another option", unixOn, "headers6 fd99::1 ::1 later", "", "", denied, true},
 	{"a library that is called deleted", driftOn, "named /tmp/drop/code", "drift", "worked named", denied, false},
 	{"a program's own confinement", driftOn, "landlocked /tmp/drop/confined", "", "", "errno 38", false},
 }

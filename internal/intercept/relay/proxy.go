@@ -98,10 +98,20 @@ func (p *asked) text() (string, error) {
 }
 
 func (p *asked) allowed(host string, port uint16) error {
-	if !p.ask(strings.ToLower(strings.TrimSuffix(host, ".")), port) {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if _, err := netip.ParseAddr(host); err != nil && strings.ContainsFunc(host, oddInName) {
+		return errUnread
+	}
+	if !p.ask(host, port) {
 		return errDenied
 	}
 	return nil
+}
+
+// oddInName finds what is read in two ways: to some a name ends at a zero byte, and
+// some take a full stop of another alphabet for one.
+func oddInName(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.' && r != '_'
 }
 
 // socks4 reads a request of SOCKS 4, or 4a, which has a name.
@@ -348,11 +358,14 @@ func (p *asked) fields(q *asking) error {
 			if p.tunnel || q.connect {
 				continue
 			}
-			host, port := hostPort(v, 80)
+			if q.host == "" {
+				q.port = 80
+			}
+			host, port := hostPort(v, q.port)
 			if q.host == "" {
 				q.host, q.port = host, port
 			}
-			if port == 0 || !strings.EqualFold(host, q.host) {
+			if port == 0 || port != q.port || !strings.EqualFold(host, q.host) {
 				return errUnread // one proxy may go by this, another by that
 			}
 		}
