@@ -267,3 +267,19 @@ func TestSeams(t *testing.T) {
 		}
 	}
 }
+
+// Who asks for the enforcer's status hears the enforcer, whoever else listens
+// under such a name and keeps it busy.
+func TestStatusIsTheEnforcers(t *testing.T) {
+	c, _ := newLoaderCell(t)
+	writePolicy(t, filepath.Join(c.dir, "p.yaml"), "    fileless: {mode: enforce}\n")
+	c.mask = []string{"sh", "-c", `"$@" & pid=$!
+while ! [ -e /tmp/drop/answering ]; do sleep 0.05; done
+sleep 0.3
+for i in 1 2 3; do /tmp/microenforcer status; done
+kill -9 $pid`, "sh"}
+	r := c.run(t, []string{"--policy", "/tmp/p.yaml"}, "sh", "-c", "exec /tmp/novel answers $PPID")
+	if n := strings.Count(r.out, "rung A1"); n != 3 || r.has("forged") {
+		t.Errorf("%d answers: %s", n, r.brief())
+	}
+}

@@ -63,3 +63,14 @@ func TestListeners(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// A supervised process that listens under such a name is not asked.
+func TestFewest(t *testing.T) {
+	has := map[int]int{3: 2, 9: 1, 12: 1, 40: 3}
+	if d := cmp.Diff([]int{9, 12}, fewest([]int{3, 9, 12, 40}, func(pid int) int { return has[pid] })); d != "" {
+		t.Error(d)
+	}
+	if n := filters(1 << 30); n != 0 {
+		t.Errorf("nobody has %d filters", n)
+	}
+}

@@ -3,6 +3,7 @@ package notify
 import (
 	"encoding/binary"
 	"net/netip"
+	"strings"
 
 	"github.com/limpet-security/limpet/internal/action"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
@@ -107,7 +108,7 @@ func unixName(b []byte) string {
 	}
 	p := b[2:]
 	if p[0] == 0 {
-		return "@" + string(p[1:])
+		return "@" + strings.TrimRight(string(p[1:]), "\x00") // many are filled up to the end
 	}
 	for i, c := range p {
 		if c == 0 {

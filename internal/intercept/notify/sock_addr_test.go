@@ -81,7 +81,7 @@ func FuzzDestination(f *testing.F) {
 
 func TestUnixName(t *testing.T) {
 	for _, tc := range []struct{ in, want string }{
-		{"/run/x.sock\x00junk", "/run/x.sock"}, {"/a", "/a"}, {"\x00name", "@name"}, {"", ""},
+		{"/run/x.sock\x00junk", "/run/x.sock"}, {"/a", "/a"}, {"\x00name", "@name"}, {"\x00name\x00\x00\x00", "@name"}, {"", ""},
 	} {
 		if got := unixName(append([]byte{1, 0}, tc.in...)); got != tc.want {
 			t.Errorf("%q: got %q, want %q", tc.in, got, tc.want)

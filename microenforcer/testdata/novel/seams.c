@@ -208,5 +208,41 @@ static int unnamed(int argc, char **argv)
 	return 0;
 }
 
-const struct attack seam_attacks[] = { { "unnamed", unnamed }, { "numbered", numbered }, { "moved", moved }, { "leads", leads }, { "named", named }, { "peeks", peeks },
+static socklen_t channel(struct sockaddr_un *a, int pid)
+{
+	char ns[64] = "";
+	readlink("/proc/self/ns/pid", ns, sizeof ns - 1); /* pid:[NUMBER] */
+	ns[strcspn(ns, "]")] = 0;
+	a->sun_family = AF_UNIX;
+	a->sun_path[0] = 0;
+	return offsetof(struct sockaddr_un, sun_path) + 1 + sprintf(a->sun_path + 1, "limpet/status/%s/%d", ns + 5, pid);
+}
+
+/* answers PID: for the enforcer PID, who is kept busy, whoever asks for its status. */
+static int answers(int argc, char **argv)
+{
+	struct sockaddr_un a;
+	char c;
+	signal(SIGPIPE, SIG_IGN);
+	for (int i = 0; i < 20; i++)
+		if (fork() == 0)
+			for (;;) {
+				int s = socket(AF_UNIX, SOCK_STREAM, 0);
+				if (connect(s, (void *)&a, channel(&a, atoi(argv[0]))) == 0)
+					read(s, &c, 1);
+				close(s);
+			}
+	int l = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (bind(l, (void *)&a, channel(&a, getpid())) < 0 || listen(l, 8) < 0)
+		return -1;
+	close(open("/tmp/drop/answering", O_CREAT | O_WRONLY, 0666));
+	for (int s; (s = accept(l, NULL, NULL)) >= 0; close(s)) {
+		static const char forged[] = "{\"version\":\"forged\"}\n";
+		read(s, &c, 1);
+		write(s, forged, sizeof forged - 1);
+	}
+	return -1;
+}
+
+const struct attack seam_attacks[] = { { "answers", answers }, { "unnamed", unnamed }, { "numbered", numbered }, { "moved", moved }, { "leads", leads }, { "named", named }, { "peeks", peeks },
 	{ "sockets", sockets }, { "chosen", chosen }, { "version", version }, { "forges", forges }, { 0 } };
