@@ -218,10 +218,11 @@ func TestTransparent(t *testing.T) {
 		"":                          {false, false},
 		"microenforcer install /x":  {false, false},
 		"microenforcer healthcheck": {true, false},
-		"microenforcer healthcheck -- curl -f http://localhost/":             {true, true},
-		"microenforcer healthcheck --policy /x -- curl -f http://localhost/": {true, true},
-		"microenforcer healthcheck -- curl -f http://localhost/ more":        {true, false},
-		"microenforcer run -- curl -f http://localhost/":                     {false, false},
+		"microenforcer healthcheck -- curl -f http://localhost/":              {true, true},
+		"microenforcer healthcheck --policy /x -- curl -f http://localhost/":  {true, false},
+		"microenforcer healthcheck --mode audit -- curl -f http://localhost/": {true, false},
+		"microenforcer healthcheck -- curl -f http://localhost/ more":         {true, false},
+		"microenforcer run -- curl -f http://localhost/":                      {false, false},
 	} {
 		list := strings.Fields(args)
 		if got := [2]bool{transparent(list), len(list) > 1 && s.isProbe(list)}; got != want {

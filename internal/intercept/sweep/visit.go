@@ -234,8 +234,8 @@ func transparent(args []string) bool {
 	return false
 }
 
-// isProbe says that the enforcer's arguments run the image's own health check.
+// isProbe says that the enforcer's arguments run the image's own health check, as
+// wrapping wrote them: with flags it could run under another policy, or in audit mode.
 func (s *Sweeper) isProbe(args []string) bool {
-	i := slices.Index(args, "--")
-	return len(s.cfg.Probe) > 0 && i > 0 && args[1] == "healthcheck" && slices.Equal(args[i+1:], s.cfg.Probe)
+	return len(s.cfg.Probe) > 0 && len(args) > 2 && args[1] == "healthcheck" && args[2] == "--" && slices.Equal(args[3:], s.cfg.Probe)
 }
