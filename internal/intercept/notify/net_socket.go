@@ -167,12 +167,15 @@ func (s *Supervisor) makeSocket(c *Call, domain, typ, proto int) (fd int, e sysc
 
 // descriptorsForSockets is how many of ours the sockets of the tree may have at
 // most: without any left nobody could be looked at, nor what they closed be swept.
-var descriptorsForSockets = sync.OnceValue(func() int {
+func descriptorsForSockets() int { limit := descriptors(); return limit - min(limit/4, 2048) }
+
+// descriptors is how many we may have.
+var descriptors = sync.OnceValue(func() int {
 	limit, err := linux.OpenLimit(0)
 	if err != nil {
 		return 1 << 30
 	}
-	return int(limit - min(limit/4, 2048))
+	return int(min(limit, 1<<30))
 })
 
 // ownerOf says whose what a caller makes is.

@@ -66,7 +66,7 @@ func (t *taskTable) get(c *Call) *task {
 	if old := t.m[tid]; old != nil {
 		old.close()
 	}
-	if len(t.m) >= maxTasks {
+	if len(t.m) >= min(maxTasks, descriptors()/8) {
 		t.evict()
 	}
 	if k.pidfd >= 0 || k.dir >= 0 {

@@ -133,8 +133,15 @@ static int peeks(int argc, char **argv)
 	return e ? -1 : 0;
 }
 
-/* sockets PROCESSES: each has as many UDP sockets as it can; when all are gone a program
- * starts, and a socket is made, as before. */
+static void *one(void *x)
+{
+	socket(AF_INET, SOCK_DGRAM, 0);
+	for (;;)
+		pause();
+}
+
+/* sockets PROCESSES: each has threads that are known, and as many UDP sockets as it can;
+ * when all are gone a program starts, and a socket is made, as before. */
 static int sockets(int argc, char **argv)
 {
 	int made[2], fd = -1, n = atoi(argv[0]), pids[64];
@@ -142,6 +149,10 @@ static int sockets(int argc, char **argv)
 	pipe(made);
 	for (int i = 0; i < n; i++)
 		if ((pids[i] = fork()) == 0) {
+			pthread_t t;
+			for (int k = 0; k < 60; k++)
+				pthread_create(&t, NULL, one, NULL);
+			usleep(300000);
 			while (socket(AF_INET, SOCK_DGRAM, 0) >= 0)
 				;
 			write(made[1], "x", 1);
