@@ -75,7 +75,7 @@ func TestTracelessRuns(t *testing.T) {
 	}
 	// What cannot be looked at is asked about, and not taken for a sign of death.
 	wants := intercept.Wants{Refs: true, Env: true, Linker: true}
-	out, st = supervised(t, &judge{wants: wants}, nil, "/bin/sh", "-c", "BASH_ENV=/dev/null bash -c 'sleep 0.1; echo looked'; exit 3")
+	out, st = supervised(t, &judge{wants: wants}, nil, "/bin/sh", "-c", "BASH_ENV=/dev/null sh -c 'sleep 0.1; echo looked'; exit 3")
 	if out != "looked\n" || st.ExitStatus() != 3 {
 		t.Errorf("a device as a script: got %q, %v", out, st)
 	}
