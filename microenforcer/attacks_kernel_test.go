@@ -35,6 +35,7 @@ func newCell(t testing.TB) *cell {
 		copyFile(t, attack, filepath.Join(c.dir, n))
 	}
 	copyFile(t, enforcer, filepath.Join(c.dir, "microenforcer"))
+	writeFile(t, filepath.Join(c.dir, "hosts"), "127.0.0.1 localhost\n")
 	writeManifest(t, filepath.Join(c.dir, "manifest"), map[string]string{
 		filepath.Join(c.dir, "attack"): "/tmp/attack", filepath.Join(c.dir, "other"): "/tmp/other",
 		filepath.Join(c.dir, "apt-get"): "/tmp/apt-get", filepath.Join(c.dir, "sh"): "/tmp/sh",
@@ -47,6 +48,7 @@ func (c *cell) command(args ...string) *exec.Cmd {
 	script := `set -e
 mount -t proc proc /proc
 mount --bind "$CELL" /tmp
+mount --bind /tmp/hosts /etc/hosts
 ip link set lo up
 ip addr add ` + cellPeer + `/32 dev lo
 ip addr add ` + cellOther + `/32 dev lo

@@ -67,7 +67,12 @@ func scalar(a intercept.Answer) Response {
 func (c *Call) TID() int { return int(c.PID) }
 
 // Valid says whether the caller still waits for this very call.
-func (c *Call) Valid() bool { return c.s.lent || linux.IDValid(c.s.listener, c.ID) }
+func (c *Call) Valid() bool {
+	if c.s.lent {
+		return !c.s.gone(c.TID())
+	}
+	return linux.IDValid(c.s.listener, c.ID)
+}
 
 // Slow hands the listener to another thread. Call it before blocking.
 func (c *Call) Slow() {

@@ -245,6 +245,7 @@ echo done`
 func TestCallsOfTheKilled(t *testing.T) {
 	arms = &seccomp.Arms{ExecMaps: true, AnonExec: true}
 	defer func() { arms = nil }()
+	dir := scratch(t)
 	var nameless, gone atomic.Int64
 	look := func(p *action.Process) intercept.Answer {
 		switch {
@@ -259,7 +260,7 @@ func TestCallsOfTheKilled(t *testing.T) {
 		maps:      func(m *action.Map) intercept.Answer { return look(m.Proc) },
 		privilege: func(p *action.Privilege) intercept.Answer { return look(p.Proc) },
 	}
-	out, st := supervised(t, j, nil, compile(t, scratch(t), "killed"), "1000")
+	out, st := supervised(t, j, nil, compile(t, dir, "killed"), "400", dir, "4")
 	if out != "done\n" || st.ExitStatus() != 0 {
 		t.Fatalf("got %q, %v", out, st)
 	}

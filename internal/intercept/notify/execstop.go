@@ -139,8 +139,14 @@ func (s *Supervisor) ended(pid int) bool {
 	if !s.traceless.Load() {
 		return !stopped(pid)
 	}
-	st, err := procfs.ReadStat(pid)
-	return err != nil || st.Dead()
+	return s.gone(pid)
+}
+
+// gone says that a task has let go of its memory, as the first thing that it
+// does at its end: nothing of it can be read any more.
+func (s *Supervisor) gone(tid int) bool {
+	_, err := s.exeOf(tid)
+	return errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ESRCH)
 }
 
 // stopped says that a tracee of this thread is in a stop; only SIGKILL ends

@@ -233,10 +233,8 @@ func (h *Handlers) Seen(pid int) (ok bool) {
 	}
 	a.ids()
 	a.sockets()
-	if a.uncertain() {
-		if st, err := procfs.ReadStat(pid); err != nil || st.Dead() {
-			return true
-		}
+	if a.uncertain() && h.s.gone(pid) {
+		return true
 	}
 	return h.s.cfg.Judge.ExecStarted(&a.Exec) == intercept.Allow && h.s.shellStarted(a)
 }

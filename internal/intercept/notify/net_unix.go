@@ -66,7 +66,8 @@ func (s *Supervisor) judgeUnixName(c *Call, at uint64, n int32) (Response, bool)
 func (s *Supervisor) judgeUnix(c *Call, addr []byte, datagram bool) (Response, bool) {
 	a := action.Connect{Protocol: action.ProtoUnix, Unix: unixName(addr), Datagram: datagram}
 	a.Real = s.leadsTo(c, a.Unix)
-	a.Foreign = !datagram && !s.net.bound.has(cmp.Or(a.Real, a.Unix))
+	// Who only borrows the handlers is not told of binds, and governs no files.
+	a.Foreign = !datagram && !s.lent && !s.net.bound.has(cmp.Or(a.Real, a.Unix))
 	return s.judgeConnect(c, &a)
 }
 

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"encoding/binary"
 	"sync"
 	"syscall"
 	"time"
@@ -117,12 +118,12 @@ func (s *Supervisor) execTraceless(c *Call, a *attempt) Response {
 		if err != nil {
 			return done() // gone, or closed: then its calls are unverified
 		}
-		if !same(exe, before) {
+		if !same(exe, before) && s.loaded(pid) {
 			break
 		}
 		if time.Since(begin) > maxLook {
-			if !same(exe, a.final) {
-				return done() // it failed
+			if !same(exe, before) || !same(exe, a.final) || !s.loaded(pid) {
+				return done() // it takes long, or failed
 			}
 			break // the same program again
 		}
@@ -138,6 +139,17 @@ func (s *Supervisor) execTraceless(c *Call, a *attempt) Response {
 		s.images.add(imageOf(exe, a.Proc.UID))
 	}
 	return done()
+}
+
+// loaded says that the kernel has done with an exec: it has the name of the new
+// program before it has laid out its stack.
+func (s *Supervisor) loaded(pid int) bool {
+	var aux []byte
+	err := s.power.as(pid, func() (err error) {
+		aux, _, err = procfs.ReadFile(procfs.Path(pid, "auxv"), 4096)
+		return err
+	})
+	return err != nil || len(aux) >= 16 && binary.NativeEndian.Uint64(aux) != 0
 }
 
 // gate holds up a call until its caller's program has been judged.
