@@ -203,7 +203,7 @@ func TestInstallText(t *testing.T) {
 	s := newSite(t)
 	c := s.admin()
 	c.ok(200, "POST", prefix+"/groups", map[string]any{"name": "web"})
-	for format, part := range map[string]string{"docker": "docker run", "dockerfile": "--dockerfile", "ecs": "containerDefinitions"} {
+	for format, part := range map[string]string{"docker": "docker run", "dockerfile": "--dockerfile", "ecs": "containerDefinitions", "definition": "--group web -o REGISTRY/limpet-carrier:web\nlimpet wrap definition FILE"} {
 		var v installView
 		c.ok(200, "GET", path("/groups/web/install?format=%s&image=nginx:1.27", format), nil).into(t, &v)
 		if !strings.Contains(v.Command, part) || len(v.Notes) == 0 {

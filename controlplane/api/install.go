@@ -14,7 +14,7 @@ import (
 
 type installInput struct {
 	NameInput
-	Format string `query:"format" enum:"docker,dockerfile,ecs" default:"docker"`
+	Format string `query:"format" enum:"docker,dockerfile,ecs,definition" default:"docker"`
 	Image  string `query:"image" maxLength:"512" pattern:"^[A-Za-z0-9._/:@-]*$" doc:"The image to protect"`
 }
 
@@ -52,6 +52,15 @@ func (a *API) getInstall(ctx context.Context, in *installInput) (*bodyOutput[ins
 			"First wrap and push the image: " + wrap + " " + image + " -o " + wrapped,
 			"Put the join token into AWS Secrets Manager and name its ARN in place of JOIN_TOKEN_SECRET_ARN; a token with a long life and no use count suits a service that scales.",
 			"No capability is asked for: the enforcer works with what Fargate gives by default, and its status says which controls hold on that kernel. SYS_PTRACE in linuxParameters.capabilities.add, where you may add it, lets the enforcer follow processes that drop privileges.",
+		}
+	case "definition":
+		carrier := "REGISTRY/limpet-carrier:" + g.Name
+		v.Command = fmt.Sprintf("%s -o %s\nlimpet wrap definition FILE --carrier %s --token-secret SECRET -o FILE",
+			strings.Replace(wrap, "limpet wrap", "limpet wrap carrier", 1), carrier, carrier)
+		v.Notes = []string{
+			"FILE is an ECS task definition (JSON, Terraform, CloudFormation), an Azure container group (YAML, ARM), a Cloud Run service or Kubernetes objects. The images stay as they are; 'limpet wrap definition FILE --undo' gives the original back.",
+			"SECRET is where the platform keeps the join token: an ARN (ECS), NAME/KEY (Kubernetes, Cloud Run) or an expression (ARM, Terraform).",
+			"The drift control needs a manifest of the image, which only wrapping the image makes.",
 		}
 	default:
 		v.Command = fmt.Sprintf("%s docker://%s -o docker://%s\ndocker run -d -e %s=\"$%s\" %s", wrap, image, wrapped,

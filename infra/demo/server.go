@@ -148,7 +148,8 @@ func (d *demo) waitEnrolled(ctx context.Context) error {
 		for _, c := range e.Controls {
 			counts[c.State]++
 		}
-		d.step("the enforcer has joined: rung %s on Linux %s; controls %v", e.Rung, e.Kernel, counts)
+		d.step("the enforcer has joined: rung %s on Linux %s; controls: %d enforced, %d audited, %d off, %d unavailable", e.Rung, e.Kernel,
+			counts["enforced"], counts["audit"], counts["off"], counts["unavailable"])
 		return true, nil
 	})
 }

@@ -103,7 +103,7 @@ func (d *docker) do(ctx context.Context, method, path string, body io.Reader) (i
 	b, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
 	_ = json.Unmarshal(b, &said)
 	if resp.StatusCode == http.StatusNotFound {
-		return nil, fmt.Errorf("the Docker daemon says %.300q: %w", said.Message, ErrNotFound)
+		return nil, fmt.Errorf("the Docker daemon says %.300q (docker pull it, or leave docker:// out to read it from its registry): %w", said.Message, ErrNotFound)
 	}
 	return nil, fmt.Errorf("the Docker daemon answers %s: %.300q", resp.Status, said.Message)
 }

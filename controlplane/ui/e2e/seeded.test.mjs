@@ -190,6 +190,17 @@ describe('console with data', { timeout: 900_000 }, () => {
       assert.equal(await chips.count(), known.platforms.length, c.control)
     }
     await look('policy-platforms')
+    // A control is found by its name or by what it is about; the one that is open stays.
+    await page.getByLabel('Find a control').fill('crypto')
+    await page.locator('[data-control=cryptoMiners]').waitFor()
+    await page.locator('[data-control=drift]').waitFor({ state: 'detached' })
+    await page.locator('[data-control=outbound]').waitFor()
+    await page.getByLabel('Find a control').fill('')
+    await page.getByText('In this policy (', { exact: false }).click()
+    await page.locator('[data-control=bindShell]').waitFor({ state: 'detached' })
+    await page.locator('[data-control=fileRead]').waitFor()
+    await look('policy-set')
+    await page.getByText('All (', { exact: false }).click()
     await page.locator('main').getByText('Exceptions', { exact: true }).click()
     await page.getByRole('button', { name: /certificate renewal/ }).click()
     await page.getByText('Read-only files', { exact: true }).first().waitFor()

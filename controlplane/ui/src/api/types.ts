@@ -438,9 +438,17 @@ export interface FindingDetail extends Finding {
 
 export type ProfileKind = 'exec' | 'connect' | 'listen' | 'socket' | 'privilege' | 'file'
 
+export interface ReadinessReason {
+  name: string
+  points: number
+  of: number
+  text: string
+  values?: number[] // the numbers of the text; times in seconds
+}
+
 export interface Readiness {
   score: number
-  reasons: { name: string; points: number; of: number; text: string }[]
+  reasons: ReadinessReason[]
 }
 
 export interface Profile {

@@ -66,7 +66,7 @@ export function Shell() {
         <Menu position="bottom-end" width={220}>
           <Menu.Target>
             <Button variant="subtle" color="gray" size="xs" leftSection={<IconUser size={16} />} aria-label={t('nav.account')}>
-              {session?.user.username}
+              <span className="account-name">{session?.user.username}</span>
             </Button>
           </Menu.Target>
           <Menu.Dropdown>

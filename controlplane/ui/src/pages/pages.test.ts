@@ -40,7 +40,7 @@ describe('what happened', () => {
   })
 
   test.each([
-    [event({ process: sh, verdict: 'audit', kind: 'file', object: { type: 'file', path: '/etc/passwd', operation: 'modify+attributes' } }), '/bin/sh did this to /etc/passwd: write and change of attributes. recorded, not stopped'],
+    [event({ process: sh, verdict: 'audit', kind: 'file', object: { type: 'file', path: '/etc/passwd', operation: 'modify+attributes' } }), '/bin/sh acted on /etc/passwd (write and change of attributes): recorded, not stopped'],
     [event({ process: sh, kind: 'network', object: { type: 'network', direction: 'inbound', protocol: 'tcp', localAddress: '::', localPort: 22 } }), '/bin/sh tried to offer a service on tcp [::]:22: denied'],
     [event({ process: sh, kind: 'network', object: { type: 'network', direction: 'inbound', protocol: 'tcp', address: '192.0.2.1', port: 9, localAddress: '10.0.0.1', localPort: 22 } }), 'tcp 192.0.2.1:9 connected to 10.0.0.1:22 of /bin/sh: denied'],
     [event({ process: { ...sh, outside: true }, object: { type: 'file', path: '/bin/sh' } }), '/bin/sh was started from outside the container: denied'],

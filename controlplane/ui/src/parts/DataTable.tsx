@@ -39,7 +39,7 @@ export function DataTable<T>({ label, rows, columns, rowKey, sort, onSort, onRow
   const cycle = (id: string) => onSort?.(sort === id ? `-${id}` : sort === `-${id}` ? undefined : id)
   return (
     <Paper className="table-paper">
-      <Table.ScrollContainer minWidth={640} type="native" tabIndex={0} role="group" aria-label={label}>
+      <Table.ScrollContainer minWidth={Math.max(640, columns.reduce((sum, c) => sum + room(c), 0))} type="native" tabIndex={0} role="group" aria-label={label}>
         <Table highlightOnHover={onRow !== undefined} aria-label={label}>
           <Table.Thead>
             {table.getHeaderGroups().map((hg) => (
@@ -108,6 +108,13 @@ export function DataTable<T>({ label, rows, columns, rowKey, sort, onSort, onRow
       </Group>
     </Paper>
   )
+}
+
+// room is what a column needs at least, so that a narrow window scrolls the
+// table instead of cutting words into letters.
+function room<T>(c: ColumnDef<T>): number {
+  const meta = c.meta as { width?: number; min?: number } | undefined
+  return meta?.width ?? meta?.min ?? 100
 }
 
 // rowKeys opens a row, or goes to the one above or below.

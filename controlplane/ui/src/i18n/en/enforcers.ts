@@ -110,7 +110,7 @@ export const enforcers = {
     copyToken: 'Copy the join token',
     image: 'Your image',
     imageHelp: 'The image to protect; the commands follow it.',
-    formats: { docker: 'Docker', dockerfile: 'Dockerfile', ecs: 'Amazon ECS' },
+    formats: { docker: 'Docker', dockerfile: 'Dockerfile', ecs: 'Amazon ECS', definition: 'Images as they are' },
     command: 'Install command',
     needToken: 'The command needs a join token in LIMPET_JOIN_TOKEN. Make one below; it is shown once.',
     waiting: 'Waiting for the first heartbeat…',

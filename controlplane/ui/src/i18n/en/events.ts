@@ -85,7 +85,7 @@ export const events = {
     fork: '{{process}} tried to start another process or thread: {{outcome}}',
     call: '{{process}} called {{object}}: {{outcome}}',
     tamper: '{{process}} tried to interfere with the enforcer ({{object}}): {{outcome}}',
-    file: '{{process}} did this to {{object}}: {{operation}}. {{outcome}}',
+    file: '{{process}} acted on {{object}} ({{operation}}): {{outcome}}',
     bind: '{{process}} tried to offer a service on {{object}}: {{outcome}}',
     accept: '{{object}} connected to {{local}} of {{process}}: {{outcome}}',
     session: '{{object}} was started from outside the container: {{outcome}}',

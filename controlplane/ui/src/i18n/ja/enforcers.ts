@@ -108,7 +108,7 @@ export const enforcers = {
     copyToken: '参加トークンをコピー',
     image: '対象イメージ',
     imageHelp: '保護するイメージを入力すると、コマンドに反映されます。',
-    formats: { docker: 'Docker', dockerfile: 'Dockerfile', ecs: 'Amazon ECS' },
+    formats: { docker: 'Docker', dockerfile: 'Dockerfile', ecs: 'Amazon ECS', definition: 'イメージを変更しない' },
     command: 'インストールコマンド',
     needToken: 'このコマンドには LIMPET_JOIN_TOKEN に参加トークンが必要です。下で作成してください(表示は一度だけです)。',
     waiting: '最初のハートビートを待っています…',

@@ -80,7 +80,7 @@ export const events = {
     fork: '{{process}} が新しいプロセスまたはスレッドを起動しようとしました。{{outcome}}',
     call: '{{process}} が {{object}} を呼び出しました。{{outcome}}',
     tamper: '{{process}} が Enforcer に干渉しようとしました({{object}})。{{outcome}}',
-    file: '{{process}} が {{object}} に対して次の操作を行おうとしました: {{operation}}。{{outcome}}',
+    file: '{{process}} が {{object}} を操作しようとしました({{operation}})。{{outcome}}',
     bind: '{{process}} が {{object}} で待ち受けようとしました。{{outcome}}',
     accept: '{{object}} が {{process}} の {{local}} に接続しました。{{outcome}}',
     session: '{{object}} がコンテナの外部から起動されました。{{outcome}}',

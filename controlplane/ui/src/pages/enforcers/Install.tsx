@@ -12,7 +12,7 @@ import { Command } from '../../parts/Command'
 import { Copy } from '../../parts/Mono'
 import { Loading, ProblemAlert } from '../../parts/states'
 
-const formats = ['docker', 'dockerfile', 'ecs'] as const
+const formats = ['docker', 'dockerfile', 'ecs', 'definition'] as const
 
 // Where the server's command wants the join token.
 const slot = /\$\{?LIMPET_JOIN_TOKEN\}?/g
@@ -84,7 +84,7 @@ export function Install({ group, secret, wait }: Props) {
           {(query.data.notes?.length ?? 0) > 0 && (
             <List size="xs" c="dimmed" spacing={2}>
               {query.data.notes?.map((n, i) => (
-                <List.Item key={i}>{n}</List.Item>
+                <List.Item key={i} lang="en">{n}</List.Item>
               ))}
             </List>
           )}

@@ -46,7 +46,7 @@ export function EventDetail({ event: e }: { event: SecurityEvent }) {
           {what(e, t)}
         </Title>
         {e.reason && e.kind !== 'lifecycle' && e.kind !== 'status' && (
-          <Text size="sm" c="dimmed" lang="en">
+          <Text size="sm" c="dimmed" lang="en" style={{ overflowWrap: 'anywhere' }}>
             {e.reason}
           </Text>
         )}

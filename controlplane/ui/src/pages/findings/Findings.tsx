@@ -53,10 +53,10 @@ export function FindingsPage() {
       { id: 'image', header: t('events.image'), cell: ({ row }) => <Mono value={row.original.image} wrap /> },
       { id: 'count', header: t('findings.count'), cell: ({ row: { original: f } }) => (
         <Group gap={4} wrap="nowrap">
-          {f.denied > 0 && <Badge color="red">{t('findings.denied')} {number(f.denied)}</Badge>}
-          {f.audited > 0 && <Badge color="yellow">{t('findings.audited')} {number(f.audited)}</Badge>}
+          {f.denied > 0 && <Badge color="red" flex="none">{t('findings.denied')} {number(f.denied)}</Badge>}
+          {f.audited > 0 && <Badge color="yellow" flex="none">{t('findings.audited')} {number(f.audited)}</Badge>}
         </Group>
-      ) },
+      ), meta: { min: 190 } },
       { id: 'last', header: t('findings.last'), cell: ({ row }) => <When at={row.original.lastSeen} />, meta: { width: 130 } },
       ...(state === 'all' ? [{ id: 'state', header: t('findings.state'), cell: ({ row }) => <Badge color={tones[row.original.state]}>{t(`findings.states.${row.original.state}`)}</Badge> } satisfies ColumnDef<Finding>] : []),
     ],

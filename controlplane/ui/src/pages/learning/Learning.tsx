@@ -6,7 +6,7 @@ import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { del, put, type Versioned } from '../../api/client'
 import { profileItemsQuery, profilesQuery } from '../../api/queries'
-import type { Group, Profile, ProfileItem } from '../../api/types'
+import type { Group, Profile, ProfileItem, ReadinessReason } from '../../api/types'
 import { profileKinds, type GroupSearch } from '../../app/search'
 import { useMay } from '../../app/session'
 import { Confirm } from '../../parts/Confirm'
@@ -96,6 +96,27 @@ export function Learning({ loaded, search, onSearch }: Props) {
   )
 }
 
+// ReasonText says a reason in the person's language; one that this console does
+// not know goes by the server's words.
+function ReasonText({ reason: r }: { reason: ReadinessReason }) {
+  const { t, i18n } = useTranslation()
+  const [a = 0, b = 0] = r.values ?? []
+  const number = (n: number) => n.toLocaleString(i18n.language, { maximumFractionDigits: 1 })
+  const span = (s: number) => {
+    const [n, unit] = s < 3600 ? [s / 60, 'minute'] : s < 72 * 3600 ? [s / 3600, 'hour'] : [s / 86400, 'day']
+    return Math.floor(n).toLocaleString(i18n.language, { style: 'unit', unit, unitDisplay: 'long' })
+  }
+  const texts: Record<string, () => string> = {
+    observed: () => t('learning.reasons.observed', { a: span(a), b: span(b) }),
+    starts: () => t('learning.reasons.starts', { count: a, b: number(b) }),
+    quiet: () => t('learning.reasons.quiet', { a: span(a), b: span(b) }),
+    explained: () => t('learning.reasons.explained', { a: number(a) }),
+    dropped: () => t('learning.reasons.dropped', { count: a, n: number(a), b: number(b) }),
+  }
+  const say = r.values ? texts[r.name] : undefined
+  return <Text size="sm" lang={say ? undefined : 'en'}>{say ? say() : r.text}</Text>
+}
+
 function ReadinessCard({ profile: p }: { profile: Profile }) {
   const { t, i18n } = useTranslation()
   const ready = p.readiness.score >= 80
@@ -111,7 +132,7 @@ function ReadinessCard({ profile: p }: { profile: Profile }) {
         {p.readiness.reasons.map((r) => (
           <Row key={r.name} gap="xs" wrap="nowrap" align="flex-start">
             <Badge color="gray" variant="default" miw={70}>{r.points}{r.of > 0 ? ` / ${r.of}` : ''}</Badge>
-            <Text size="sm" lang="en">{r.text}</Text>
+            <ReasonText reason={r} />
           </Row>
         ))}
       </Stack>
@@ -148,8 +169,8 @@ function Items({ group, profile, search, onSearch }: { group: string; profile: P
   const query = useInfiniteQuery(profileItemsQuery(group, profile.workload, kind))
   const columns = useMemo<ColumnDef<ProfileItem>[]>(
     () => [
-      { id: 'object', header: t('learning.object'), cell: ({ row }) => <Mono value={objectOf(row.original)} wrap /> },
-      { id: 'actor', header: t('learning.actor'), cell: ({ row: { original: it } }) => (it.exe ? <Mono value={it.exe} wrap /> : '–') },
+      { id: 'object', header: t('learning.object'), cell: ({ row }) => <Mono value={objectOf(row.original)} wrap />, meta: { min: 200 } },
+      { id: 'actor', header: t('learning.actor'), cell: ({ row: { original: it } }) => (it.exe ? <Mono value={it.exe} wrap /> : '–'), meta: { min: 160 } },
       { id: 'uid', header: 'UID', cell: ({ row }) => row.original.uid, meta: { width: 70 } },
       { id: 'count', header: t('learning.count'), cell: ({ row }) => row.original.count.toLocaleString(i18n.language), meta: { width: 90 } },
       { id: 'starts', header: t('learning.inStarts'), cell: ({ row }) => row.original.starts, meta: { width: 90 } },

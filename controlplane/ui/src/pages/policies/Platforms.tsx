@@ -30,6 +30,26 @@ export function PlatformChips({ control, mode }: { control: string; mode: Mode }
   )
 }
 
+// PlatformLegend says what the chips mean: which platform, and what there.
+export function PlatformLegend() {
+  const { t } = useTranslation()
+  const table = useQuery(platformsQuery).data
+  return (
+    <div>
+      <Text size="xs" c="dimmed">
+        {t('policies.platforms')}: {t('policies.legend')}
+      </Text>
+      <Group gap="xs" mt={2}>
+        {table?.platforms.map((p) => (
+          <Text key={p.id} size="xs" c="dimmed" component="span">
+            <span className="rung">{p.rung}</span> {p.title}
+          </Text>
+        ))}
+      </Group>
+    </div>
+  )
+}
+
 // PlatformTable says the same in full, with what is missing where.
 export function PlatformTable({ control }: { control: string }) {
   const { t } = useTranslation()

@@ -1,5 +1,5 @@
 import { Accordion, Badge, Box, Group, Paper, SegmentedControl, Stack, Text, Textarea, TextInput, Title, UnstyledButton } from '@mantine/core'
-import { IconChevronDown, IconChevronRight } from '@tabler/icons-react'
+import { IconChevronDown, IconChevronRight, IconSearch } from '@tabler/icons-react'
 import { memo, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { ControlField, ControlInfo, Mode, PolicyDocument, PolicyError } from '../../api/types'
@@ -8,7 +8,7 @@ import { Unavailable } from '../../parts/badges'
 import { Command } from '../../parts/Command'
 import { controls, fromExample, modeOf, set, setMode, type Path } from './document'
 import { FieldList } from './fields'
-import { PlatformChips, PlatformTable } from './Platforms'
+import { PlatformChips, PlatformLegend, PlatformTable } from './Platforms'
 import { Exceptions } from './Exceptions'
 import { useCatalogue, useKind, useTitles } from './kind'
 import { ScopeFields } from './ScopeFields'
@@ -28,6 +28,9 @@ export function PolicyForm({ text, document, onText, errors, readOnly, open, onO
   const { t } = useTranslation()
   const kind = useKind()
   const catalogue = useCatalogue()
+  const titles = useTitles()
+  const [find, setFind] = useState('')
+  const [onlySet, setOnlySet] = useState(false)
   const put = (path: Path, value: unknown) => onText(set(text, path, value))
   // One set of callbacks for the life of the form: a row that says the same is
   // not drawn again for every key that is typed elsewhere.
@@ -43,7 +46,15 @@ export function PolicyForm({ text, document, onText, errors, readOnly, open, onO
     }),
     [],
   )
-  const categories = [...new Set([...kind.order, ...(catalogue.items ?? []).map((c) => c.category)])].filter((x) => catalogue.items?.some((c) => c.category === x && !c.fixed))
+  const all = (catalogue.items ?? []).filter((c) => !c.fixed)
+  const isSet = (c: ControlInfo) => modeOf(document, c.id) !== undefined
+  const words = find.trim().toLowerCase()
+  const shown = all.filter(
+    (c) =>
+      c.id === open ||
+      ((!onlySet || isSet(c)) && (words === '' || [c.id, titles.title(c.id), titles.description(c.id).text].some((x) => (x ?? '').toLowerCase().includes(words)))),
+  )
+  const categories = [...new Set([...kind.order, ...all.map((c) => c.category)])].filter((x) => shown.some((c) => c.category === x))
   return (
     <Stack gap="md">
       <Paper p="md">
@@ -106,8 +117,35 @@ export function PolicyForm({ text, document, onText, errors, readOnly, open, onO
       <ProblemAlert error={catalogue.error} onRetry={catalogue.refetch} />
       {catalogue.isPending && <Loading />}
       {kind.id === 'policies' && (
-        <Text size="xs" c="dimmed">
-          {t('policies.platforms')}: {t('policies.legend')}
+        <PlatformLegend />
+      )}
+      {all.length > 0 && (
+        <Group gap="xs">
+          <TextInput
+            data-page-search
+            size="xs"
+            w={220}
+            leftSection={<IconSearch size={14} />}
+            placeholder={t('policies.findControl')}
+            aria-label={t('policies.findControl')}
+            value={find}
+            onChange={(e) => setFind(e.currentTarget.value)}
+          />
+          <SegmentedControl
+            size="xs"
+            value={onlySet ? 'set' : 'all'}
+            onChange={(v) => setOnlySet(v === 'set')}
+            aria-label={t('policies.controls')}
+            data={[
+              { value: 'all', label: t('policies.allControls', { count: all.length }) },
+              { value: 'set', label: t('policies.setControls', { count: all.filter(isSet).length }) },
+            ]}
+          />
+        </Group>
+      )}
+      {all.length > 0 && shown.length === 0 && (
+        <Text size="sm" c="dimmed" role="status">
+          {t('policies.noControl')}
         </Text>
       )}
       {categories.map((category) => (
@@ -116,8 +154,8 @@ export function PolicyForm({ text, document, onText, errors, readOnly, open, onO
             {t(`category.${category as 'executables'}`, { defaultValue: category })}
           </Title>
           <Paper>
-            {(catalogue.items ?? [])
-              .filter((c) => c.category === category && !c.fixed)
+            {shown
+              .filter((c) => c.category === category)
               .map((c) => (
                 <ControlRow
                   key={c.id}
