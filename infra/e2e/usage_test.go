@@ -68,7 +68,7 @@ const maxResident = 40 << 10
 // moments in which a busy machine leaves its garbage collector behind) and, after
 // a quarter of the looks (it warms up), to what it held then: the median of its
 // memory, and the least of descriptors and threads, because calls under way hold
-// some for a moment. What leaks raises even the least. A short run is only
+// some for a moment, and none while the workload rests. What leaks raises even the least. A short run is only
 // held to twice the bound.
 func (u *usage) check(t *testing.T, long bool) {
 	t.Helper()

@@ -3,6 +3,7 @@ package notify
 import (
 	"path"
 	"sync"
+	"time"
 
 	"github.com/limpet-security/limpet/internal/action"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
@@ -37,9 +38,13 @@ func (k *task) close() {
 // for three reads of /proc. An entry is dropped when its task changes what it
 // is: by exec, by setuid, by dying.
 type taskTable struct {
-	mu sync.Mutex
-	m  map[int]*task
+	mu    sync.Mutex
+	m     map[int]*task
+	quiet *time.Timer // lets go of the dead when nobody new has come for calm
 }
+
+// calm is how long the dead may be remembered once nobody new comes.
+const calm = time.Second
 
 // maxTasks bounds the table, and with it the descriptors it holds.
 const maxTasks = 512
@@ -65,25 +70,42 @@ func (t *taskTable) get(c *Call) *task {
 	}
 	if old := t.m[tid]; old != nil {
 		old.close()
+		delete(t.m, tid)
 	}
 	if len(t.m) >= min(maxTasks, descriptors()/8) {
 		t.evict()
 	}
 	if k.pidfd >= 0 || k.dir >= 0 {
 		t.m[tid] = k
+		if t.quiet == nil {
+			t.quiet = time.AfterFunc(calm, t.bury)
+		} else {
+			t.quiet.Reset(calm)
+		}
 	}
 	return k
 }
 
-// evict drops the dead, or any few if none is dead.
-func (t *taskTable) evict() {
-	before := len(t.m)
+// bury forgets the dead.
+func (t *taskTable) bury() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.dropDead()
+}
+
+func (t *taskTable) dropDead() {
 	for tid, k := range t.m {
 		if !k.alive() {
 			k.close()
 			delete(t.m, tid)
 		}
 	}
+}
+
+// evict drops the dead, or any few if none is dead.
+func (t *taskTable) evict() {
+	before := len(t.m)
+	t.dropDead()
 	for tid, k := range t.m {
 		if len(t.m) <= before-before/8 {
 			return
@@ -104,6 +126,9 @@ func (t *taskTable) drop(tid int) {
 
 func (t *taskTable) close() {
 	t.mu.Lock()
+	if t.quiet != nil {
+		t.quiet.Stop()
+	}
 	for _, k := range t.m {
 		k.close()
 	}

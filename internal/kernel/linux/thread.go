@@ -141,7 +141,7 @@ func PidfdOpen(pid int) (int, error) { return unix.PidfdOpen(pid, 0) }
 // PidfdAlive says whether a pidfd's process has not been reaped.
 func PidfdAlive(fd int) bool {
 	_, _, e := syscall.RawSyscall6(unix.SYS_PIDFD_SEND_SIGNAL, uintptr(fd), 0, 0, 0, 0, 0)
-	return e != syscall.ESRCH
+	return e == 0 || e == syscall.EPERM
 }
 
 // PidfdSignal sends a signal to the process that a pidfd names.

@@ -21,6 +21,9 @@ import (
 
 func init() { attacks["soak"] = soak }
 
+// restMost is long enough for whoever watches to let go of what ended.
+const restMost = 6 * time.Second
+
 // tally is what soak did, and what was not answered as it must be.
 type tally struct {
 	Rounds int            `json:"rounds"`
@@ -38,7 +41,8 @@ type soaker struct {
 	port     int // of the next denied datagram
 }
 
-// soak DURATION FOLDER ADDRESS N: so many soakers at once. What they find:
+// soak DURATION FOLDER ADDRESS N: so many soakers at once, who rest after each
+// third for as long as a twentieth, at most restMost. What they find:
 // FOLDER/attack, FOLDER/denied (may not run), FOLDER/open (a folder for all),
 // FOLDER/secret (may not be read), FOLDER/fixed (may not be written); at ADDRESS
 // a server on port 80, TCP and UDP, and a name server; ports from 1000 on are
@@ -53,19 +57,24 @@ func soak(args []string) error {
 		return err
 	}
 	answerLimit = 20 * time.Second // a busy machine is not a wrong answer
-	end := time.Now().Add(limit)
 	all := make([]*soaker, n)
 	var wg sync.WaitGroup
 	for i := range all {
 		s := &soaker{dir: args[1], far: args[2], id: i, tally: tally{Right: map[string]int{}, Judged: map[string]int{}}}
 		all[i] = s
-		wg.Go(func() {
-			for time.Now().Before(end) {
-				s.round()
-			}
-		})
 	}
-	wg.Wait()
+	for range 3 {
+		end := time.Now().Add(limit / 3)
+		for _, s := range all {
+			wg.Go(func() {
+				for time.Now().Before(end) {
+					s.round()
+				}
+			})
+		}
+		wg.Wait()
+		time.Sleep(min(limit/20, restMost))
+	}
 	sum := all[0].tally
 	for _, s := range all[1:] {
 		sum.Rounds += s.Rounds
