@@ -195,7 +195,8 @@ func readPolicyFile(path string) (list []*policy.RuntimePolicy, since time.Time,
 	}
 	list, err = policy.ParseAll(b)
 	if err != nil {
-		return nil, since, fmt.Errorf("cannot read the policy %s: %w", path, err)
+		lines := strings.Split(err.Error(), "\n")
+		return nil, since, fmt.Errorf("cannot read the policy %s: %s", path, strings.Join(lines, "\n  "))
 	}
 	if len(list) == 0 {
 		return nil, since, fmt.Errorf("cannot read the policy %s: it holds no RuntimePolicy", path)

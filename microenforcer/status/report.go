@@ -3,6 +3,8 @@ package status
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -65,7 +67,11 @@ type Link struct {
 	LastError string `json:"lastError,omitempty"`
 }
 
-// WriteText writes a report for people.
+// states orders controls for people: first what does not hold.
+var states = []string{"unavailable", "enforced", "audit", "off"}
+
+// WriteText writes a report for people: counts, then what they ask for first,
+// controls that do not hold and facilities that are missing.
 func (r *Report) WriteText(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "enforcer\tversion %s, rung %s", r.Version, r.Rung)
@@ -95,14 +101,25 @@ func (r *Report) WriteText(w io.Writer) error {
 		}
 		fmt.Fprintf(t, "gateway\t%s, %s %s\n", r.Link.Gateway, state, r.Link.LastError)
 	}
-	fmt.Fprintf(t, "events\t%d violations; %d generated, %d delivered, %d waiting, %d dropped\n\n",
+	fmt.Fprintf(t, "events\t%d violations; %d generated, %d delivered, %d waiting, %d dropped\n",
 		r.Events.Violations, r.Events.Generated, r.Events.Delivered, r.Events.Waiting, r.Events.Dropped)
+	fmt.Fprintf(t, "controls\t%s\n\n", r.counts())
 	fmt.Fprintln(t, "CONTROL\tSTATE\tREASON")
-	for _, c := range r.Controls {
+	for _, c := range slices.SortedStableFunc(slices.Values(r.Controls), func(a, b Control) int {
+		return slices.Index(states, a.State) - slices.Index(states, b.State)
+	}) {
 		fmt.Fprintf(t, "%s\t%s\t%s\n", c.Control, c.State, c.Reason)
 	}
 	fmt.Fprintln(t, "\nFACILITY\tSTATE\t")
-	for _, f := range r.Facilities {
+	for _, f := range slices.SortedStableFunc(slices.Values(r.Facilities), func(a, b Facility) int {
+		switch {
+		case a.OK == b.OK:
+			return 0
+		case b.OK:
+			return -1
+		}
+		return 1
+	}) {
 		state := "ok"
 		if !f.OK {
 			state = "missing: " + f.Errno
@@ -110,4 +127,26 @@ func (r *Report) WriteText(w io.Writer) error {
 		fmt.Fprintf(t, "%s\t%s\t\n", f.Name, state)
 	}
 	return t.Flush()
+}
+
+// counts is how many controls there are of each state, and which do not hold.
+func (r *Report) counts() string {
+	var parts []string
+	for _, state := range states {
+		var names []string
+		for _, c := range r.Controls {
+			if c.State == state {
+				names = append(names, c.Control)
+			}
+		}
+		if len(names) == 0 && state != "unavailable" {
+			continue
+		}
+		text := fmt.Sprintf("%d %s", len(names), state)
+		if state == "unavailable" && len(names) > 0 {
+			text += " (" + strings.Join(names, ", ") + ")"
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, ", ")
 }

@@ -43,9 +43,15 @@ func TestServeAndAsk(t *testing.T) {
 	}
 	var b strings.Builder
 	got.WriteText(&b)
-	for _, s := range []string{"drift", "enforced", "not yet", "missing: EINVAL", "rung A1"} {
-		if !strings.Contains(b.String(), s) {
-			t.Errorf("text lacks %q:\n%s", s, b.String())
+	text := b.String()
+	for _, s := range []string{"enforced", "not yet", "missing: EINVAL", "rung A1", "1 unavailable (dns), 1 enforced\n"} {
+		if !strings.Contains(text, s) {
+			t.Errorf("text lacks %q:\n%s", s, text)
+		}
+	}
+	for _, order := range [][2]string{{"\ndns ", "\ndrift "}, {"\naddfd ", "\nnotify "}} { // what does not hold comes first
+		if first, then := strings.Index(text, order[0]), strings.Index(text, order[1]); first < 0 || then < first {
+			t.Errorf("want %q before %q:\n%s", order[0], order[1], text)
 		}
 	}
 }

@@ -102,6 +102,7 @@ int main(int argc, char **argv) {
 	readlink("/proc/self/exe", self, sizeof self - 1);
 	port.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	snprintf(name.sun_path, sizeof name.sun_path, "%s/sock", dir);
+	unlink(name.sun_path);
 	int servers[] = {server(AF_INET, &port, sizeof port), server(AF_UNIX, &name, sizeof name)};
 	srandom(1);
 	for (int i = 0; i < rounds; i++) {
