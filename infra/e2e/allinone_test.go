@@ -52,7 +52,14 @@ func TestAllInOne(t *testing.T) {
 		}
 	}
 	setup()
-	if logs := run("logs", name); !strings.Contains(logs, "Setup code") {
+	logs := ""
+	for range 100 { // it is shown once the server listens
+		if logs = run("logs", name); strings.Contains(logs, "Setup code") {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if !strings.Contains(logs, "Setup code") {
 		t.Errorf("the log holds no setup code:\n%s", logs)
 	}
 	run("stop", "-t", "10", name)
