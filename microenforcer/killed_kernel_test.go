@@ -54,7 +54,8 @@ func TestKilledCallers(t *testing.T) {
 			if b, err := exec.Command("gcc", "-O2", "-pthread", "-o", filepath.Join(c.dir, "killed"), src).CombinedOutput(); err != nil {
 				t.Fatalf("cannot compile it: %v\n%s", err, b)
 			}
-			if err := os.WriteFile(filepath.Join(c.dir, "script"), []byte("#!/tmp/killed 0\n"), 0o755); err != nil {
+			copyFile(t, filepath.Join(c.dir, "killed"), filepath.Join(c.dir, "again"))
+			if err := os.WriteFile(filepath.Join(c.dir, "script"), []byte("#!/tmp/again 0\n"), 0o755); err != nil {
 				t.Fatal(err)
 			}
 			writePolicy(t, filepath.Join(c.dir, "p.yaml"), aboutNobody)

@@ -1,6 +1,6 @@
 // killed ROUNDS FOLDER THREADS: children whose threads make judged calls as fast
-// as they can, and who are killed in the midst of them. FOLDER/script begins
-// with "#!THIS 0". With 0 rounds it ends at once.
+// as they can, and who are killed in the midst of them. FOLDER/script names a
+// program that ends at once, as this one does with 0 rounds.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
