@@ -42,7 +42,7 @@ type upstream struct {
 	at    netip.AddrPort
 	forge atomic.Bool
 	from  sync.Map // netip.AddrPort: whether an answer was awaited there
-	waits func(netip.AddrPort) bool
+	asker atomic.Pointer[Resolver]
 	udp   atomic.Int64
 	tcp   atomic.Int64
 }
@@ -78,8 +78,8 @@ func newUpstream(t *testing.T) *upstream {
 				return
 			}
 			u.udp.Add(1)
-			if u.waits != nil {
-				u.from.Store(from.Addr(), u.waits(from) && u.waits(netip.AddrPortFrom(from.Addr(), 0)) && !u.waits(netip.AddrPortFrom(from.Addr(), from.Port()^1)))
+			if r := u.asker.Load(); r != nil {
+				u.from.Store(from.Addr(), r.Waits(from) && r.Waits(netip.AddrPortFrom(from.Addr(), 0)) && !r.Waits(netip.AddrPortFrom(from.Addr(), from.Port()^1)))
 			}
 			if u.forge.Load() {
 				wrong := say(b[:n], "192.0.2.66")
@@ -204,7 +204,7 @@ func TestAskedFromAnywhere(t *testing.T) {
 	u := newUpstream(t)
 	r := New(Config{Judge: &fakeJudge{}, Conf: "/none", Hosts: "/none"})
 	defer r.Close()
-	u.waits = r.Waits
+	u.asker.Store(r)
 	question := client(t, r, u.at)
 	for i := range 4 {
 		u.forge.Store(i == 3) // over TCP, too
