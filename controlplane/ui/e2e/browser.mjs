@@ -62,7 +62,7 @@ export async function shot(page, name) {
 
 // still waits until transitions have ended. One can begin a few frames after
 // what caused it; what goes on for ever (a loader) is not waited for.
-async function still(page) {
+export async function still(page) {
   await page.evaluate(async () => {
     const frame = () => new Promise((r) => requestAnimationFrame(r))
     const moving = () => document.getAnimations().some((a) => a.playState === 'running' && a.effect?.getComputedTiming().endTime !== Infinity)
