@@ -159,7 +159,8 @@ func TestKillAttempts(t *testing.T) {
 func TestOrphansAreReaped(t *testing.T) {
 	c := newCell(t)
 	writePolicy(t, filepath.Join(c.dir, "p.yaml"), quiet)
-	r := c.run(t, []string{"--policy", "/tmp/p.yaml"}, "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10; do (sleep 0.05 &) ; done; sleep 0.3; cat /proc/*/stat | grep -c ' Z '; exit 0")
+	r := c.run(t, []string{"--policy", "/tmp/p.yaml"}, "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10; do (sleep 0.05 &) ; done; sleep 0.3; "+
+		"for t in 1 2 3 4 5 6 7 8 9 10; do n=$(cat /proc/*/stat | grep -c ' Z '); [ $n = 0 ] && break; sleep 0.3; done; echo $n; exit 0")
 	if !strings.HasPrefix(r.out, "0\n") {
 		t.Error(r.brief())
 	}
