@@ -195,8 +195,7 @@ func readPolicyFile(path string) (list []*policy.RuntimePolicy, since time.Time,
 	}
 	list, err = policy.ParseAll(b)
 	if err != nil {
-		lines := strings.Split(err.Error(), "\n")
-		return nil, since, fmt.Errorf("cannot read the policy %s: %s", path, strings.Join(lines, "\n  "))
+		return nil, since, fmt.Errorf("cannot read the policy %s: %s", path, strings.ReplaceAll(err.Error(), "\n", "\n  "))
 	}
 	if len(list) == 0 {
 		return nil, since, fmt.Errorf("cannot read the policy %s: it holds no RuntimePolicy", path)
