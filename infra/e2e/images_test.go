@@ -61,8 +61,6 @@ type imageCase struct {
 	command     []string
 	code        int // what the plain image must answer, so that a broken workload is not taken for a good one
 	says        string
-	meant       string // TestCompat: a rule of full.yaml that speaks against this workload, and why is said where it is given
-	auditOnly   bool   // TestCompat: what a traced task executes cannot be verified, and is denied by an enforced list
 }
 
 var imageCases = []imageCase{

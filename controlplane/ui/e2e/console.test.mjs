@@ -136,11 +136,13 @@ describe('console', { timeout: 300_000 }, () => {
     assert.match(await command.textContent(), new RegExp(token.slice(0, 12)))
     await checkAccessible()
     await shot(page, 'wizard-install')
-    for (const tab of ['Dockerfile', 'Amazon ECS']) {
+    for (const [tab, words] of [['Dockerfile', '--dockerfile'], ['Amazon ECS', 'containerDefinitions'], ['Images as they are', 'limpet wrap definition FILE']]) {
       await dialog.getByRole('tab', { name: tab }).click()
-      await settled(page)
-      await command.waitFor()
+      await command.getByText(words).first().waitFor()
     }
+    await settled(page)
+    await checkAccessible()
+    await shot(page, 'wizard-as-they-are')
     await dialog.getByRole('button', { name: 'Done' }).click()
     await heading(group).waitFor()
     await page.getByText('No enforcers yet').waitFor()

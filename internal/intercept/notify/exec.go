@@ -125,6 +125,8 @@ func (s *Supervisor) askExec(c *Call, a *attempt, dirfd int, name string, err er
 				return fail(e), true
 			}
 			a.Unverified = true
+		} else if inert(a.obj.file.Mode) {
+			return fail(syscall.EACCES), true
 		} else {
 			a.refer(a.kernelArgs(), a.ArgsTruncated, env)
 		}
@@ -175,6 +177,18 @@ func (s *Supervisor) meetsToo(p *action.Process, e syscall.Errno) bool {
 		return true
 	}
 	return p.UID == s.power.uid
+}
+
+// inert says that the kernel starts no object of this mode, whoever asks: there
+// is nothing to judge about a text that a shell or a test takes for a program.
+func inert(mode uint32) bool {
+	switch mode & syscall.S_IFMT {
+	case syscall.S_IFREG:
+		return mode&0o111 == 0
+	case syscall.S_IFLNK:
+		return false // O_NOFOLLOW: ELOOP, says the kernel
+	}
+	return true
 }
 
 // readArgs copies argv within the bounds of package action.

@@ -194,6 +194,19 @@ func TestExecErrnosAreTheKernels(t *testing.T) {
 		{"/" + strings.Repeat("x", 300), syscall.ENAMETOOLONG},
 		{"/" + strings.Repeat("x/", 3000), syscall.ENAMETOOLONG},
 	} {
+		if c.target == notExec || c.target == dir { // what cannot run is no violation
+			j := &judge{}
+			j.exec = func(e *action.Exec) intercept.Answer {
+				if e.Path != c.target {
+					return intercept.Allow
+				}
+				t.Errorf("%s: was judged", e.Path)
+				return intercept.Answer{Errno: syscall.EPERM}
+			}
+			if out, _ := supervised(t, j, []string{"LIMPET_TEST_HELPER=exec", "HOW=absolute", "TARGET=" + c.target}, self(t)); out != fmt.Sprintln(c.want) {
+				t.Errorf("%s, denied: got %q, want %q", c.target, out, c.want)
+			}
+		}
 		out, _ := supervised(t, &judge{}, []string{"LIMPET_TEST_HELPER=exec", "HOW=absolute", "TARGET=" + c.target}, self(t))
 		if out != fmt.Sprintln(c.want) {
 			t.Errorf("%.40s: got %q, want %q", c.target, out, c.want)
