@@ -51,7 +51,7 @@ var yardCases = []compatCase{
 	script("cron", "cron", 0, "web www-data", "sh", "/case/cron.sh"),
 	script("dash", "procps", 12, "evaluated", "dash", "/case/dash.sh"),
 	{imageCase: imageCase{name: "debuggers", command: []string{"/case/debuggers.sh"}, code: 7, says: "strace 5"}, packages: "strace,gdb,python3,procps", auditOnly: true},
-	script("erlang", "erlang-base", 9, "erlang 0", "/case/languages.sh", "erlang"),
+	script("erlang", "erlang-base", 9, "erlang 6", "/case/languages.sh", "erlang"),
 	script("gnupg", "gnupg", 8, "gpg 0", "/case/daemons.sh", "gpg"),
 	script("haproxy", "haproxy,python3,curl,procps", 0, "haproxy 0", "/case/haproxy.sh"),
 	script("java", "openjdk-17-jdk-headless", 29, "mapped t true", "java", "/case/Main.java"),

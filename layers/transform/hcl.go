@@ -129,6 +129,30 @@ func (t *terraform) local(e hclsyntax.Expression) hclsyntax.Expression {
 	}
 }
 
+// attribute reads a text that is an attribute with a list of containers.
+func (t *terraform) attribute(text string) (*part, error) {
+	t.src = []byte(text)
+	file, diags := hclsyntax.ParseConfig(t.src, "", hcl.InitialPos)
+	if diags.HasErrors() {
+		d := diags.Errs()[0].(*hcl.Diagnostic)
+		return nil, fmt.Errorf("%w: %s; %s", ErrSyntax, d.Summary, d.Detail)
+	}
+	body := file.Body.(*hclsyntax.Body)
+	if len(body.Attributes) != 1 || len(body.Blocks) != 0 {
+		return nil, fmt.Errorf("is not one expression: %w", ErrShape)
+	}
+	for _, a := range body.Attributes {
+		return t.definitions(a.Expr)
+	}
+	return nil, nil // not reached: there is one
+}
+
+// embeddedJSON reads a text that is JSON with expressions of Terraform's in it.
+func (t *terraform) embeddedJSON(text string) (*part, error) {
+	t.src = []byte(text)
+	return t.json(0, t.src, "text")
+}
+
 // heredoc reads JSON with expressions of Terraform's in it.
 func (t *terraform) heredoc(at int, text []byte) (*part, error) {
 	from := bytes.IndexByte(text, '\n') + 1
@@ -136,16 +160,21 @@ func (t *terraform) heredoc(at int, text []byte) (*part, error) {
 	if from == 0 || to < from {
 		return nil, fmt.Errorf("is an empty heredoc: %w", ErrShape)
 	}
-	raw := text[from:to]
+	return t.json(at+from, text[from:to], "heredoc")
+}
+
+// json reads JSON with expressions of Terraform's in it, which stands at a place
+// of the source that is called where.
+func (t *terraform) json(at int, raw []byte, where string) (*part, error) {
 	masked, ok := maskExpressions(raw)
 	if !ok {
-		return nil, fmt.Errorf("has template directives in its heredoc: %w", ErrShape)
+		return nil, fmt.Errorf("has template directives in its %s: %w", where, ErrShape)
 	}
 	root, line, err := readJSON(masked)
 	if err != nil {
-		return nil, fmt.Errorf("cannot be read as JSON, at line %d of its heredoc: %w", line, err)
+		return nil, fmt.Errorf("cannot be read as JSON, at line %d of its %s: %w", line, where, err)
 	}
-	t.place(root, raw, at+from, bytes.Count(t.src[:at+from], []byte("\n")))
+	t.place(root, raw, at, bytes.Count(t.src[:at], []byte("\n")))
 	root.heredoc = true
 	return root, nil
 }

@@ -210,6 +210,8 @@ func (j *job) document(root *yaml.Node) error {
 		return j.task(at(root, "taskDefinition"), lower, "ECS task definition")
 	case at(root, "containerDefinitions") != nil:
 		return j.task(root, lower, "ECS task definition")
+	case at(root, "resource", taskResource) != nil:
+		return j.terraformJSON(at(root, "resource", taskResource))
 	case at(root, "Resources") != nil && (value("AWSTemplateFormatVersion") != "" || kind == ""):
 		return j.cloudFormation(at(root, "Resources"))
 	case strings.EqualFold(value("type"), groupType):
