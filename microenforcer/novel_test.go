@@ -40,6 +40,7 @@ var novelCases = []novelCase{
 	{"frames by XDP", unixOn, "xdp", "outbound", "", "errno 97", false},
 	{"reading implies executing", driftOn, "implied /tmp/drop/code", "drift", "worked implied", denied, false},
 	{"memory shared with a process", driftOn, "shared-memory /tmp/novel /tmp/drop/code 20000", "drift", "worked shared-memory", "child ", false},
+	{"memory left behind by a vfork", driftOn, "shared-memory /tmp/novel /tmp/drop/code 20000 vfork", "drift", "worked shared-memory", "child ", false},
 	{"accounting", kernelOn, "accounting", "kernelInterfaces", "worked accounting", denied, true},
 	{"opens by events", kernelOn, "watching", "kernelInterfaces", "", denied, false},
 	{"an address that a gateway translates", unixOn, "mapped tcp 64:ff9b::PEERIP 80", "outbound", "", "errno 111", false},
@@ -180,6 +181,9 @@ func checkNovel(t *testing.T, cases []novelCase, mode string, root bool, r resul
 		for _, e := range events {
 			checkEvent(t, e, want)
 		}
+	}
+	if mode == "enforce" && strings.Contains(r.out, "kept ") {
+		t.Error("who shared the memory of a killed process went on with it")
 	}
 	if t.Failed() {
 		t.Log(r.brief())

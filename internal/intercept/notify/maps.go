@@ -15,7 +15,7 @@ import (
 // Memory that becomes executable. The arguments are scalars, but what they
 // stand for can change: a descriptor number, and the mappings of a range.
 // A process with one thread and a descriptor table of its own cannot change
-// them while it waits, so its call is judged and let through. Of any other the
+// the number while it waits, so its mmap is judged and let through. Of any other the
 // mapping of a file is made by a thread with a table that nobody else can change
 // (carrier.go), and only of the file that was judged. The rest is judged, let
 // through, stopped at the call's return and looked at again; if something else
@@ -95,7 +95,7 @@ func handleMmap(s *Supervisor, c *Call) Response {
 		return r
 	}
 	length := (c.Args[1] + pageSize - 1) &^ (pageSize - 1)
-	return s.look2(c, func(at uint64) (from, to uint64) { return at, at + length })
+	return s.look2(c, false, func(at uint64) (from, to uint64) { return at, at + length })
 }
 
 // judgeFile asks about the object behind a descriptor of the caller.
@@ -144,19 +144,21 @@ func handleMprotect(name string) handler {
 			return cont() // EINVAL, or nothing
 		}
 		alone := s.alone(c)
-		if r := s.judgeRange(c, name, from, to, c.Args[2]&protWrite != 0, false); !r.Continue {
+		if r, _ := s.judgeRange(c, name, from, to, c.Args[2]&protWrite != 0, false); !r.Continue {
 			return r
 		}
-		if alone {
+		if alone && s.traceless.Load() {
 			return cont()
 		}
-		return s.look2(c, func(uint64) (uint64, uint64) { return from, to })
+		// Nobody was asked about a vfork: when the middle one of three dies, the
+		// first goes on in memory that it shares with the last.
+		return s.look2(c, alone, func(uint64) (uint64, uint64) { return from, to })
 	}
 }
 
 // judgeRange asks about every mapping in a range: before it becomes
-// executable, or, late, about what is so already.
-func (s *Supervisor) judgeRange(c *Call, name string, from, to uint64, write, late bool) Response {
+// executable, or, late, about what is so already. bad is the one that is refused.
+func (s *Supervisor) judgeRange(c *Call, name string, from, to uint64, write, late bool) (r Response, bad procfs.VMA) {
 	tid := c.TID()
 	var vmas []procfs.VMA
 	err := s.power.as(tid, func() error {
@@ -169,7 +171,7 @@ func (s *Supervisor) judgeRange(c *Call, name string, from, to uint64, write, la
 		return err
 	})
 	if err != nil {
-		return s.judgeMap(c, &action.Map{Syscall: name, Writable: write, Unverified: true, Late: late, FD: -1})
+		return s.judgeMap(c, &action.Map{Syscall: name, Writable: write, Unverified: true, Late: late, FD: -1}), bad
 	}
 	for i := range vmas {
 		v := &vmas[i]
@@ -183,15 +185,15 @@ func (s *Supervisor) judgeRange(c *Call, name string, from, to uint64, write, la
 		default:
 			s.mapped(c, m, v, max(from, v.Start), min(to, v.End))
 		}
-		r := s.judgeMap(c, m)
+		r = s.judgeMap(c, m)
 		if m.FD >= 0 {
 			linux.Close(m.FD)
 		}
 		if !r.Continue {
-			return r
+			return r, *v
 		}
 	}
-	return cont()
+	return cont(), bad
 }
 
 // mapped finds the file behind a mapping, by its name and inode.
@@ -261,8 +263,9 @@ func (s *Supervisor) changed(c *Call, from, to uint64) bool {
 }
 
 // look2 lets a judged call happen, stops the thread at the call's return, and
-// judges what is executable then.
-func (s *Supervisor) look2(c *Call, span func(result uint64) (from, to uint64)) Response {
+// judges what is executable then. alone: it seems to be the only one in its
+// memory, and is let go where nobody may trace it.
+func (s *Supervisor) look2(c *Call, alone bool, span func(result uint64) (from, to uint64)) Response {
 	c.Slow()
 	tid, proc := c.TID(), *c.Process()
 	name := s.routes[c.NR].name
@@ -280,6 +283,9 @@ func (s *Supervisor) look2(c *Call, span func(result uint64) (from, to uint64)) 
 	if err := s.power.as(tid, func() error { return linux.Seize(tid, linux.TraceExitKill) }); err != nil {
 		if errors.Is(err, syscall.ESRCH) || !c.Valid() {
 			return fail(syscall.EINTR)
+		}
+		if st, err := procfs.ReadStatus(tid); alone && err == nil && st.Tracer == 0 {
+			return cont()
 		}
 		// Somebody traces it: judged once more as what cannot be looked at.
 		m := &action.Map{Syscall: name, Unverified: true, FD: -1}
@@ -310,8 +316,9 @@ func (s *Supervisor) look2(c *Call, span func(result uint64) (from, to uint64)) 
 		a := intercept.Allow
 		if err := linux.GetRegs(tid, &regs); err == nil && (!s.killable || uint64(regs.Result()) < ^uint64(4095)) {
 			from, to := span(uint64(regs.Result()))
-			if r := s.judgeRange(c, name, from, to, false, true); !r.Continue {
+			if r, bad := s.judgeRange(c, name, from, to, false, true); !r.Continue {
 				a.Kill = true
+				s.endSharers(proc.PID, &bad)
 			}
 		}
 		if a.Kill {
@@ -319,5 +326,35 @@ func (s *Supervisor) look2(c *Call, span func(result uint64) (from, to uint64)) 
 		}
 		_ = linux.Detach(tid, 0)
 		return done()
+	}
+}
+
+// endSharers ends who else has a mapping in his memory: who shares it with pid,
+// or was forked from it since.
+func (s *Supervisor) endSharers(pid int, bad *procfs.VMA) {
+	table, err := procfs.OpenTable()
+	if err != nil {
+		return
+	}
+	defer table.Close()
+	pids, _ := table.Pids(nil)
+	for _, p := range pids {
+		if st, err := procfs.ReadStat(p); err != nil || st.Executed || p == pid || s.ours(p) {
+			continue
+		}
+		fd := -1
+		if s.power.as(p, func() (err error) {
+			fd, err = linux.OpenAt(linux.AtFDCWD, s.power.path(p, "maps"), syscall.O_RDONLY)
+			return err
+		}) != nil {
+			continue
+		}
+		_ = procfs.EachVMA(fd, bad.Start, bad.End, func(v *procfs.VMA) bool {
+			if v.Exec && v.Ino == bad.Ino && v.Start == bad.Start && v.Name == bad.Name && bad.End > 0 {
+				_ = syscall.Kill(p, syscall.SIGKILL)
+			}
+			return false
+		})
+		linux.Close(fd)
 	}
 }

@@ -157,22 +157,67 @@ static int implied(int argc, char **argv)
 static char *area;
 static int good, evil;
 static volatile int stop;
+/* executable says that what lies in the area, of a file called so, may be executed. */
+static int executable(const char *file)
+{
+	char line[256];
+	int found = 0;
+	FILE *m = fopen("/proc/self/maps", "r");
+	while (m && fgets(line, sizeof line, m))
+		if (strtoul(line, NULL, 16) == (unsigned long)area && strstr(line, "r-x") && strstr(line, file))
+			found++;
+	if (m)
+		fclose(m);
+	return found;
+}
+
+static const char *swapped_in;
 static int flip(void *x)
 {
 	while (!stop) {
 		mmap(area, 4096, PROT_READ, MAP_PRIVATE | MAP_FIXED, evil, 0);
+		if (executable(swapped_in)) { /* whoever made it so may end: the memory is ours, too */
+			usleep(200000);
+			if (executable(swapped_in))
+				printf("kept %d\n", ((int (*)(void))area)());
+			_exit(0);
+		}
 		mmap(area, 4096, PROT_READ, MAP_PRIVATE | MAP_FIXED, good, 0);
 	}
 	_exit(0);
 }
 
+/* A vfork in the child of a vfork: when the one in the middle dies, the first goes
+ * on beside the last in the same memory, and neither called clone for that. */
+static volatile int middle, last;
+static int ends_middle(void *x)
+{
+	last = getpid();
+	kill(middle, SIGKILL);
+	return flip(x);
+}
+
+static int in_the_middle(void *x)
+{
+	static char stack[65536];
+	middle = getpid();
+	clone(ends_middle, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
+	_exit(1);
+}
+
+static int left_behind(char *stack)
+{
+	return clone(in_the_middle, stack, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL) < 0 ? -1 : last;
+}
+
+/* With VFORK behind, that process is one that nobody asked the enforcer about. */
 static int shared_memory(int argc, char **argv)
 {
 	static char stack[65536];
 	int won = 0, refused = 0;
-	good = open(argv[0], O_RDONLY), evil = code_in(argv[1]);
+	swapped_in = argv[1], good = open(argv[0], O_RDONLY), evil = code_in(argv[1]);
 	area = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, good, 0);
-	int p = clone(flip, stack + sizeof stack, CLONE_VM | SIGCHLD, NULL);
+	int p = argc > 3 ? left_behind(stack + sizeof stack) : clone(flip, stack + sizeof stack, CLONE_VM | SIGCHLD, NULL);
 	if (p < 0)
 		return -1;
 	for (long i = 0, end = ms() + 5000; i < atoi(argv[2]) && !won && ms() < end; i++) {
@@ -180,12 +225,7 @@ static int shared_memory(int argc, char **argv)
 			refused++;
 			continue;
 		}
-		char line[256];
-		FILE *m = fopen("/proc/self/maps", "r");
-		while (fgets(line, sizeof line, m))
-			if (strtoul(line, NULL, 16) == (unsigned long)area && strstr(line, "r-x") && strstr(line, argv[1]))
-				won++;
-		fclose(m);
+		won += executable(argv[1]);
 	}
 	stop = 1;
 	kill(p, SIGKILL);
