@@ -222,4 +222,13 @@ func TestProfileIsIdempotent(t *testing.T) {
 	if _, err := s.PushProfile(t.Context(), m); !errors.Is(err, wire.ErrInvalid) {
 		t.Errorf("a kind that nobody knows: %v", err)
 	}
+	m.Request.Items[0].Kind = wire.ProfileExec
+	for _, p := range []string{"/**", "/usr/**/x", "/tmp/?", "/bin/[a-z]sh", "/a/***"} {
+		for _, it := range []*wirepb.ProfileItem{{Kind: wire.ProfileExec, Path: p}, {Kind: wire.ProfileExec, Path: "/bin/a", Exe: p}, {Kind: wire.ProfileExec, Path: "/bin/a", Interpreter: p}} {
+			m.Request.Sequence, m.Request.Items = m.Request.Sequence+1, []*wirepb.ProfileItem{it}
+			if _, err := s.PushProfile(t.Context(), m); !errors.Is(err, wire.ErrInvalid) {
+				t.Errorf("a pattern for all, %v: %v", it, err)
+			}
+		}
+	}
 }

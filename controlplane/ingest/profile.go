@@ -6,6 +6,7 @@ import (
 
 	"github.com/limpet-security/limpet/controlplane/learn"
 	"github.com/limpet-security/limpet/controlplane/store"
+	"github.com/limpet-security/limpet/internal/profile"
 	"github.com/limpet-security/limpet/internal/wire"
 	"github.com/limpet-security/limpet/internal/wire/wirepb"
 )
@@ -45,6 +46,11 @@ func (s *Service) PushProfile(ctx context.Context, m *wirepb.ControlPushProfileR
 	d.Dropped, d.MaxTasks = int64(r.Dropped), int64(r.MaxTasks)
 	at := map[int64]int{}
 	for _, it := range r.Items {
+		// An enforcer makes patterns of names; what stands for more than that would
+		// stand in a policy that was learned from it.
+		if !profile.Made(it.Exe) || !profile.Made(it.Path) || !profile.Made(it.Interpreter) {
+			return nil, wire.Errorf(wire.ErrInvalid, "items: a pattern that no enforcer makes")
+		}
 		row, err := learn.FromWire(it).Row()
 		if err != nil {
 			return nil, wire.Errorf(wire.ErrInvalid, "items: %v", err)

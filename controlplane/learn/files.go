@@ -102,7 +102,9 @@ func joinFiles(changed map[string]*tally) map[string]*tally {
 			continue
 		}
 		if dir := path.Dir(p); inside[dir] >= crowdOfFiles && strings.Count(dir, "/") >= 2 {
-			p = dir + "/**"
+			if all := dir + "/**"; policyGlob(all) == nil {
+				p = all
+			}
 		}
 		if out[p] == nil {
 			out[p] = &tally{}

@@ -69,12 +69,47 @@ func TestProposeAllowsWhatWasSeenOnly(t *testing.T) {
 	}
 }
 
+// What a workload calls its files and asks name servers for is never more in a
+// policy than what it is.
+func TestProposeReadsNoPatterns(t *testing.T) {
+	connect := func(name string) Item {
+		return item(What{Kind: "connect", Exe: "/usr/bin/app", Protocol: "tcp", Address: "0.0.0.0", Port: 443, Name: name}, 1)
+	}
+	for what, tt := range map[string]struct{ seen, not []Item }{
+		"a name with a star":     {[]Item{connect("api.example.com"), connect("*.com")}, []Item{connect("evil.com")}},
+		"a name that is none":    {[]Item{connect("we ird")}, []Item{connect("evil.com")}},
+		"a question with a star": {[]Item{item(What{Kind: "dns", Exe: "/usr/bin/app", Name: "api.example.com"}, 1), item(What{Kind: "dns", Exe: "/usr/bin/app", Name: "*.com"}, 1)}, []Item{item(What{Kind: "dns", Exe: "/usr/bin/app", Name: "evil.com"}, 1)}},
+		"braces and stars":       {[]Item{ran("/opt/{x}/run", "/bin/sh"), ran("/tmp/*12345", "/bin/sh")}, []Item{ran("/opt/x/run", "/bin/sh"), ran("/tmp/a12345", "/bin/sh")}},
+	} {
+		p, err := Propose(tt.seen, Options{Name: "x", Group: "web"})
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		doc, err := policy.Parse([]byte(p.YAML))
+		if err != nil {
+			t.Fatal(err)
+		}
+		trial, err := NewTrial([]*policy.RuntimePolicy{doc}, verdict.Workload{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, it := range tt.not {
+			if d := trial.Item(it); d.Verdict == verdict.Allow {
+				t.Errorf("%s: %s %s is allowed\n%s", what, it.Executable(), it.Object(), p.YAML)
+			}
+		}
+		if c := doc.Spec.Controls.AllowedExecutables; what == "braces and stars" && (c == nil || c.Mode != policy.Enforce) {
+			t.Errorf("%s: %q", what, p.Uncovered)
+		}
+	}
+}
+
 // TestProposeFitsAnything makes up workloads: whatever they did, the proposal
 // is a valid policy that denies nothing of it.
 func TestProposeFitsAnything(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	pick := func(s ...string) string { return s[r.IntN(len(s))] }
-	exes := []string{"/bin/sh", "/usr/bin/app", "/usr/bin/we[ird*", "", "/opt/x y", "rel", "/usr/bin/apt-get", "/tmp/\nx"}
+	exes := []string{"/bin/sh", "/usr/bin/app", "/usr/bin/we[ird*", "", "/opt/x y", "rel", "/usr/bin/apt-get", "/tmp/\nx", "/opt/{x}/*1234", "/" + strings.Repeat("d/", 2046) + "dd/" + "a"}
 	for round := range 300 {
 		var items []Item
 		for range 1 + r.IntN(30) {
@@ -82,9 +117,9 @@ func TestProposeFitsAnything(t *testing.T) {
 			items = append(items, item(What{
 				Kind: pick("exec", "connect", "listen", "socket", "privilege", "file", "dns"), Exe: profile.Path(pick(exes...)), UID: uint32(r.IntN(2) * 1000),
 				Path: profile.Path(pick(exes...)), Origin: pick("image", "drifted", "modified", "unknown"), Interpreter: pick("", "/bin/sh"),
-				Fileless: r.IntN(9) == 0, Sockets: r.IntN(9) == 0, Protocol: pick("tcp", "udp", "icmp", "unix", "other"),
-				Address: pick("10.0.0.1", "169.254.169.254", "::1", "2001:db8::7", "", "nonsense"), Port: uint32(r.IntN(70000)),
-				Name: pick("", "", "api.example.com", "x"+fmt.Sprint(r.IntN(9))+".pool.example.org", "we ird", "db", "4.3.2.1.in-addr.arpa"), Call: pick("unshare", "mount", "bpf", "ptrace", "setuid", "capset", "modify+create", "read", "delete"), Detail: pick("", "CLONE_NEWUSER"),
+				Fileless: r.IntN(9) == 0, Sockets: r.IntN(9) == 0, Protocol: pick("tcp", "udp", "icmp", "unix", "other", "tcp\n  x"),
+				Address: pick("10.0.0.1", "fd00:ec2::254%eth0", "169.254.169.254", "::1", "2001:db8::7", "", "nonsense"), Port: uint32(r.IntN(70000)),
+				Name: pick("", "", "api.example.com", "x"+fmt.Sprint(r.IntN(9))+".pool.example.org", "we ird", "*.com", "a.*.example.net", "db", "4.3.2.1.in-addr.arpa"), Call: pick("unshare", "mount", "bpf", "ptrace", "setuid", "capset", "modify+create", "read", "delete"), Detail: pick("", "CLONE_NEWUSER"),
 				Family: pick("namespace", "mount", "kernel", "trace", "identity", "capability"), ToUID: &n, ToGID: &m,
 				Domain: int32(r.IntN(40)), Type: int32(r.IntN(6)), SocketProtocol: int32(r.IntN(200)),
 			}, int64(1+r.IntN(5))))

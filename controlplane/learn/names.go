@@ -15,6 +15,12 @@ import (
 // the domain stands for them: such names are made up (machines, buckets).
 const crowdOfNames = 5
 
+// plain says that a name as a workload asked for it can stand in a rule. One with
+// a star would be more than itself there.
+func plain(name string) bool {
+	return !strings.Contains(name, "*") && policy.DNSName(name).Check() == nil
+}
+
 // joinNames makes patterns of host names: what is below a domain with a crowd
 // becomes one, and so do all questions for the names of addresses. What cannot
 // be a pattern is left out.
@@ -27,6 +33,9 @@ func joinNames(names map[string]*tally) map[string]*tally {
 	}
 	out := map[string]*tally{}
 	for n, t := range names {
+		if !plain(n) {
+			continue
+		}
 		p := n
 		_, parent, _ := strings.Cut(n, ".")
 		switch {

@@ -227,7 +227,7 @@ type flow struct {
 }
 
 func (d *draft) outbound(items []Item) {
-	flows := map[flow]*tally{}
+	flows, odd := map[flow]*tally{}, int64(0)
 	for _, it := range items {
 		if it.Kind != wire.ProfileConnect || it.Protocol == "unix" {
 			continue
@@ -235,6 +235,10 @@ func (d *draft) outbound(items []Item) {
 		a, err := netip.ParseAddr(it.Address)
 		if err != nil || it.Name == "" && (a.IsLoopback() || a.IsUnspecified()) {
 			continue // loopback stays open
+		}
+		if _, known := protocols[it.Protocol]; !known || it.Name != "" && !plain(it.Name) {
+			odd += it.Count // a rule without it would be one for everybody
+			continue
 		}
 		f := flow{it.Protocol, it.Port}
 		if f.protocol != "tcp" && f.protocol != "udp" {
@@ -256,6 +260,9 @@ func (d *draft) outbound(items []Item) {
 		t.names[it.Name].add(it)
 	}
 	c := &policy.OutboundControl{Setting: policy.Setting{Mode: policy.Enforce}}
+	if odd > 0 {
+		d.uncovered = append(d.uncovered, fmt.Sprintf("outbound: no rule can name where %d connections led", odd))
+	}
 	keys := slices.SortedFunc(maps.Keys(flows), func(a, b flow) int { return cmp.Or(cmp.Compare(a.protocol, b.protocol), cmp.Compare(a.port, b.port)) })
 	for i, f := range keys {
 		t := flows[f]
@@ -381,7 +388,7 @@ var callName = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
 func (d *draft) allow(v verdict.Decision, it Item) bool {
 	x := policy.Exception{
 		Name: fmt.Sprintf("learned-%d", len(d.p.Spec.Exceptions)+1), Controls: []policy.ControlID{v.Control},
-		Reason: fmt.Sprintf("%s %s: seen %s while learning. Check that it is wanted.", it.Executable(), it.Object(), times(it.Count)),
+		Reason: strings.ToValidUTF8(fmt.Sprintf("%.512s %.512s: seen %s while learning. Check that it is wanted.", it.Executable(), it.Object(), times(it.Count)), ""),
 	}
 	exe := strings.HasPrefix(it.Exe, "/") && policyGlob(it.Exe) == nil
 	switch {
@@ -395,7 +402,11 @@ func (d *draft) allow(v verdict.Decision, it Item) bool {
 		}
 		x.Paths = []policy.Glob{policy.Glob(it.Path)}
 	case it.Kind == wire.ProfileConnect && exe && it.Address != "":
-		x.Processes, x.CIDRs = []policy.Glob{policy.Glob(it.Exe)}, []policy.CIDR{policy.CIDR(it.Address)}
+		a, err := netip.ParseAddr(it.Address)
+		if err != nil {
+			return false
+		}
+		x.Processes, x.CIDRs = []policy.Glob{policy.Glob(it.Exe)}, []policy.CIDR{policy.CIDR(a.WithZone("").String())}
 		if it.Port > 0 && it.Port < 1<<16 {
 			x.Ports = []policy.Ports{{First: uint16(it.Port), Last: uint16(it.Port)}}
 		}

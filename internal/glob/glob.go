@@ -57,14 +57,14 @@ func compileSegment(part string) (segment, error) {
 	if part == "**" {
 		return segment{any: true}, nil
 	}
-	if strings.Contains(part, "**") {
-		return segment{}, fmt.Errorf("%w: ** must stand alone between slashes, as in /dir/**", ErrPattern)
-	}
 	literal := true
 	var plain strings.Builder
 	for i := 0; i < len(part); i++ {
 		switch c := part[i]; c {
 		case '*', '?':
+			if strings.HasPrefix(part[i:], "**") {
+				return segment{}, fmt.Errorf("%w: ** must stand alone between slashes, as in /dir/**", ErrPattern)
+			}
 			literal = false
 		case '[':
 			n := classLen(part[i:])

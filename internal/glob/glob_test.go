@@ -25,6 +25,7 @@ func TestMatch(t *testing.T) {
 		{"/a/[a-c]x", []string{"/a/ax", "/a/cx"}, []string{"/a/dx", "/a/x"}},
 		{"/a/[!a-c]x", []string{"/a/dx"}, []string{"/a/ax", "/a/x"}},
 		{"/a/[]x]", []string{"/a/]", "/a/x"}, []string{"/a/y"}},
+		{`/a/\**`, []string{"/a/*", "/a/*b"}, []string{"/a/b"}},
 		{`/a/\*`, []string{"/a/*"}, []string{"/a/b"}},
 		{`/a/\[b`, []string{"/a/[b"}, []string{"/a/b"}},
 		{"/*a*b*c*", []string{"/abc", "/xaybzc-"}, []string{"/acb", "/ab"}},
@@ -50,7 +51,7 @@ func TestMatch(t *testing.T) {
 }
 
 func TestCompileRefuses(t *testing.T) {
-	for _, s := range []string{"", "/a**", "/**a/b", "/a/***", "/a[", "/a[]", "/a[!]", `/a\`, "/{a,b}", "/a\x00", "/\xff", strings.Repeat("a", MaxPattern+1)} {
+	for _, s := range []string{"", "/a**", "/**a/b", "/a/***", `/a/\***`, "/a[", "/a[]", "/a[!]", `/a\`, "/{a,b}", "/a\x00", "/\xff", strings.Repeat("a", MaxPattern+1)} {
 		if _, err := Compile(s); err == nil {
 			t.Errorf("%.40q is accepted", s)
 		}

@@ -211,7 +211,7 @@ func uuid(s string) int {
 
 func escapeByte(b *strings.Builder, c byte) {
 	switch c {
-	case '\\', '*', '?', '[', ']':
+	case '\\', '*', '?', '[', ']', '{', '}':
 		b.WriteByte('\\')
 	}
 	b.WriteByte(c)
@@ -223,6 +223,24 @@ func escape(s string) string {
 		escapeByte(&b, s[i])
 	}
 	return b.String()
+}
+
+// Made says that a pattern could be Path's: a star in it stands for a part of a
+// name or a whole one, and there is nothing else that could stand for more.
+func Made(pattern string) bool {
+	for i := 0; i < len(pattern); i++ {
+		switch pattern[i] {
+		case '\\':
+			i++
+		case '?', '[':
+			return false
+		case '*':
+			if strings.HasPrefix(pattern[i:], "**") {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // Wild says that a pattern made by Path stands for more than one path.

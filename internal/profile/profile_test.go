@@ -26,6 +26,8 @@ func TestPath(t *testing.T) {
 		"/tmp/evil":                                   "/tmp/evil",
 		"/tmp/Makefile":                               "/tmp/Makefile",
 		"/opt/a*b":                                    `/opt/a\*b`,
+		"/opt/{a}":                                    `/opt/\{a\}`,
+		"/tmp/*4242":                                  `/tmp/\**`,
 		"relative":                                    "relative",
 		"@/tmp/dbus-aB3dE5gH":                         "@/tmp/dbus-*",
 		"@mine":                                       "@mine",
@@ -64,6 +66,9 @@ func FuzzPath(f *testing.F) {
 			return
 		}
 		p := Path(s)
+		if !Made(p) {
+			t.Errorf("%q cannot have been made of %q", p, s)
+		}
 		g, err := glob.Compile(p)
 		if err != nil {
 			return // too long or too many parts for a pattern
