@@ -20,7 +20,10 @@ const crowdOfFiles = 4
 
 // scratch are trees in which programs make up names, and which hold no program
 // that may run: drift sees to that. They stay open to changes.
-var scratch = []string{"/tmp/", "/var/tmp/", "/dev/", "/proc/"}
+var scratch = append(slices.Clone(madeUp), "/dev/", "/proc/")
+
+// madeUp are the trees for names that programs make up.
+var madeUp = []string{"/tmp/", "/var/tmp/"}
 
 // secrets are what a workload that was not seen to read it has no reason to.
 var secrets = []policy.Glob{

@@ -42,7 +42,10 @@ func TestProposeFilesNamesAndSockets(t *testing.T) {
 		item(What{Kind: "connect", Exe: "/usr/bin/app", Protocol: "unix", Path: "/run/app/sock"}, 4),
 		item(What{Kind: "connect", Exe: "/usr/bin/app", Protocol: "unix", Path: profile.Path("@bus-aB3dE5gH")}, 4),
 		item(What{Kind: "listen", Exe: "/usr/bin/app", Protocol: "tcp", Address: "0.0.0.0", Port: 8080}, 1),
+		item(What{Kind: "connect", Exe: "/usr/bin/once", Protocol: "unix", Path: profile.Path("/tmp/n-eazaft/s")}, 4),
+		item(What{Kind: "connect", Exe: "/usr/bin/app", Protocol: "unix", Path: profile.Path("/tmp/app/sock")}, 4),
 	}
+	items[len(items)-2].Starts, items[len(items)-1].Starts = 1, 3
 	for i := range 6 {
 		items = append(items, changedFile(fmt.Sprintf("/var/lib/app/data/part%c", 'a'+i), "create+modify"), asked(fmt.Sprintf("node%c.pool.example.org", 'a'+i)))
 	}
@@ -53,7 +56,7 @@ func TestProposeFilesNamesAndSockets(t *testing.T) {
 	if p.Simulation.Blocked != 0 || len(p.Check) != 0 || len(p.Simulation.NotTried) != 0 {
 		t.Errorf("blocked %d, check %q, not tried %+v\n%s", p.Simulation.Blocked, p.Check, p.Simulation.NotTried, p.YAML)
 	}
-	for _, want := range []string{"/var/log/app.log", "/var/lib/app/data/**", "'*.pool.example.org'", "'*.in-addr.arpa'", "- db.internal.example", "/run/app/sock", "'@bus-*'", "- 8080"} {
+	for _, want := range []string{"/var/log/app.log", "/var/lib/app/data/**", "'*.pool.example.org'", "'*.in-addr.arpa'", "- db.internal.example", "/run/app/sock", "/tmp/app/sock", "'@bus-*'", "- 8080"} {
 		if !strings.Contains(p.YAML, want) {
 			t.Errorf("no %s in\n%s", want, p.YAML)
 		}
@@ -76,6 +79,8 @@ func TestProposeFilesNamesAndSockets(t *testing.T) {
 		{item(What{Kind: "connect", Exe: "/usr/bin/app", Protocol: "tcp", Address: "0.0.0.0", Name: "evil.test", Port: 5432}, 4), policy.Outbound},
 		{item(What{Kind: "connect", Exe: "/usr/bin/other", Protocol: "unix", Path: "/run/app/sock"}, 4), policy.Outbound},
 		{item(What{Kind: "connect", Exe: "/usr/bin/app", Protocol: "unix", Path: "/run/docker.sock"}, 4), policy.Outbound},
+		{item(What{Kind: "connect", Exe: "/usr/bin/once", Protocol: "unix", Path: "/tmp/n-ugaoam/s"}, 4), ""},
+		{item(What{Kind: "connect", Exe: "/usr/bin/app", Protocol: "unix", Path: "/tmp/other/sock"}, 4), policy.Outbound},
 		{item(What{Kind: "connect", Exe: "/usr/bin/app", Protocol: "unix", Path: profile.Path("@bus-zZ9yY8xX")}, 4), ""},
 		{item(What{Kind: "listen", Exe: "/usr/bin/app", Protocol: "tcp", Address: "::", Port: 8080}, 1), ""},
 		{item(What{Kind: "listen", Exe: "/usr/bin/app", Protocol: "tcp", Address: "::", Port: 4444}, 1), policy.Bind},

@@ -121,6 +121,7 @@ func (d *draft) unixSockets(items []Item, c *policy.OutboundControl) {
 		d.uncovered = append(d.uncovered, "UNIX sockets stay open: no connection to one was seen")
 		return
 	}
+	joinSockets(seen)
 	if len(seen) > maxLines-len(c.Allow) {
 		d.uncovered = append(d.uncovered, fmt.Sprintf("UNIX sockets stay open: %d different ones were seen", len(seen)))
 		return
@@ -130,6 +131,23 @@ func (d *draft) unixSockets(items []Item, c *policy.OutboundControl) {
 			UnixSockets: []policy.SocketPath{policy.SocketPath(path)}, Processes: processes(seen[path])}
 		c.Allow = append(c.Allow, r)
 		d.evidence["outbound "+r.Name] = seen[path].String()
+	}
+}
+
+// joinSockets puts the folder in the place of names below madeUp that one start
+// alone has used: whether such a name is a server's own or was made up for that
+// start (tempfile.mktemp, mkdtemp) is not to be told from its letters.
+func joinSockets(seen map[string]*tally) {
+	for _, path := range slices.Sorted(maps.Keys(seen)) {
+		for _, dir := range madeUp {
+			if t := seen[path]; t != nil && t.starts <= 1 && strings.HasPrefix(path, dir) {
+				delete(seen, path)
+				if seen[dir+"**"] == nil {
+					seen[dir+"**"] = &tally{}
+				}
+				seen[dir+"**"].join(t)
+			}
+		}
 	}
 }
 
