@@ -29,17 +29,19 @@ type compatCase struct {
 	auditOnly bool
 }
 
-// houseCases are those of every run, in an image that TestImages has made;
-// yardCases, each in an image of its own, of LIMPET_SOAK.
-var houseCases = []compatCase{
-	{imageCase: imageCase{name: "postgres", command: []string{"/case/postgres.sh"}, says: "stopped 0"}, packages: housePackages},
-}
-
 func soaking() bool { return os.Getenv("LIMPET_SOAK") != "" }
 
 // script is a case that a shell script tells.
 func script(name, packages string, code int, says string, command ...string) compatCase {
 	return compatCase{imageCase: imageCase{name: name, command: command, code: code, says: says}, packages: packages}
+}
+
+// houseCases are those of every run, in an image that TestImages has made;
+// yardCases, each in an image of its own, of LIMPET_SOAK.
+var houseCases = []compatCase{
+	script("postgres", housePackages, 0, "stopped 0", "/case/postgres.sh"),
+	script("python", housePackages, 17, "memfd", "python3", "/case/python.py"),
+	script("shell and git", housePackages, 21, "git 0", "/case/shell.sh"),
 }
 
 var yardCases = []compatCase{
@@ -90,6 +92,7 @@ type yard struct {
 	prefix, network, host string
 	shared                string // mounted at /e
 	out                   string // mounted at /events
+	house                 string // the image of houseCases
 }
 
 func newYard(t *testing.T) *yard {
@@ -125,6 +128,9 @@ func newYard(t *testing.T) *yard {
 			t.Fatalf("%v: %v\n%s", c, err, b)
 		}
 	}
+	if !soaking() {
+		y.house = y.image(t, "house", housePackages)
+	}
 	return y
 }
 
@@ -132,26 +138,20 @@ func newYard(t *testing.T) *yard {
 const yardFile = `FROM %s
 COPY case /case
 RUN mkdir /srv/www && echo the page > /srv/www/index.html && head -c 5000000 /dev/zero > /srv/www/large && echo mounted > /srv/www/note.txt && cp /srv/www/note.txt /case/
-CMD %s
 `
 
-// image makes the image of a case.
-func (y *yard) image(t *testing.T, c compatCase) string {
-	slug := strings.ToLower(strings.ReplaceAll(c.name, " ", "-"))
-	from, image := y.prefix+":root-"+slug, y.prefix+":"+slug
+// image makes an image of packages.
+func (y *yard) image(t *testing.T, name, packages string) string {
+	from, image := y.prefix+":root-"+name, y.prefix+":"+name
 	tar := filepath.Join(t.TempDir(), "rootfs.tar")
-	if c.packages == housePackages {
-		tar = rootfs(t, "house", c.packages)
-	} else if err := debian.Tar(t.Context(), tar, debian.Bookworm, c.packages); err != nil {
+	if packages == housePackages {
+		tar = rootfs(t, "house", packages)
+	} else if err := debian.Tar(t.Context(), tar, debian.Bookworm, packages); err != nil {
 		t.Fatal(err)
 	}
 	mustDocker(t, "import", tar, from)
-	command, err := json.Marshal(c.command)
-	if err != nil {
-		t.Fatal(err)
-	}
 	file := filepath.Join(t.TempDir(), "Dockerfile")
-	if err := os.WriteFile(file, fmt.Appendf(nil, yardFile, from, command), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, yardFile, from), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	mustDocker(t, "build", "-q", "-f", file, "-t", image, filepath.Join(y.dir, "build"))
@@ -241,7 +241,10 @@ func TestCompat(t *testing.T) {
 }
 
 func (y *yard) compare(t *testing.T, group string, c compatCase) {
-	image := y.image(t, c)
+	image := y.house
+	if image == "" {
+		image = y.image(t, group, c.packages)
+	}
 	api := *y.learner
 	api.t = t
 	api.api("POST", "/groups", map[string]any{"name": group, "learning": true}, nil)
