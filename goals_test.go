@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/limpet-security/limpet/internal/policy"
 )
 
 // askedFor are the goals of the design, which docs/GOALS.md answers.
@@ -58,6 +60,28 @@ func TestGoalsHaveChecks(t *testing.T) {
 			if strings.TrimSpace(cell) == "" {
 				t.Errorf("goal %s: column %d is empty", goal, i+1)
 			}
+		}
+	}
+}
+
+// TestControlsHaveTests holds the table of controls: each has a row, and each
+// row a test.
+func TestControlsHaveTests(t *testing.T) {
+	text, err := os.ReadFile("docs/GOALS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		if cells := strings.Split(line, "|"); len(cells) == 5 {
+			for c := range strings.SplitSeq(cells[1], ",") {
+				rows[strings.TrimSpace(c)] = line
+			}
+		}
+	}
+	for _, c := range policy.ControlIDs() {
+		if !strings.Contains(rows[string(c)], "`Test") {
+			t.Errorf("no test shows control %s: %q", c, rows[string(c)])
 		}
 	}
 }

@@ -162,13 +162,16 @@ func eventsOf(t testing.TB, file string) []*eventpb.Event {
 	return parseEvents(t, string(b))
 }
 
-// parseEvents reads the lines that are events.
+// parseEvents reads the events among lines. Where they share a stream with the
+// application, one may follow upon half a line of its.
 func parseEvents(t testing.TB, s string) (out []*eventpb.Event) {
 	t.Helper()
 	for line := range strings.Lines(s) {
-		if !strings.HasPrefix(line, "{") {
+		i := strings.Index(line, `{"id":"`)
+		if i < 0 {
 			continue
 		}
+		line = line[i:]
 		e := &eventpb.Event{}
 		if err := protojson.Unmarshal([]byte(line), e); err != nil {
 			t.Fatalf("%v: %s", err, line)

@@ -8,14 +8,29 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 )
 
 const dynamicImage = "limpet-micro-e2e:dynamic" // a shell and its libraries
 
-// buildDynamic makes an image with dynamic programs by docker import.
+var dynamic struct {
+	once   sync.Once
+	ready  bool
+	loader string
+}
+
+// buildDynamic makes an image with dynamic programs, once, by docker import.
 func buildDynamic(t testing.TB) (loader string) {
 	t.Helper()
+	dynamic.once.Do(func() { importDynamic(t) })
+	if !dynamic.ready {
+		t.Fatal("there is no image with dynamic programs")
+	}
+	return dynamic.loader
+}
+
+func importDynamic(t testing.TB) {
 	enforcer, attack := programs(t)
 	root := t.TempDir()
 	listed := map[string]string{}
@@ -66,6 +81,7 @@ func buildDynamic(t testing.TB) (loader string) {
 	novel := filepath.Join(root, "tmp/novel")
 	buildNovel(t, novel)
 	listed[novel] = "/tmp/novel"
+	furnish(t, root, put)
 	copyFile(t, enforcer, filepath.Join(root, ".limpet/microenforcer"))
 	writeManifest(t, filepath.Join(root, ".limpet/manifest"), listed)
 	tar := filepath.Join(t.TempDir(), "image.tar")
@@ -73,8 +89,8 @@ func buildDynamic(t testing.TB) (loader string) {
 		t.Fatal(fmt.Errorf("%w: %s", err, b))
 	}
 	must(t, "import", "--change", `ENV PATH=/usr/bin:/tmp`, tar, dynamicImage)
-	t.Cleanup(func() { exec.Command("docker", "rmi", "-f", dynamicImage).Run() })
-	return loader
+	atEnd = append(atEnd, func() { exec.Command("docker", "rmi", "-f", dynamicImage).Run() })
+	dynamic.ready, dynamic.loader = true, loader
 }
 
 // alone runs a command under the enforcer in a container without a network.

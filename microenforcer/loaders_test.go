@@ -95,7 +95,7 @@ func dynamicFiles(t testing.TB) (files []string, loader string) {
 			}
 		}
 	}
-	for _, p := range []string{"dash", "bash", "env", "true", "echo", "cat"} {
+	for _, p := range []string{"dash", "bash", "env", "true", "echo", "cat", "timeout", "xargs"} {
 		p = "/usr/bin/" + p
 		add(p)
 		out, err := exec.Command("ldd", p).Output()

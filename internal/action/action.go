@@ -59,17 +59,18 @@ type Exec struct {
 	Script        bool            // the object starts with "#!"
 	Interpreter   string          // canonical path of the script's interpreter, "" if none
 	InterpFile    File
-	InterpOrigin  Origin         // filled in by the judge
-	Fileless      bool           // memfd, deleted file, or a tmpfs without the image's mount such as /dev/shm
-	SocketFDs     uint8          // bit i set: descriptor i (0..2) is a connected INET or INET6 socket
-	AcceptedFDs   uint8          // those of SocketFDs whose connection the far end started
-	SocketPeer    netip.AddrPort // peer of the first of them
-	Late          bool           // it has been running for a while: nobody could stop it at its exec
-	Unverified    bool           // the object that will really run could not be looked at
-	Refs          []Ref          // what arguments and environment name beside it, if the judge wants them
-	Decoy         string         // variable whose false credential stands in the arguments; filled in by the judge
-	Relay         *Relay         // set when a shell hangs on the network through others, and only for that question
-	IDs           *IDs           // who runs it, if the judge wants it; nil: not known
+	InterpOrigin  Origin          // filled in by the judge
+	InterpDigest  workload.Digest // filled in by the judge, if there is a manifest
+	Fileless      bool            // memfd, deleted file, or a tmpfs without the image's mount such as /dev/shm
+	SocketFDs     uint8           // bit i set: descriptor i (0..2) is a connected INET or INET6 socket
+	AcceptedFDs   uint8           // those of SocketFDs whose connection the far end started
+	SocketPeer    netip.AddrPort  // peer of the first of them
+	Late          bool            // it has been running for a while: nobody could stop it at its exec
+	Unverified    bool            // the object that will really run could not be looked at
+	Refs          []Ref           // what arguments and environment name beside it, if the judge wants them
+	Decoy         string          // variable whose false credential stands in the arguments; filled in by the judge
+	Relay         *Relay          // set when a shell hangs on the network through others, and only for that question
+	IDs           *IDs            // who runs it, if the judge wants it; nil: not known
 }
 
 // Caller describes the caller of an Exec when somebody asks.

@@ -2,6 +2,7 @@ package enforcer
 
 import (
 	"strings"
+	"time"
 
 	"github.com/limpet-security/limpet/internal/action"
 	"github.com/limpet-security/limpet/internal/event/eventpb"
@@ -61,6 +62,14 @@ func (s CapabilitySet) String() string {
 // would have had, or would lose.
 func (l *Loop) Capabilities(proc *action.Process, had CapabilitySet) {
 	p := l.current.Load()
+	// Its first exec may be under judgement still, which is when it becomes known.
+	for range 100 {
+		if g, ok := l.lineage.program(proc.PID, proc.StartTime); ok {
+			proc.Exe = g.exe
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
 	for _, mode := range []policy.Mode{policy.Enforce, policy.Audit} {
 		set := CapabilitiesOf(p.Engine, mode) & had
 		if set == 0 {

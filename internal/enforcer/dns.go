@@ -58,7 +58,7 @@ func (l *Loop) reportQuery(p *Policies, d verdict.Decision, q *action.Query, a i
 		object += " " + q.Address.String()
 	}
 	if d.Rule == "tunnel" {
-		object = "dns tunnel " + q.Tunnel // thousands of names are one tunnel
+		object = "dns tunnel " + resolve.Domain(q.Name) // thousands of names are one tunnel
 	}
 	l.report(found{p: p, d: d, a: a, kind: eventpb.Kind_KIND_NETWORK, proc: q.Proc, object: object,
 		fill: func(ev *eventpb.Event) { ev.Object = &eventpb.Event_Dns{Dns: dnsObject(q)} }})

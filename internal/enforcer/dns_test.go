@@ -50,6 +50,27 @@ func TestQueriesAreAnswered(t *testing.T) {
 	}
 }
 
+// A tunnel is one thing, however many names it takes and whatever is said of
+// their number; another domain's is another.
+func TestTunnelsAreOneEvent(t *testing.T) {
+	l, k := newLoop(t, Config{}, "    dns: {mode: enforce, blockTunnels: true}\n")
+	for i := range 100 {
+		q := query(fmt.Sprintf("n%d.%s.test", i, []string{"a", "b"}[i%2]))
+		q.Tunnel = fmt.Sprintf("%d names that look like encoded data", i)
+		l.Resolve(q)
+	}
+	l.Flush()
+	counts := map[string]uint64{}
+	got := k.take()
+	for _, e := range got {
+		name := e.GetDns().GetName()
+		counts[name[strings.Index(name, "."):]] += e.Count
+	}
+	if len(got) != 4 || counts[".a.test"] != 50 || counts[".b.test"] != 50 {
+		t.Errorf("%d events, %v", len(got), counts)
+	}
+}
+
 // The log says each thing once and counts the rest: nothing is lost.
 func TestNameLogCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

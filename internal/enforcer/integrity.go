@@ -179,8 +179,8 @@ func (i *integrity) tell(n *note, o *action.FileOp) {
 }
 
 func join(a, b string) string {
-	if a == "" {
-		return b
+	if a == "" || b == "" {
+		return a + b
 	}
 	return a + "; " + b
 }

@@ -290,7 +290,7 @@ func (l *Loop) Tamper(t *action.Tamper) {
 // identify fills in what the mechanism leaves to us, if a rule asks for it.
 func (l *Loop) identify(p *Policies, e *action.Exec) {
 	// What an earlier question about this exec found may be about another file.
-	e.Origin, e.Digest, e.InterpOrigin = action.OriginUnknown, workload.Digest{}, action.OriginUnknown
+	e.Origin, e.Digest, e.InterpOrigin, e.InterpDigest = action.OriginUnknown, workload.Digest{}, action.OriginUnknown, workload.Digest{}
 	l.bitten(e)
 	n := p.Engine.Needs()
 	if !n.Digest && (l.cfg.Manifest == nil || !n.Origin) && !l.observer.on.Load() {
@@ -312,23 +312,23 @@ func (l *Loop) identify(p *Policies, e *action.Exec) {
 	if l.cfg.Manifest != nil {
 		e.Origin = l.cfg.Manifest.Origin(e.Path, e.Digest)
 		if e.Script {
-			e.InterpOrigin = l.interpreter(e)
+			e.InterpDigest = l.interpreter(e)
+			e.InterpOrigin = l.cfg.Manifest.Origin(e.Interpreter, e.InterpDigest)
 		}
 	}
 	l.identifyRefs(e)
 }
 
-// interpreter gives the origin of a script's interpreter. What cannot be
-// opened, or is not the object that the mechanism saw, has no digest.
-func (l *Loop) interpreter(e *action.Exec) action.Origin {
-	var d workload.Digest
+// interpreter gives the digest of a script's interpreter. What cannot be
+// opened, or is not the object that the mechanism saw, has none.
+func (l *Loop) interpreter(e *action.Exec) (d workload.Digest) {
 	if fd, err := syscall.Open(e.Interpreter, syscall.O_RDONLY|syscall.O_CLOEXEC|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0); err == nil {
 		if d, err = l.digests.Of(fd, e.InterpFile); err != nil {
 			l.cfg.Logger.Debug("cannot digest an interpreter", "path", e.Interpreter, "error", err)
 		}
 		_ = syscall.Close(fd)
 	}
-	return l.cfg.Manifest.Origin(e.Interpreter, d)
+	return d
 }
 
 // answer turns a decision into what becomes of a call of by, who may be nil.

@@ -3,6 +3,7 @@ package enforcer
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/limpet-security/limpet/internal/action"
 	"github.com/limpet-security/limpet/internal/event"
@@ -128,14 +129,27 @@ func (l *Loop) learn(e *action.Exec) {
 	if at == 0 {
 		at = linux.BootTicks() // it stands still before its first instruction
 	}
-	l.lineage.learn(e.Proc.PID, program{
-		at: at, exe: e.Path, args: event.Redact(e.Args), cut: e.ArgsTruncated, digest: e.Digest,
-	})
+	g := program{at: at, exe: e.Path, args: event.Redact(e.Args), cut: e.ArgsTruncated, digest: e.Digest}
+	if e.Script { // its interpreter is what runs
+		g.exe, g.digest = e.Interpreter, e.InterpDigest
+	}
+	l.lineage.learn(e.Proc.PID, g)
 }
 
 func (l *Loop) reportExec(p *Policies, d verdict.Decision, e *action.Exec, a intercept.Answer) {
 	l.report(found{p: p, d: d, a: a, kind: eventpb.Kind_KIND_EXEC, proc: e.Proc, object: execKey(e),
 		fill: func(ev *eventpb.Event) { fillExec(l, ev, d, e) }})
+}
+
+// attribute adds what is known of an event, if it is.
+func attribute(ev *eventpb.Event, k, v string) {
+	if v == "" {
+		return
+	}
+	if ev.Attributes == nil {
+		ev.Attributes = map[string]string{}
+	}
+	ev.Attributes[k] = v
 }
 
 // fillExec puts the program of an exec into an event.
@@ -152,32 +166,24 @@ func fillExec(l *Loop, ev *eventpb.Event, d verdict.Decision, e *action.Exec) {
 		}
 	}
 	ev.Object = &eventpb.Event_File{File: f}
-	note := func(k, v string) {
-		if ev.Attributes == nil {
-			ev.Attributes = map[string]string{}
-		}
-		ev.Attributes[k] = v
-	}
 	if e.SocketFDs != 0 && (d.Control == policy.ReverseShell || d.Control == policy.BindShell) {
 		if e.SocketPeer.IsValid() {
-			note("peer", e.SocketPeer.String())
+			attribute(ev, "peer", e.SocketPeer.String())
 		}
-		note("socket_fds", fdList(e.SocketFDs))
+		attribute(ev, "socket_fds", fdList(e.SocketFDs))
 	}
 	if e.Decoy != "" && d.Control == policy.Honeypots {
-		note("decoy", e.Decoy)
+		attribute(ev, "decoy", e.Decoy)
 	}
 	if e.IDs != nil && d.Control == policy.Users {
-		note("ids", tellIDs(e.IDs))
+		attribute(ev, "ids", tellIDs(e.IDs))
 	}
-	if named := tellRefs(e); named != "" {
-		note("named", named)
-	}
+	attribute(ev, "named", tellRefs(e))
 	if e.Unverified {
-		note("unverified", "true")
+		attribute(ev, "unverified", "true")
 	}
 	if e.Late {
-		note("late", "true") // it ran for a moment before it was seen
+		attribute(ev, "late", "true") // it ran for a moment before it was seen
 	}
 }
 
@@ -220,6 +226,8 @@ func (l *Loop) reportConnect(p *Policies, d verdict.Decision, c *action.Connect,
 				Protocol: proto, Address: address, Port: uint32(c.Peer.Port()), Direction: "outbound",
 			}}
 			ev.Attributes = scanned(d, c)
+			attribute(ev, "leads_to", c.Real) // the name is a link's
+			attribute(ev, "names", strings.Join(c.Names[:min(len(c.Names), 4)], ", "))
 		}})
 }
 

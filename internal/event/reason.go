@@ -4,14 +4,15 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 
 	"github.com/limpet-security/limpet/internal/event/eventpb"
 	"github.com/limpet-security/limpet/internal/policy"
 )
 
 // Reason gives one English sentence that says what a process did and why it
-// was noticed. It uses control, rule, process and object of the event, and
-// says nothing about the verdict.
+// was noticed. It uses control, rule, process and object of the event. Of the
+// verdict it says nothing, unless it would be untrue without.
 func Reason(e *eventpb.Event) string {
 	who := "a process"
 	if p := e.GetProcess(); p != nil {
@@ -66,7 +67,11 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 		}
 		return fmt.Sprintf("%s made the system call %s, which rule %s denies.", who, call(e.GetCall()), orElse(rule, "of the policy"))
 	case policy.Capabilities:
-		return fmt.Sprintf("The workload has capabilities that the policy would take away: %s.", orElse(Text(e.GetCall().GetDetail(), 400), "not known"))
+		what := orElse(Text(e.GetCall().GetDetail(), 400), "not known")
+		if e.GetVerdict() == eventpb.Verdict_VERDICT_DENY {
+			return fmt.Sprintf("The policy took capabilities from the workload when it started: %s.", what)
+		}
+		return fmt.Sprintf("The workload has capabilities that the policy would take away: %s.", what)
 	case policy.AnonymousExecutable:
 		return memory(e, rule, who, object)
 	case policy.SystemTampering:
@@ -83,7 +88,7 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 		if rule == "tmpfs" {
 			return fmt.Sprintf("%s lies on a memory file system and was run from there (fileless execution).", object)
 		}
-		return fmt.Sprintf("%s ran a program that exists in memory only (fileless execution).", who)
+		return fmt.Sprintf("%s ran a program that exists in memory only, or whose file was deleted (fileless execution).", who)
 	case policy.DeniedExecutables:
 		if rule == "unverified" {
 			return fmt.Sprintf("What %s would really run could not be held against the list of denied executables.", who)
@@ -108,12 +113,16 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 		if rule == "maxDepth" {
 			return fmt.Sprintf("%s descends further from the workload's first process than the policy allows (%s).", who, orElse(e.GetCall().GetDetail(), "depth not known"))
 		}
-		return fmt.Sprintf("%s would have taken the workload above its limit of processes and threads.", who)
+		took := "took"
+		if e.GetErrno() != 0 && !e.GetKilled() {
+			took = "would have taken"
+		}
+		return fmt.Sprintf("%s %s the workload above its limit of processes and threads (%s).", who, took, orElse(Text(e.GetCall().GetDetail(), 100), "number not known"))
 	case policy.Metadata:
 		if rule == "frames" {
 			return frames(who, e)
 		}
-		return fmt.Sprintf("%s tried to reach %s, where a cloud hands out credentials (%s).", who, peer(e.GetNetwork()), orElse(rule, "endpoint not known"))
+		return fmt.Sprintf("%s tried to reach %s, where a cloud hands out credentials (%s).", who, destination(e), orElse(rule, "endpoint not known"))
 	case policy.Outbound:
 		if rule == "frames" {
 			return frames(who, e)
@@ -121,10 +130,14 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 		if rule == "family" {
 			return fmt.Sprintf("%s asked for a socket (%s) of a network that the addresses of rules say nothing about.", who, socket(e.GetNetwork()))
 		}
-		if rule == "not-listed" {
-			return fmt.Sprintf("%s tried to connect to %s, which no allow rule covers.", who, peer(e.GetNetwork()))
+		to := destination(e)
+		if rule == "proxies" {
+			return fmt.Sprintf("%s spoke to the proxy %s in words that nobody can read for certain, so where it was asked to go cannot be judged.", who, to)
 		}
-		return fmt.Sprintf("%s tried to connect to %s, which rule %s denies.", who, peer(e.GetNetwork()), orElse(rule, "of the policy"))
+		if rule == "not-listed" {
+			return fmt.Sprintf("%s tried to connect to %s, which no allow rule covers.", who, to)
+		}
+		return fmt.Sprintf("%s tried to connect to %s, which rule %s denies.", who, to, orElse(rule, "of the policy"))
 	case policy.Miners:
 		return minerSentence(e, rule, who, object)
 	case policy.Bind, policy.LowPorts, policy.Inbound, policy.PortScan, policy.Reputation:
@@ -137,6 +150,9 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 		if rule == "descriptors" {
 			return fmt.Sprintf("%s connected to %s of a process outside, which can hand over open files that no rule looks at.", who, peer(e.GetNetwork()))
 		}
+		if control == policy.FileIntegrity && e.GetVerdict() == eventpb.Verdict_VERDICT_DENY {
+			return fmt.Sprintf("%s tried to %s %s, which is watched and may not be changed so (%s).", who, fileVerb(e.GetFile()), fileName(e.GetFile()), orElse(rule, "rule not known"))
+		}
 		return fileReason(e.GetFile(), control, rule, who)
 	case policy.Namespaces:
 		return fmt.Sprintf("%s asked for a namespace with %s, a way out of a container.", who, call(e.GetCall()))
@@ -145,6 +161,9 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 	case policy.KernelInterfaces:
 		return fmt.Sprintf("%s used a kernel interface that applications do not need: %s.", who, call(e.GetCall()))
 	case policy.Injection:
+		if own := fmt.Sprintf("/proc/%d/mem ", e.GetProcess().GetPid()); strings.HasPrefix(e.GetCall().GetDetail(), own) {
+			return fmt.Sprintf("%s opened its own memory with %s, past what protects its pages.", who, call(e.GetCall()))
+		}
 		return fmt.Sprintf("%s tried to look into or change another process with %s.", who, call(e.GetCall()))
 	case policy.Users:
 		return identity(e, rule, who, object)
@@ -240,11 +259,26 @@ func peer(n *eventpb.NetworkObject) string {
 	return s
 }
 
+// destination is a peer with what is known of the way there.
+func destination(e *eventpb.Event) string {
+	s, a := peer(e.GetNetwork()), e.GetAttributes()
+	if n := a["names"]; n != "" {
+		s += " (" + Text(n, 300) + ")"
+	}
+	if real := a["leads_to"]; real != "" {
+		s += ", which leads to " + Text(real, 300)
+	}
+	if p := a["proxy"]; p != "" && p != net.JoinHostPort(e.GetNetwork().GetAddress(), strconv.Itoa(int(e.GetNetwork().GetPort()))) {
+		s += " by way of the proxy " + Text(p, 100)
+	}
+	return s
+}
+
 func socket(n *eventpb.NetworkObject) string {
 	if n == nil {
 		return "family not known"
 	}
-	return fmt.Sprintf("family %d, type %d, protocol %d", n.Domain, n.Type, n.SocketProtocol)
+	return fmt.Sprintf("family %s, type %d, protocol %d", orElse(policy.FamilyName(int(n.Domain)), strconv.Itoa(int(n.Domain))), n.Type, n.SocketProtocol)
 }
 
 func call(c *eventpb.CallObject) string {

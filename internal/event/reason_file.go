@@ -30,7 +30,7 @@ func fileReason(f *eventpb.FileObject, control policy.ControlID, rule, who strin
 	case policy.SystemTampering:
 		return fmt.Sprintf("%s tried to %s %s, a log that may only grow (%s).", who, does, object, orElse(rule, "rule not known"))
 	case policy.Volumes:
-		return fmt.Sprintf("%s is mounted from outside (%s of it), which must not be (%s).", object, orElse(Text(f.GetOtherPath(), 300), "an unknown part"), orElse(rule, "rule not known"))
+		return fmt.Sprintf("%s is mounted from outside, where it is %s, which must not be (%s).", object, orElse(Text(f.GetOtherPath(), 300), "an unknown part"), orElse(rule, "rule not known"))
 	}
 	s := fmt.Sprintf("%s did this to %s: %s", who, object, does)
 	if f.GetDetail() != "" {

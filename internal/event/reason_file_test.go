@@ -18,7 +18,7 @@ func TestFileReasons(t *testing.T) {
 		{"fileWrite", "folder-above", &eventpb.FileObject{Path: "/srv", Operation: "move"}, `/bin/cat tried to move /srv, a folder that holds files which control "Denied writes" protects.`},
 		{"systemTampering", "logPaths[0]", &eventpb.FileObject{Path: "/var/log/x", Operation: "modify"}, "/bin/cat tried to write /var/log/x, a log that may only grow (logPaths[0])."},
 		{"honeypots", "paths[0]", &eventpb.FileObject{Path: "/root/.aws/credentials", Operation: "read+modify"}, "/bin/cat tried to read and write /root/.aws/credentials, which nobody has a reason to touch."},
-		{"volumes", "paths[0]", &eventpb.FileObject{Path: "/var/run/docker.sock", OtherPath: "/run/docker.sock"}, "/var/run/docker.sock is mounted from outside (/run/docker.sock of it), which must not be (paths[0])."},
+		{"volumes", "paths[0]", &eventpb.FileObject{Path: "/var/run/docker.sock", OtherPath: "/run/docker.sock"}, "/var/run/docker.sock is mounted from outside, where it is /run/docker.sock, which must not be (paths[0])."},
 		{"fileIntegrity", "paths[0]", &eventpb.FileObject{Path: "/etc/x", Operation: "modify", DigestBefore: "sha256:1", DigestAfter: "sha256:2"}, "/bin/cat did this to /etc/x: write. The content was sha256:1 and is sha256:2."},
 	} {
 		e := &eventpb.Event{Kind: eventpb.Kind_KIND_FILE, Control: tt.control, Rule: tt.rule, Process: &eventpb.Process{Exe: "/bin/cat"}, Object: &eventpb.Event_File{File: tt.object}}

@@ -28,9 +28,12 @@ func indirect(e *eventpb.Event, control policy.ControlID, rule, who, object stri
 	case "wrapper":
 		return fmt.Sprintf("%s used %s to run another program: %s.", who, object, named(e))
 	case "script":
+		if i := e.GetFile().GetInterpreter(); i != "" {
+			return fmt.Sprintf("%s ran a script that was not part of the image, through the interpreter %s: %s.", who, Text(i, 300), named(e))
+		}
 		return fmt.Sprintf("%s gave the interpreter %s a script that was not part of the image: %s.", who, object, named(e))
 	case "inlineCode":
-		return fmt.Sprintf("%s gave the interpreter %s code instead of a script (%s).", who, object, named(e))
+		return fmt.Sprintf("%s gave the interpreter %s code instead of a script of the image: %s.", who, object, named(e))
 	}
 	return fmt.Sprintf("What %s would run through %s could not be looked at: %s.", who, object, named(e))
 }

@@ -51,9 +51,9 @@ func reached(e *eventpb.Event, control policy.ControlID, rule, who string) strin
 			return fmt.Sprintf("%s asked for %q, a name %s.", who, Text(name, 260), known)
 		}
 		if rule == "names" {
-			return fmt.Sprintf("%s tried to connect to %s, the address of a name known for attacks.", who, peer(n))
+			return fmt.Sprintf("%s tried to connect to %s, the address of a name known for attacks.", who, destination(e))
 		}
-		return fmt.Sprintf("%s tried to connect to %s, an address %s.", who, peer(n), known)
+		return fmt.Sprintf("%s tried to connect to %s, an address %s.", who, destination(e), known)
 	}
 	return ""
 }
@@ -62,7 +62,7 @@ func reached(e *eventpb.Event, control policy.ControlID, rule, who string) strin
 func baitPort(n *eventpb.NetworkObject, who string) string {
 	switch {
 	case n.Direction != "inbound":
-		return fmt.Sprintf("%s tried to connect to %s of its own host, a honeypot's port that nobody has a reason to touch.", who, peer(n))
+		return fmt.Sprintf("%s tried to connect to port %d of its own host (%s), a honeypot's that nobody has a reason to touch.", who, n.Port, Text(n.Address, 64))
 	case n.Address == "":
 		return fmt.Sprintf("%s tried to offer a service on port %d, which is a honeypot's.", who, n.LocalPort)
 	}

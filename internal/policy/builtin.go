@@ -46,6 +46,16 @@ func (f SocketFamily) Number() int {
 	return -1
 }
 
+// FamilyName gives the name of an AF_ constant of Linux, or "".
+func FamilyName(number int) string {
+	for f, n := range socketFamilies {
+		if n == number {
+			return string(f)
+		}
+	}
+	return ""
+}
+
 // Number gives the SOCK_ constant of Linux, or -1.
 func (t SocketType) Number() int {
 	switch t {

@@ -164,7 +164,7 @@ func TestEffectiveExplainAndNeeds(t *testing.T) {
 	if diff := cmp.Diff(want, fileless); diff != "" {
 		t.Errorf("fileless (-want +got):\n%s", diff)
 	}
-	if !honeypots.Available || honeypots.Mode != policy.Enforce || len(honeypots.Notes) != 1 {
+	if !honeypots.Available || honeypots.Mode != policy.Enforce || len(honeypots.Notes) != 0 { // ports are watched as paths are
 		t.Errorf("honeypots: %+v", honeypots)
 	}
 	if drift.Mode != policy.Off || len(drift.Sources) != 0 || len(outbound.Sources) != 1 {

@@ -85,9 +85,6 @@ func (c *compiler) honeypots(k *policy.HoneypotControl) {
 	if src == nil {
 		return
 	}
-	if len(k.Ports) > 0 {
-		c.note(src, "ports are not watched yet")
-	}
 	if len(k.Paths) == 0 {
 		return
 	}

@@ -150,6 +150,12 @@ func (d *domain) judge() string {
 	return ""
 }
 
+// Domain gives the part of a name that somebody can register.
+func Domain(name string) string {
+	base, _ := split(name)
+	return base
+}
+
 // split takes a name apart: the domain that somebody can register, by rule of
 // thumb, and what stands before it. Below a country's two letters a short or
 // usual second part (co.uk, com.au) belongs to the registry.

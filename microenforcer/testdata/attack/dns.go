@@ -33,6 +33,7 @@ func init() {
 var zone = map[string]string{
 	"good.test": "10.99.0.1", "alias.test": "cname good.test", "evil.test": "10.99.0.66", "cloak.test": "cname sub.evil.test",
 	"public.test": "203.0.113.7", "hole.test": "169.254.169.254", "nanopool.org": "10.99.0.66",
+	"named.test": "169.254.169.248", // of TestDockerControls
 }
 
 // nameserver answers at the first address by zone, and at the others, as a

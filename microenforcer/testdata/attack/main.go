@@ -104,8 +104,11 @@ func child(args []string) error {
 const received = "/tmp/received"
 
 // awaitReceived waits for a peer that shares our files; another one has time
-// enough.
+// enough, unless nobody wants to know what it received.
 func awaitReceived() {
+	if os.Getenv("UNHEARD") != "" {
+		return
+	}
 	for range 300 {
 		if os.Remove(received) == nil {
 			return
