@@ -20,7 +20,7 @@ import (
 
 // controlCase is one thing that a control forbids and one beside it that it
 // lets be, in the words of testdata/attack. ME is who attacks, OTHERS who does
-// not, LOADER the image's ld.so, SERVER and PEER are hosts.
+// not, NUMBER his uid, LOADER the image's ld.so, SERVER and PEER are hosts.
 type controlCase struct {
 	control, rule string
 	act           string // what is forbidden; "": it was done before the attacks began
@@ -69,7 +69,7 @@ var controlCases = []controlCase{
 	{control: "interpreters", rule: "inlineCode", act: "child /usr/bin/dash -ec echo@inline-$((1+1))", worked: "inline-2", denied: noPermission, beside: "child /usr/bin/dash /tmp/script", fine: "image-script-ran", object: "code (-c)"},
 	{control: "preload", rule: "LD_PRELOAD", act: "with LD_PRELOAD=/tmp/drop/evil.so /usr/bin/true", worked: "library-ran", denied: noPermission, beside: "with LD_PRELOAD=libc.so.6 /usr/bin/echo fine", fine: "fine", object: "/tmp/drop/evil.so", also: "drift/library"},
 	{control: "preload", rule: "LD_AUDIT", act: "with LD_AUDIT=/tmp/drop/evil.so /usr/bin/true", worked: "library-ran", denied: noPermission, beside: "with LD_LIBRARY_PATH=/nowhere /usr/bin/echo fine", fine: "fine", object: "/tmp/drop/evil.so", also: "drift/library"},
-	{control: "setuidBinaries", rule: "setuid", act: "child /tmp/bits setuid-ran", worked: "setuid-ran", denied: noPermission, beside: "child /tmp/good setuid-ran", fine: "setuid-ran", object: "/tmp/bits"},
+	{control: "setuidBinaries", rule: "setuid", act: "child /tmp/bits id", worked: "uid NUMBER gid", denied: noPermission, beside: "child /tmp/attack id", fine: "uid NUMBER gid", object: "/tmp/bits"},
 	// Files.
 	{control: "fileRead", rule: "paths[0]", act: "open r /tmp/vault/secret", worked: "read hidden", denied: noPermission, beside: "open r /tmp/vault/spared", fine: "read hidden", object: "/tmp/vault/secret"},
 	{control: "fileRead", rule: "not-by-cat", act: "child /usr/bin/cat /tmp/vault/data", worked: "original", denied: "exit status 1", beside: "open r /tmp/vault/data", fine: "read original", object: "/tmp/vault/data"},
@@ -219,7 +219,7 @@ spec:
 func furnish(t testing.TB, root string, put func(from, to string)) {
 	t.Helper()
 	echo := "/usr/bin/echo"
-	for _, to := range []string{"/tmp/good", "/tmp/over", "/tmp/bits", "/tmp/xmrig", "/opt/extra", "/tmp/bad/path", "/tmp/bad/globbed",
+	for _, to := range []string{"/tmp/good", "/tmp/over", "/tmp/xmrig", "/opt/extra", "/tmp/bad/path", "/tmp/bad/globbed",
 		"/tmp/bad/evilname", "/tmp/bad/of-root", "/tmp/bad/of-web"} {
 		put(echo, to)
 	}
@@ -234,6 +234,8 @@ func furnish(t testing.TB, root string, put func(from, to string)) {
 		put(from, "/tmp/"+name)
 	}
 	put("/bin/busybox", "/usr/bin/busybox")
+	_, attack := programs(t)
+	put(attack, "/tmp/bits")
 	for name, text := range map[string]string{
 		"etc/passwd": "root:x:0:0::/:/bin/sh\nweb:x:1000:1000::/:/bin/sh\n", "tmp/tree/file": "original", "tmp/tree/away": "original", "tmp/tree/open/file": "original",
 		"tmp/vault/secret": "hidden", "tmp/vault/secret2": "hidden", "tmp/vault/spared": "hidden", "tmp/vault/data": "original", "tmp/vault/of-root": "hidden",
@@ -309,7 +311,7 @@ func TestDockerControls(t *testing.T) {
 				}
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
-					put := strings.NewReplacer("MODE", string(mode), "ME", user, "OTHERS", map[string]string{"root": "web", "web": "root"}[user], "LOADER", loader,
+					put := strings.NewReplacer("MODE", string(mode), "ME", user, "OTHERS", map[string]string{"root": "web", "web": "root"}[user], "LOADER", loader, "NUMBER", fmt.Sprint(uid),
 						"SERVER", controlServer, "PEER", dockerPeer, "DIGEST", workload.Digest(sha256.Sum256(append(echo, 0))).String(), "NOROOT", map[int]string{1000: ", noRoot: true"}[uid])
 					r := controlRun{uid: uint32(uid), user: user, mode: mode, digests: digests}
 					command := []string{"/tmp/attack", "each"}
@@ -318,7 +320,7 @@ func TestDockerControls(t *testing.T) {
 							continue
 						}
 						r.cases = append(r.cases, c)
-						for _, words := range []*string{&c.rule, &c.act, &c.beside, &c.object} {
+						for _, words := range []*string{&c.rule, &c.act, &c.worked, &c.beside, &c.fine, &c.object} {
 							*words = put.Replace(*words)
 						}
 						r.cases[len(r.cases)-1] = c
@@ -516,16 +518,17 @@ func TestDockerControlsAtStart(t *testing.T) {
 	for _, tt := range []struct {
 		name, spec, response string
 		aged                 bool // the policy is older than enforceAfterDays
-		control, act         string
+		control              string
 		ran                  map[policy.Mode]bool // by mode; a mode that is not there is not tried
 		code                 int                  // where it did not run
 	}{
-		{name: "volumes", control: "volumes", spec: "  controls:\n    volumes: {mode: MODE, paths: [/own]}\n", act: "other", ran: map[policy.Mode]bool{policy.Enforce: false, policy.Audit: true}, code: 126},
-		{name: "users", control: "users", spec: "  controls:\n    users: {mode: MODE, deny: [UID]}\n", act: "other", ran: map[policy.Mode]bool{policy.Enforce: false, policy.Audit: true}, code: 126},
-		{name: "stop", control: "deniedExecutables", spec: "  controls:\n    deniedExecutables: {mode: MODE, response: stopContainer, paths: [/tmp/other]}\n", act: "other", ran: map[policy.Mode]bool{policy.Enforce: false, policy.Audit: true}, code: 137},
-		{name: "too early", control: "deniedExecutables", spec: "  enforceAfterDays: 7\n  controls:\n    deniedExecutables: {mode: MODE, paths: [/tmp/other]}\n", act: "other", ran: map[policy.Mode]bool{policy.Enforce: true}},
-		{name: "after days", control: "deniedExecutables", spec: "  enforceAfterDays: 7\n  controls:\n    deniedExecutables: {mode: MODE, paths: [/tmp/other]}\n", act: "other", aged: true, ran: map[policy.Mode]bool{policy.Enforce: false}, code: 1},
-		{name: "beside", spec: "  controls:\n    volumes: {mode: MODE, paths: [/var/run/docker.sock]}\n    users: {mode: MODE, deny: [4242], allow: [root, 1000]}\n    deniedExecutables: {mode: MODE, response: stopContainer, paths: [/tmp/sh]}\n", act: "other", ran: map[policy.Mode]bool{policy.Enforce: true}},
+		{name: "volumes", control: "volumes", spec: "  controls:\n    volumes: {mode: MODE, paths: [/own]}\n", ran: map[policy.Mode]bool{policy.Enforce: false, policy.Audit: true}, code: 126},
+		{name: "users", control: "users", spec: "  controls:\n    users: {mode: MODE, deny: [UID]}\n", ran: map[policy.Mode]bool{policy.Enforce: false, policy.Audit: true}, code: 126},
+		{name: "groups", control: "users", spec: "  controls:\n    users: {mode: MODE, denyGroups: [4243, 4242]}\n", ran: map[policy.Mode]bool{policy.Enforce: false, policy.Audit: true}, code: 126},
+		{name: "stop", control: "deniedExecutables", spec: "  controls:\n    deniedExecutables: {mode: MODE, response: stopContainer, paths: [/tmp/other]}\n", ran: map[policy.Mode]bool{policy.Enforce: false, policy.Audit: true}, code: 137},
+		{name: "too early", control: "deniedExecutables", spec: "  enforceAfterDays: 7\n  controls:\n    deniedExecutables: {mode: MODE, paths: [/tmp/other]}\n", ran: map[policy.Mode]bool{policy.Enforce: true}},
+		{name: "after days", control: "deniedExecutables", spec: "  enforceAfterDays: 7\n  controls:\n    deniedExecutables: {mode: MODE, paths: [/tmp/other]}\n", aged: true, ran: map[policy.Mode]bool{policy.Enforce: false}, code: 1},
+		{name: "beside", spec: "  controls:\n    volumes: {mode: MODE, paths: [/var/run/docker.sock]}\n    users: {mode: MODE, deny: [4242], allow: [root, 1000]}\n    deniedExecutables: {mode: MODE, response: stopContainer, paths: [/tmp/sh]}\n", ran: map[policy.Mode]bool{policy.Enforce: true}},
 	} {
 		for mode, ran := range tt.ran {
 			for _, uid := range []string{"0", "1000"} {
@@ -538,8 +541,8 @@ func TestDockerControlsAtStart(t *testing.T) {
 						then := time.Now().Add(-8 * 24 * time.Hour)
 						os.Chtimes(file, then, then)
 					}
-					r := finish(t, exec.Command("docker", "run", "--rm", "--network", "none", "--user", uid, "-v", own+":/own:ro", busyImage,
-						"/.limpet/microenforcer", "run", "--policy", "/own/p.yaml", "--", "/tmp/attack", "child", "/tmp/"+tt.act, "echo", "other-ran"), "")
+					r := finish(t, exec.Command("docker", "run", "--rm", "--network", "none", "--user", uid, "--group-add", "4242", "-v", own+":/own:ro", busyImage,
+						"/.limpet/microenforcer", "run", "--policy", "/own/p.yaml", "--", "/tmp/attack", "child", "/tmp/other", "echo", "other-ran"), "")
 					r.events = parseEvents(t, r.err)
 					if r.has("other-ran") != ran || !ran && r.code != tt.code {
 						t.Error(r.brief())
