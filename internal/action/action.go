@@ -86,6 +86,9 @@ type Opener interface {
 	OpenObject() int
 }
 
+// Waits says that the answer is still waited for.
+func (e *Exec) Waits() bool { return e.Caller == nil || e.Caller.DescribeCaller() }
+
 // Whole has Proc filled in, and gives what Caller.DescribeCaller does.
 func (e *Exec) Whole() (waits bool) {
 	if e.Caller == nil {

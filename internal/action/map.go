@@ -32,4 +32,5 @@ type Map struct {
 	Late       bool            // it is executable already: a denial kills
 	Digest     workload.Digest // filled in by the judge
 	Origin     Origin          // filled in by the judge
+	Waits      func() bool     // the answer is still waited for; nil: it is
 }

@@ -20,12 +20,20 @@ const (
 	// settle is more than a tick of the file system's clock, within which a second
 	// change leaves no trace in ctime. Ticks are at most 10 ms (HZ=100).
 	settle = 50 * time.Millisecond
+	// Of files above heavy bytes that the workload made two are hashed at a time, so
+	// that it does not take the processors from us, and maxHeavy may wait for it:
+	// each wait is a worker that others need.
+	heavy     = 16 << 20
+	heavySlot = 2
+	maxHeavy  = 64
 )
 
 // Errors of Digests.Of.
 var (
 	ErrTooLarge = errors.New("file too large to hash")
 	ErrChanged  = errors.New("file changed while it was hashed")
+	ErrBusy     = errors.New("too many large files to hash at once")
+	ErrLeft     = errors.New("nobody waits for it any more")
 )
 
 // Digests hashes files and remembers the results by file identity (device,
@@ -49,6 +57,8 @@ type Digests struct {
 	flying  map[identity]*flight
 	hits    uint64
 	hashed  uint64
+	large   int // of heavy ones that are hashed or wait for it
+	slots   chan struct{}
 }
 
 type identity struct {
@@ -74,7 +84,7 @@ func NewDigests(max int) *Digests {
 	if max <= 0 {
 		max = DefaultCache
 	}
-	return &Digests{max: max, since: time.Now().Add(-settle).UnixNano(), brief: 2 * time.Second, stat: Stat, entries: map[identity]*list.Element{}, recent: list.New(), flying: map[identity]*flight{}}
+	return &Digests{max: max, since: time.Now().Add(-settle).UnixNano(), brief: 2 * time.Second, stat: Stat, entries: map[identity]*list.Element{}, recent: list.New(), flying: map[identity]*flight{}, slots: make(chan struct{}, heavySlot)}
 }
 
 func identityOf(f action.File) identity {
@@ -83,7 +93,10 @@ func identityOf(f action.File) identity {
 
 // Of gives the SHA-256 of an open file. fd stays open and its offset stays
 // where it is; f must be what fstat says about it.
-func (c *Digests) Of(fd int, f action.File) (workload.Digest, error) {
+func (c *Digests) Of(fd int, f action.File) (workload.Digest, error) { return c.OfWhile(fd, f, nil) }
+
+// OfWhile is Of for as long as somebody waits; nil: for as long as it takes.
+func (c *Digests) OfWhile(fd int, f action.File, waits func() bool) (workload.Digest, error) {
 	id := identityOf(f)
 	c.mu.Lock()
 	if d, ok := c.known(id); ok {
@@ -97,13 +110,13 @@ func (c *Digests) Of(fd int, f action.File) (workload.Digest, error) {
 			return fl.digest, nil
 		}
 		// The other caller's descriptor may be the trouble: try ours.
-		return c.hash(fd, f)
+		return c.hash(fd, f, waits)
 	}
 	fl := &flight{done: make(chan struct{})}
 	c.flying[id] = fl
 	c.mu.Unlock()
 
-	fl.digest, fl.err = c.hash(fd, f)
+	fl.digest, fl.err = c.hash(fd, f, waits)
 
 	c.mu.Lock()
 	if c.flying[id] == fl {
@@ -188,12 +201,18 @@ func (c *Digests) Stats() (hits, hashed uint64) {
 var buffers = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }}
 
 // hash reads the file by pread, and looks at it again afterwards.
-func (c *Digests) hash(fd int, f action.File) (workload.Digest, error) {
+func (c *Digests) hash(fd int, f action.File, waits func() bool) (workload.Digest, error) {
 	if fd < 0 {
 		return workload.Digest{}, fmt.Errorf("cannot hash file: %w", syscall.EBADF)
 	}
 	if f.Size > MaxFile {
 		return workload.Digest{}, fmt.Errorf("cannot hash file of %d bytes: %w", f.Size, ErrTooLarge)
+	}
+	if f.Size > heavy && !c.Settled(f) {
+		if err := c.enter(waits); err != nil {
+			return workload.Digest{}, err
+		}
+		defer c.leave()
 	}
 	c.mu.Lock()
 	c.hashed++
@@ -216,6 +235,9 @@ func (c *Digests) hash(fd int, f action.File) (workload.Digest, error) {
 		if off += int64(n); off > f.Size {
 			return workload.Digest{}, fmt.Errorf("cannot hash file: %w", ErrChanged)
 		}
+		if off%heavy == 0 && waits != nil && !waits() {
+			return workload.Digest{}, fmt.Errorf("cannot hash file: %w", ErrLeft)
+		}
 	}
 	again, err := c.stat(fd)
 	if err != nil {
@@ -227,6 +249,43 @@ func (c *Digests) hash(fd int, f action.File) (workload.Digest, error) {
 	var d workload.Digest
 	h.Sum(d[:0])
 	return d, nil
+}
+
+// enter waits for its turn among large files.
+func (c *Digests) enter(waits func() bool) error {
+	c.mu.Lock()
+	busy := c.large >= maxHeavy
+	if !busy {
+		c.large++
+	}
+	c.mu.Unlock()
+	if busy {
+		return fmt.Errorf("cannot hash file: %w", ErrBusy)
+	}
+	for {
+		select {
+		case c.slots <- struct{}{}:
+			if waits == nil || waits() {
+				return nil
+			}
+			c.leave()
+			return fmt.Errorf("cannot hash file: %w", ErrLeft)
+		case <-time.After(100 * time.Millisecond):
+			if waits != nil && !waits() {
+				c.mu.Lock()
+				c.large--
+				c.mu.Unlock()
+				return fmt.Errorf("cannot hash file: %w", ErrLeft)
+			}
+		}
+	}
+}
+
+func (c *Digests) leave() {
+	<-c.slots
+	c.mu.Lock()
+	c.large--
+	c.mu.Unlock()
 }
 
 // Stat gives the identity of an open file, as Digests.Of wants it.

@@ -236,3 +236,66 @@ func BenchmarkRememberedDigest(b *testing.B) {
 		}
 	}
 }
+
+// Large files that the workload makes, and executes at once, are hashed one after
+// the other, for as long as somebody waits; the rest is told so at once.
+func TestManyLargeFiles(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "large")
+	if err := os.WriteFile(name, nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(name, 1<<30); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	id, err := Stat(int(f.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := NewDigests(0)
+	var left atomic.Bool
+	answers := make(chan error, 2*maxHeavy)
+	for range 2 * maxHeavy {
+		go func() {
+			_, err := c.OfWhile(int(f.Fd()), id, func() bool { return !left.Load() })
+			answers <- err
+		}()
+	}
+	for range maxHeavy {
+		if err := <-answers; !errors.Is(err, ErrBusy) {
+			t.Fatal(err)
+		}
+	}
+	if n := len(c.slots); n > heavySlot {
+		t.Errorf("%d at a time", n)
+	}
+	small := filepath.Join(t.TempDir(), "small")
+	if err := os.WriteFile(small, []byte("x"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s, err := os.Open(small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	other, _ := Stat(int(s.Fd()))
+	if _, err := c.Of(int(s.Fd()), other); err != nil {
+		t.Error(err)
+	}
+	left.Store(true)
+	done := 0
+	for range maxHeavy {
+		if err := <-answers; err == nil {
+			done++
+		} else if !errors.Is(err, ErrLeft) {
+			t.Error(err)
+		}
+	}
+	if _, hashed := c.Stats(); done > heavySlot || hashed > 2*heavySlot+1 || c.large != 0 || len(c.slots) != 0 {
+		t.Errorf("%d were hashed to the end, %d begun, %d not over", done, hashed, c.large)
+	}
+}

@@ -303,7 +303,7 @@ func (l *Loop) identify(p *Policies, e *action.Exec) {
 		}
 		if e.FD >= 0 {
 			var err error
-			if d, err = l.digests.Of(e.FD, e.File); err != nil {
+			if d, err = l.digests.OfWhile(e.FD, e.File, e.Waits); err != nil {
 				l.cfg.Logger.Debug("cannot digest a program", "path", e.Path, "error", err)
 			}
 		}
@@ -323,7 +323,7 @@ func (l *Loop) identify(p *Policies, e *action.Exec) {
 // opened, or is not the object that the mechanism saw, has none.
 func (l *Loop) interpreter(e *action.Exec) (d workload.Digest) {
 	if fd, err := syscall.Open(e.Interpreter, syscall.O_RDONLY|syscall.O_CLOEXEC|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0); err == nil {
-		if d, err = l.digests.Of(fd, e.InterpFile); err != nil {
+		if d, err = l.digests.OfWhile(fd, e.InterpFile, e.Waits); err != nil {
 			l.cfg.Logger.Debug("cannot digest an interpreter", "path", e.Interpreter, "error", err)
 		}
 		_ = syscall.Close(fd)

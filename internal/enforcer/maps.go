@@ -1,11 +1,13 @@
 package enforcer
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"syscall"
 
 	"github.com/limpet-security/limpet/internal/action"
+	"github.com/limpet-security/limpet/internal/drift"
 	"github.com/limpet-security/limpet/internal/event/eventpb"
 	"github.com/limpet-security/limpet/internal/intercept"
 	"github.com/limpet-security/limpet/internal/verdict"
@@ -48,7 +50,10 @@ func (l *Loop) Map(m *action.Map) (a intercept.Answer) {
 	p := l.current.Load()
 	m.Digest, m.Origin = workload.Digest{}, action.OriginUnknown
 	if n := p.Engine.Needs(); n.Maps && n.Digest && m.FD >= 0 && m.File.Mode&syscall.S_IFMT == syscall.S_IFREG {
-		d, err := l.digests.Of(m.FD, m.File)
+		d, err := l.digests.OfWhile(m.FD, m.File, m.Waits)
+		if errors.Is(err, drift.ErrLeft) {
+			return intercept.Answer{Errno: syscall.EINTR}
+		}
 		if err != nil {
 			l.cfg.Logger.Debug("cannot digest a library", "path", m.Path, "error", err)
 		}

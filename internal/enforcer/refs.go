@@ -39,7 +39,7 @@ func (l *Loop) identifyRefs(e *action.Exec) {
 			continue
 		}
 		if r.FD >= 0 {
-			d, err := l.digests.Of(r.FD, r.File)
+			d, err := l.digests.OfWhile(r.FD, r.File, e.Waits)
 			if err != nil {
 				l.cfg.Logger.Debug("cannot digest a file", "path", r.Path, "error", err)
 			}

@@ -42,6 +42,10 @@ func (s *Supervisor) judgeMap(c *Call, m *action.Map) Response {
 			return fail(syscall.EINTR)
 		}
 	}
+	m.Waits = nil
+	if !m.Late {
+		m.Waits = c.Valid
+	}
 	m.Proc = c.Process()
 	return scalar(s.cfg.Judge.Map(m))
 }
