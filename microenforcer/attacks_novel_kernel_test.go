@@ -283,3 +283,15 @@ kill -9 $pid`, "sh"}
 		t.Errorf("%d answers: %s", n, r.brief())
 	}
 }
+
+// Who takes all tasks that his user may have does not take those of an enforcer
+// of the same user.
+func TestTasksOfOneUser(t *testing.T) {
+	c, _ := newLoaderCell(t)
+	writePolicy(t, filepath.Join(c.dir, "p.yaml"), "    readOnlyFiles: {mode: enforce, paths: [/etc/**]}\n")
+	c.mask = []string{"prlimit", "--nproc=200", "setpriv", "--reuid=4711", "--regid=4711", "--clear-groups"}
+	r := c.run(t, []string{"--policy", "/tmp/p.yaml"}, "/tmp/novel", "fills", "/tmp/drop/filled")
+	if !r.has("full 1") || !r.has("worked fills") || r.code != 0 {
+		t.Errorf("%s", r.brief())
+	}
+}

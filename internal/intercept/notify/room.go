@@ -44,6 +44,7 @@ func Spare() {
 type room struct {
 	mu      sync.Mutex
 	opened  bool
+	few     bool // our user may have so many tasks only (linux.KeepTasks)
 	max     int
 	current int // descriptor of pids.current; -1: no limit, or none to be seen
 	ended   atomic.Int64
@@ -63,6 +64,7 @@ func (r *room) left() bool {
 	defer r.mu.Unlock()
 	if !r.opened {
 		r.opened, r.current = true, -1
+		r.few = linux.FewTasks()
 		for _, dir := range []string{"/sys/fs/cgroup/", "/sys/fs/cgroup/pids/"} {
 			if fd, err := linux.OpenAt(linux.AtFDCWD, dir+"pids.max", syscall.O_RDONLY); err == nil {
 				r.max = number(fd)
@@ -74,7 +76,7 @@ func (r *room) left() bool {
 			}
 		}
 	}
-	return r.current < 0 || number(r.current)+roomNeeded < r.max
+	return !r.few && (r.current < 0 || number(r.current)+roomNeeded < r.max)
 }
 
 // number reads a file that holds one; 0: it does not ("max").

@@ -43,6 +43,39 @@ func StatAt(dir int, path string, st *Stat, flags int) error {
 	return unix.Fstatat(dir, path, st, flags)
 }
 
+// keptTasks is how many tasks of our user's the command leaves to us: all threads
+// that we could need.
+const keptTasks = 640
+
+// fewTasks is the limit on our user's tasks; root has none.
+func fewTasks() (max uint64, limited bool) {
+	var l unix.Rlimit
+	if unix.Getuid() == 0 || unix.Prlimit(0, unix.RLIMIT_NPROC, nil, &l) != nil {
+		return 0, false
+	}
+	return l.Max, l.Max < unix.RLIM_INFINITY
+}
+
+// FewTasks says that we may not have as many threads as we could need.
+func FewTasks() bool {
+	max, limited := fewTasks()
+	return limited && max < 2*keptTasks
+}
+
+// KeepTasks has a child of our user end up with fewer tasks than we may have: a
+// Go program that cannot make a thread ends.
+func KeepTasks(child int) {
+	max, limited := fewTasks()
+	var l unix.Rlimit
+	if !limited || unix.Prlimit(child, unix.RLIMIT_NPROC, nil, &l) != nil {
+		return
+	}
+	l.Max = max - min(keptTasks, max/2)
+	l.Cur = min(l.Cur, l.Max)
+	_ = unix.Prlimit(child, unix.RLIMIT_NPROC, &l, nil)
+	_ = unix.Prlimit(0, unix.RLIMIT_NPROC, &unix.Rlimit{Cur: max, Max: max}, nil)
+}
+
 // OpenLimit is the RLIMIT_NOFILE of a process whose ids are ours.
 func OpenLimit(pid int) (int64, error) {
 	var l unix.Rlimit

@@ -73,6 +73,7 @@ func spawn() (*Helper, error) {
 // Give tells the helper what to become. It may be called once.
 func (h *Helper) Give(o *Order) error {
 	defer h.order.Close()
+	linux.KeepTasks(h.PID)
 	if _, err := h.order.Write(o.encode()); err != nil {
 		return fmt.Errorf("cannot write the child's order: %w", err)
 	}

@@ -9,9 +9,9 @@ long ms(void)
 
 int main(int argc, char **argv)
 {
-	const struct attack *all[] = { net_attacks, file_attacks, self_attacks, exec_attacks, more_attacks, late_attacks, hidden_attacks, seam_attacks };
+	const struct attack *all[] = { net_attacks, file_attacks, self_attacks, exec_attacks, more_attacks, late_attacks, hidden_attacks, seam_attacks, fresh_attacks };
 	setvbuf(stdout, NULL, _IONBF, 0);
-	for (int i = 0; argc > 1 && i < 8; i++)
+	for (int i = 0; argc > 1 && i < 9; i++)
 		for (const struct attack *a = all[i]; a->name; a++) {
 			if (strcmp(a->name, argv[1]))
 				continue;

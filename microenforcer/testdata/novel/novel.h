@@ -27,6 +27,6 @@ struct attack {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct attack net_attacks[], file_attacks[], self_attacks[], exec_attacks[], more_attacks[], late_attacks[], hidden_attacks[], seam_attacks[];
+extern const struct attack net_attacks[], file_attacks[], self_attacks[], exec_attacks[], more_attacks[], late_attacks[], hidden_attacks[], seam_attacks[], fresh_attacks[];
 
 long ms(void); /* a clock in milliseconds */
