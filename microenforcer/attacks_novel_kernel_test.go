@@ -168,6 +168,9 @@ func TestDescriptorsFromOutside(t *testing.T) {
 			{closed, "unix-alias root", "worked unix-alias", 0},
 			{"", "received /tmp/drop/outside.sock", "read hidden", 0},
 			{closed + "    outbound: {mode: enforce, allow: [{unixSockets: [/tmp/denied.sock]}]}\n", "received /tmp/drop/outside.sock", denied, 0},
+			// Where nothing is, nobody connects: getpwnam asks for nscd everywhere.
+			{closed + "    outbound: {mode: enforce, allow: [{unixSockets: [/tmp/denied.sock]}]}\n", "received /tmp/drop/none.sock", "errno 2 ", 0},
+			{closed + "    outbound: {mode: enforce, deny: [{unixSockets: [/tmp/drop/none.sock]}]}\n", "received /tmp/drop/none.sock", denied, 0},
 		} {
 			for _, mode := range []string{"audit", "enforce"} {
 				writePolicy(t, filepath.Join(c.dir, "p.yaml"), "    fileless: {mode: audit}\n"+strings.ReplaceAll(tt.controls, "MODE", mode))
@@ -175,7 +178,7 @@ func TestDescriptorsFromOutside(t *testing.T) {
 				r := c.run(t, []string{"--policy", "/tmp/p.yaml"}, append(append([]string{}, u.app...), strings.Fields("/tmp/attack child /tmp/novel "+tt.attack)...)...)
 				c.mask = nil
 				events := r.of("fileRead")
-				if !r.has(tt.said) || len(events) != tt.told {
+				if !r.has(tt.said) || len(events) != tt.told || (len(r.of("outbound")) == 0) != (tt.said != denied) {
 					t.Errorf("%s, %s, %s: %s", u.name, mode, tt.attack, r.brief())
 				}
 				for _, e := range events {

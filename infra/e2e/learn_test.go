@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -109,13 +110,19 @@ func TestLearn(t *testing.T) {
 		t.Errorf("denied of a legitimate run:\n%s", n)
 	}
 
+	other := filepath.Join(l.dir, "other.sock") // somebody listens there: where nobody does there is nothing to deny
+	foreign, err := net.Listen("unix", other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer foreign.Close()
 	// The attack: a program that was never seen, a port, a name, a socket, a
 	// service and a file that were not.
 	out, _ = l.run(19200, `#!/bin/sh
 cp $ATTACK /tmp/evil && /tmp/evil echo evil-ran
 $ATTACK tcp `+farEnd+`:81
 $ATTACK resolve evil.test
-$ATTACK unix /run/other.sock
+$ATTACK unix `+other+`
 $ATTACK bindshell 127.0.0.1:4444
 echo evil-written > /var/log/evil && read x < /var/log/evil && echo $x
 rm -f /tmp/evil
@@ -124,7 +131,7 @@ rm -f /tmp/evil
 		t.Errorf("the attack worked:\n%s", out)
 	}
 	n := l.denied()
-	for _, want := range []string{"allowedExecutables not-listed", "outbound not-listed", "dns not-listed", "/run/other.sock", "bind not-listed", "readOnlyFiles paths[0]"} {
+	for _, want := range []string{"allowedExecutables not-listed", "outbound not-listed", "dns not-listed", other, "bind not-listed", "readOnlyFiles paths[0]"} {
 		if !strings.Contains(n, want) {
 			t.Errorf("no event of %q:\n%s", want, n)
 		}

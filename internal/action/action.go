@@ -134,6 +134,7 @@ type Connect struct {
 	Real     string         // where the path leads, links resolved, from the caller's root; "" if it is the same or leads nowhere
 	Datagram bool
 	Foreign  bool     // ProtoUnix, connect: nobody in the tree has bound that name, so who is there can hand over descriptors that nobody judged
+	Absent   bool     // ProtoUnix, connect: the path leads nowhere, as where getpwnam asks for nscd; deny rules alone speak of it
 	Names    []string // host names that the workload's own name servers gave this address; lower case
 	Scan     Scan     // filled in by the judge
 	Own      bool     // Peer is an address of this host, and a port of a honeypot; filled in by the judge

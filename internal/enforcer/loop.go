@@ -226,7 +226,7 @@ func (l *Loop) Connect(c *action.Connect) (a intercept.Answer) {
 	l.baited(p, c)
 	d := p.Engine.Connect(c)
 	l.ports.expects(c, d)
-	if d.Verdict != verdict.Deny {
+	if d.Verdict != verdict.Deny && !c.Absent {
 		l.observer.connect(c)
 		if c.Foreign {
 			if d := p.Engine.Descriptors(); d.Verdict != verdict.Allow {

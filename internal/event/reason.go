@@ -148,7 +148,7 @@ func sentence(e *eventpb.Event, control policy.ControlID, rule, who string) stri
 		return fmt.Sprintf("%s asked for a socket that the policy does not allow (%s).", who, socket(e.GetNetwork()))
 	case policy.FileRead, policy.FileWrite, policy.ReadOnlyFiles, policy.FileIntegrity, policy.Volumes:
 		if rule == "descriptors" {
-			return fmt.Sprintf("%s connected to %s of a process outside, which can hand over open files that no rule looks at.", who, peer(e.GetNetwork()))
+			return fmt.Sprintf("%s connects to %s, which the workload has not made: whoever listens there can hand over open files that no rule looks at.", who, peer(e.GetNetwork()))
 		}
 		if control == policy.FileIntegrity && e.GetVerdict() == eventpb.Verdict_VERDICT_DENY {
 			return fmt.Sprintf("%s tried to %s %s, which is watched and may not be changed so (%s).", who, fileVerb(e.GetFile()), fileName(e.GetFile()), orElse(rule, "rule not known"))

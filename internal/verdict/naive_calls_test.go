@@ -70,7 +70,7 @@ func naiveOutbound(k *policy.OutboundControl, w *Workload, a *action.Connect) st
 			len(r.Protocols) == 0 && (len(r.UnixSockets) == 0 || len(r.CIDRs)+len(r.Ports)+len(r.DNSNames) > 0)
 		governed = governed || a.Protocol == action.ProtoUnix && unix || a.Protocol != action.ProtoUnix && ip
 	}
-	if !governed || a.Protocol != action.ProtoUnix && naivePeer(a.Peer).IsLoopback() && !k.RestrictLoopback {
+	if !governed || a.Absent || a.Protocol != action.ProtoUnix && naivePeer(a.Peer).IsLoopback() && !k.RestrictLoopback {
 		return ""
 	}
 	return "not-listed"

@@ -132,7 +132,7 @@ func (o *outbound) match(a *action.Connect) policy.RuleID {
 		return "" // rules by name stand on what those servers say
 	}
 	if a.Protocol == action.ProtoUnix {
-		if !o.allowUnix {
+		if !o.allowUnix || a.Absent {
 			return ""
 		}
 	} else if !o.allowIP || addr.IsLoopback() && !o.restrictLoopback && !a.Proxied {

@@ -215,7 +215,7 @@ func (r random) connect() *action.Connect {
 	a := &action.Connect{Proc: r.proc(), Protocol: action.Protocol(r.IntN(5)), Scan: action.Scan{Ports: pick(r, 0, 1, 3, 25, 31), Hosts: pick(r, 0, 2, 4, 60)}}
 	if a.Protocol == action.ProtoUnix {
 		if a.Unix = pick(r, "/run/x.sock", "/run/y/z.sock", "x.sock", "@bus", "@other", ""); a.Unix != "" && a.Unix[0] != '@' {
-			a.Real = pick(r, "", "", "/run/x.sock", "/srv/x.sock")
+			a.Real, a.Absent = pick(r, "", "", "/run/x.sock", "/srv/x.sock"), r.IntN(5) == 0
 		}
 	} else {
 		a.Peer, a.Own = r.peer(), r.IntN(2) == 0

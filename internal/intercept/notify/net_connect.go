@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"errors"
 	"strings"
 	"syscall"
 	"time"
@@ -321,22 +322,26 @@ func (s *Supervisor) foreignConnect(c *Call, inode uint64, addr []byte) Response
 	return s.passOn(c, connecting)
 }
 
-// leadsTo finds the socket behind a path, as the caller's kernel would.
-func (s *Supervisor) leadsTo(c *Call, path string) string {
+// leadsTo finds the socket behind a path, as the caller's kernel would; "": it is
+// the path itself, or the path leads nowhere: then e says why.
+func (s *Supervisor) leadsTo(c *Call, path string) (real string, e syscall.Errno) {
 	if path == "" || path[0] == '@' || !s.judgesPeers() && !s.judgesFiles() {
-		return ""
+		return "", 0
 	}
 	c.Slow()
 	p := place{s: s, tid: c.TID(), tgid: c.Process().PID}
 	o, err := p.find(linux.AtFDCWD, path, 0)
 	if err != nil {
-		return ""
+		if errors.As(err, &e) && e != syscall.ENOENT && e != syscall.ENOTDIR {
+			e = 0 // another one may get further than we do
+		}
+		return "", e
 	}
 	defer o.close()
 	if o.path == path {
-		return ""
+		return "", 0
 	}
-	return o.path
+	return o.path, 0
 }
 
 // adopt takes a duplicate of an INET socket that we did not make, where

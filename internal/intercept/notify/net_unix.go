@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -12,6 +13,8 @@ import (
 	"github.com/limpet-security/limpet/internal/intercept"
 	"github.com/limpet-security/limpet/internal/kernel/linux"
 )
+
+const sockaddrUnSize = 110 // struct sockaddr_un; of a longer address the kernel says EINVAL
 
 // judgesUnix says whether anybody cares which unix sockets are reached.
 func (s *Supervisor) judgesUnix() bool {
@@ -65,10 +68,42 @@ func (s *Supervisor) judgeUnixName(c *Call, at uint64, n int32) (Response, bool)
 // judgeUnix asks about the socket that a name stands for.
 func (s *Supervisor) judgeUnix(c *Call, addr []byte, datagram bool) (Response, bool) {
 	a := action.Connect{Protocol: action.ProtoUnix, Unix: unixName(addr), Datagram: datagram}
-	a.Real = s.leadsTo(c, a.Unix)
+	var e syscall.Errno
+	if a.Real, e = s.leadsTo(c, a.Unix); e != 0 && !datagram && len(addr) <= sockaddrUnSize {
+		e = s.meets(c, a.Unix, e)
+		a.Absent = e != 0 && strings.HasPrefix(s.protocolOf(c.TID(), int(int32(c.Args[0]))), "UNIX")
+	}
 	// Who only borrows the handlers is not told of binds, and governs no files.
-	a.Foreign = !datagram && !s.lent && !s.net.bound.has(cmp.Or(a.Real, a.Unix))
-	return s.judgeConnect(c, &a)
+	a.Foreign = !a.Absent && !datagram && !s.lent && !s.net.bound.has(cmp.Or(a.Real, a.Unix))
+	r, denied := s.judgeConnect(c, &a)
+	if !denied && a.Absent {
+		return fail(e), true // as it was when it was judged, whatever comes to be there
+	}
+	return r, denied
+}
+
+// meets gives what is wrong with a path for who makes the call, of which we
+// found that it leads nowhere: e for one who is as we are. 0: it is not known.
+func (s *Supervisor) meets(c *Call, name string, e syscall.Errno) syscall.Errno {
+	if c.Process().UID == s.power.uid {
+		return e
+	}
+	if s.files.judge == nil {
+		return 0
+	}
+	c.Brief()
+	u, err := s.fileUser(c)
+	if err != nil {
+		return 0
+	}
+	switch dir, _, e := u.fresh(linux.AtFDCWD, name); e {
+	case 0:
+		dir.close()
+		return syscall.ENOENT
+	case syscall.ENOENT, syscall.ENOTDIR, syscall.EACCES:
+		return e
+	}
+	return 0
 }
 
 // judgesFiles says whether anybody cares which files are used.
