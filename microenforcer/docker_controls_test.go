@@ -557,6 +557,9 @@ func TestDockerControlsAtStart(t *testing.T) {
 							continue
 						}
 						told++
+						if e.Kind == eventpb.Kind_KIND_EXEC && tt.control == "deniedExecutables" && e.GetFile().GetDigest() == "" {
+							t.Errorf("no digest: %v", e)
+						}
 						if e.Control != tt.control || e.Verdict != want || e.Rule == "" || e.Policy != "e2e" || e.Technique != policy.ControlID(tt.control).Technique() || e.Object == nil || !strings.HasSuffix(e.Reason, ".") ||
 							e.Killed != (want == eventpb.Verdict_VERDICT_DENY && tt.code == 137) && tt.control != "volumes" {
 							t.Errorf("%v", e)

@@ -163,6 +163,7 @@ func (l *Loop) Exec(e *action.Exec) (a intercept.Answer) {
 	if d.Verdict == verdict.Allow {
 		return intercept.Allow
 	}
+	l.identifyForEvent(e)
 	// A digest may take longer than the caller's patience: who was interrupted asks
 	// again, and is to be counted once.
 	if !e.Whole() {
@@ -191,6 +192,7 @@ func (l *Loop) ExecStarted(e *action.Exec) (a intercept.Answer) {
 			a.Kill = true
 		}
 		if !l.audited.take(e, d) || a.Kill {
+			l.identifyForEvent(e)
 			l.reportExec(p, d, e, a)
 		}
 	}
@@ -296,19 +298,7 @@ func (l *Loop) identify(p *Policies, e *action.Exec) {
 	if !n.Digest && (l.cfg.Manifest == nil || !n.Origin) && !l.observer.on.Load() {
 		return
 	}
-	d, known := l.digests.Known(e.File)
-	if !known {
-		if e.FD < 0 && e.Opener != nil {
-			e.Opener.OpenObject()
-		}
-		if e.FD >= 0 {
-			var err error
-			if d, err = l.digests.OfWhile(e.FD, e.File, e.Waits); err != nil {
-				l.cfg.Logger.Debug("cannot digest a program", "path", e.Path, "error", err)
-			}
-		}
-	}
-	e.Digest = d
+	e.Digest = l.digest(e)
 	if l.cfg.Manifest != nil {
 		e.Origin = l.cfg.Manifest.Origin(e.Path, e.Digest)
 		if e.Script {
@@ -317,6 +307,35 @@ func (l *Loop) identify(p *Policies, e *action.Exec) {
 		}
 	}
 	l.identifyRefs(e)
+}
+
+// maxToldSize bounds the programs that are hashed for an event's sake.
+const maxToldSize = 64 << 20
+
+// identifyForEvent adds the digest that no rule asked for: who reads of a
+// program that was denied wants to know which one it was.
+func (l *Loop) identifyForEvent(e *action.Exec) {
+	if e.Digest.IsZero() && e.File.Mode&syscall.S_IFMT == syscall.S_IFREG && e.File.Size <= maxToldSize {
+		e.Digest = l.digest(e)
+	}
+}
+
+// digest gives that of the program, zero if it cannot be had.
+func (l *Loop) digest(e *action.Exec) workload.Digest {
+	d, known := l.digests.Known(e.File)
+	if known {
+		return d
+	}
+	if e.FD < 0 && e.Opener != nil {
+		e.Opener.OpenObject()
+	}
+	if e.FD >= 0 {
+		var err error
+		if d, err = l.digests.OfWhile(e.FD, e.File, e.Waits); err != nil {
+			l.cfg.Logger.Debug("cannot digest a program", "path", e.Path, "error", err)
+		}
+	}
+	return d
 }
 
 // interpreter gives the digest of a script's interpreter. What cannot be
