@@ -26,7 +26,7 @@ type NetworkRule struct {
 	DNSNames    []DNSName         `json:"dnsNames,omitempty" max:"1000" doc:"Host names, *.example.com for everything below. An address counts while the workload's own name servers give it for the name; in allow, never a loopback, link-local or multicast address."`
 	Ports       []Ports           `json:"ports,omitempty" max:"1000" doc:"Ports or ranges, such as 443 or 8000-8999."`
 	Protocols   []NetworkProtocol `json:"protocols,omitempty" max:"5" doc:"tcp, udp, icmp, unix, other; empty means every IP protocol."`
-	UnixSockets []SocketPath      `json:"unixSockets,omitempty" max:"1000" doc:"Paths of UNIX sockets, @name for abstract ones."`
+	UnixSockets []SocketPath      `json:"unixSockets,omitempty" max:"1000" doc:"Paths of UNIX sockets, @name for abstract ones. A path at which there is nothing is a matter of deny rules only."`
 	Processes   []Glob            `json:"processes,omitempty" max:"1000" doc:"Executables the rule is for; empty means all."`
 	Users       []User            `json:"users,omitempty" max:"1000" doc:"Users the rule is for; empty means all."`
 }

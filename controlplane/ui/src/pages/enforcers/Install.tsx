@@ -58,6 +58,7 @@ export function Install({ group, secret, wait }: Props) {
         label={t('install.image')}
         description={t('install.imageHelp')}
         value={image}
+        disabled={format === 'definition'} // it names its images itself
         onChange={(e) => setImage(e.currentTarget.value)}
         maw={420}
         styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)' } }}
