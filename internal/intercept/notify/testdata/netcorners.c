@@ -102,7 +102,7 @@ static void tcp(void) {
 	say("hole nb", connect(s, A(hole))); say("hole again", connect(s, A(hole))); say("hole ready", ready(s, 50)); close(s);
 	s = socket(AF_INET, SOCK_STREAM, 0); struct timeval tv = {0, 200000};
 	setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv);
-	double t = now(); say("hole sndtimeo", connect(s, A(hole))); t = now() - t; say("hole sndtimeo time", t > 0.15 && t < 0.4);
+	double t = now(); say("hole sndtimeo", connect(s, A(hole))); t = now() - t; say("hole sndtimeo time", t > 0.15 && t < 2);
 	say("hole sndtimeo more", connect(s, A(hole))); close(s);
 	s = socket(AF_INET, SOCK_STREAM, 0); int one = 1; setsockopt(s, IPPROTO_TCP, TCP_SYNCNT, &one, sizeof one);
 	t = now(); say("hole timed out", connect(s, A(hole))); t = now() - t; say("hole time", t > 2 && t < 5);
@@ -110,7 +110,7 @@ static void tcp(void) {
 	struct sigaction sa = {.sa_handler = onalarm}; sigaction(SIGALRM, &sa, 0);
 	struct itimerval it = {.it_value = {0, 200000}};
 	s = socket(AF_INET, SOCK_STREAM, 0); setitimer(ITIMER_REAL, &it, 0);
-	t = now(); say("hole eintr", connect(s, A(hole))); t = now() - t; say("hole eintr time", t > 0.15 && t < 0.4);
+	t = now(); say("hole eintr", connect(s, A(hole))); t = now() - t; say("hole eintr time", t > 0.15 && t < 2);
 	fcntl(s, F_SETFL, O_NONBLOCK); say("hole eintr then", connect(s, A(hole))); close(s);
 	sa.sa_flags = SA_RESTART; sigaction(SIGALRM, &sa, 0);
 	s = socket(AF_INET, SOCK_STREAM, 0); setsockopt(s, IPPROTO_TCP, TCP_SYNCNT, &one, sizeof one);
