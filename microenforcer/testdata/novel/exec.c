@@ -157,17 +157,22 @@ static int implied(int argc, char **argv)
 static char *area;
 static int good, evil;
 static volatile int stop;
-/* executable says that what lies in the area, of a file called so, may be executed. */
+/* executable says that what lies in the area, of a file called so, may be executed.
+ * Two processes ask at a time, whose memory is one: nothing here may be shared,
+ * and no file of stdio is. */
 static int executable(const char *file)
 {
-	char line[256];
-	int found = 0;
-	FILE *m = fopen("/proc/self/maps", "r");
-	while (m && fgets(line, sizeof line, m))
+	char text[32768], *line = text, *next;
+	size_t size = 0;
+	int found = 0, fd = open("/proc/self/maps", O_RDONLY);
+	for (ssize_t n; fd >= 0 && size < sizeof text - 1 && (n = read(fd, text + size, sizeof text - 1 - size)) > 0;)
+		size += n;
+	close(fd);
+	for (text[size] = 0; (next = strchr(line, '\n')); line = next) {
+		*next++ = 0;
 		if (strtoul(line, NULL, 16) == (unsigned long)area && strstr(line, "r-x") && strstr(line, file))
 			found++;
-	if (m)
-		fclose(m);
+	}
 	return found;
 }
 
