@@ -298,3 +298,43 @@ func TestTasksOfOneUser(t *testing.T) {
 		t.Errorf("%s", r.brief())
 	}
 }
+
+// Inode numbers are those of a file system: a file whose name is gone is not the
+// image's because its number is, and its name leads there.
+func TestFilesOfOneNumber(t *testing.T) {
+	c, _ := newLoaderCell(t)
+	for _, d := range []string{"image", "memory"} {
+		os.Mkdir(filepath.Join(c.dir, d), 0o777)
+	}
+	writeManifest(t, filepath.Join(c.dir, "manifest"), map[string]string{
+		filepath.Join(c.dir, "attack"): "/tmp/attack", filepath.Join(c.dir, "novel"): "/tmp/novel", filepath.Join(c.dir, "other"): "/tmp/image/other",
+	})
+	// Each of the two begins to count anew.
+	c.mask = []string{"sh", "-c", `mount -t tmpfs none /tmp/image && mount -t tmpfs none /tmp/memory && cp -p /tmp/other /tmp/image/other && exec "$@"`, "sh"}
+	for _, mode := range []string{"audit", "enforce"} {
+		writePolicy(t, filepath.Join(c.dir, "p.yaml"), strings.ReplaceAll("    anonymousExecutable: {mode: MODE}\n", "MODE", mode))
+		r := c.run(t, []string{"--policy", "/tmp/p.yaml", "--manifest", "/tmp/manifest"}, "/tmp/attack", "child", "/tmp/novel", "twin", "/tmp/memory/code", "/tmp/image/other")
+		if !r.has("same number 1") || r.has("worked twin") != (mode == "audit") || mode == "enforce" && !r.has(denied) || len(r.of("anonymousExecutable")) == 0 {
+			t.Errorf("%s: %s", mode, r.brief())
+		}
+	}
+}
+
+// An overlay of several file systems shows its files under another device in
+// mappings than stat does.
+func TestFilesOfTwoDevices(t *testing.T) {
+	c, _ := newLoaderCell(t)
+	for _, d := range []string{"a", "b", "over"} {
+		os.Mkdir(filepath.Join(c.dir, d), 0o777)
+	}
+	writeManifest(t, filepath.Join(c.dir, "manifest"), map[string]string{
+		filepath.Join(c.dir, "attack"): "/tmp/attack", filepath.Join(c.dir, "novel"): "/tmp/novel", filepath.Join(c.dir, "other"): "/tmp/over/other",
+	})
+	c.mask = []string{"sh", "-c", `mount -t tmpfs none /tmp/a && mount -t tmpfs none /tmp/b && mkdir /tmp/a/low /tmp/b/up /tmp/b/work && cp -p /tmp/other /tmp/a/low/other &&
+mount -t overlay -o lowerdir=/tmp/a/low,upperdir=/tmp/b/up,workdir=/tmp/b/work overlay /tmp/over && exec "$@"`, "sh"}
+	writePolicy(t, filepath.Join(c.dir, "p.yaml"), strings.ReplaceAll(driftOn, "MODE", "enforce"))
+	r := c.run(t, []string{"--policy", "/tmp/p.yaml", "--manifest", "/tmp/manifest"}, "/tmp/attack", "child", "/tmp/novel", "becomes", "/tmp/over/other")
+	if !r.has("two devices 1") || !r.has("worked becomes") || len(r.of("drift")) != 0 {
+		t.Errorf("%s", r.brief())
+	}
+}

@@ -13,7 +13,7 @@ const atBase = 7
 
 // linker adds the dynamic loader that the kernel has mapped, which runs before
 // the program itself. It is found by the mapping at AT_BASE: its name, and the
-// inode that tells whether the name still leads there.
+// file system and inode that tell whether the name still leads there.
 func (a *attempt) linker(stack newStack) {
 	if !a.wants.Linker {
 		return
@@ -50,7 +50,7 @@ func (a *attempt) linker(stack newStack) {
 	}
 	r := action.Ref{Kind: action.RefLinker, Name: v.Name, Via: "PT_INTERP", FD: -1, Unseen: true}
 	if o, err := a.place.find(linux.AtFDCWD, v.Name, 0); err == nil {
-		known := o.file.Ino == v.Ino
+		known := a.isMapped(o, &v)
 		if known && a.s.cfg.Judge.MapKnown(o.file) {
 			o.close()
 			return
@@ -79,6 +79,9 @@ func (a *attempt) auxBase() (base uint64, err error) {
 // image's. Where it is not certain the answer is no.
 func (a *attempt) knownLinker(v *procfs.VMA) bool {
 	var st linux.Stat
-	return !a.s.roots.Load() && v.Name != "" && v.Name[0] == '/' && linux.StatAt(linux.AtFDCWD, v.Name, &st, 0) == nil &&
-		st.Ino == v.Ino && a.s.cfg.Judge.MapKnown(fileOf(&st))
+	if a.s.roots.Load() || v.Name == "" || v.Name[0] != '/' || linux.StatAt(linux.AtFDCWD, v.Name, &st, 0) != nil {
+		return false
+	}
+	same, _ := a.s.devices.mappedAs(uint64(st.Dev), st.Ino, v)
+	return same && a.s.cfg.Judge.MapKnown(fileOf(&st))
 }

@@ -200,13 +200,13 @@ func (s *Supervisor) judgeRange(c *Call, name string, from, to uint64, write, la
 	return cont(), bad
 }
 
-// mapped finds the file behind a mapping, by its name and inode.
+// mapped finds the file behind a mapping, by its name and what that leads to.
 func (s *Supervisor) mapped(c *Call, m *action.Map, v *procfs.VMA, from, to uint64) {
 	m.Kind = action.MapFile
 	p := place{s: s, tid: c.TID(), tgid: c.Process().PID}
 	name, gone := strings.CutSuffix(v.Name, " (deleted)")
 	o, err := p.find(linux.AtFDCWD, v.Name, 0)
-	there := err == nil && o.file.Ino == v.Ino // whatever it is called
+	there := err == nil && p.isMapped(o, v) // whatever it is called
 	if !there && (gone || strings.HasPrefix(name, "/memfd:") || strings.HasPrefix(name, "/SYSV")) {
 		o.close()
 		m.Fileless, m.ELF = true, m.Syscall != "" && v.Offset == 0 && s.beginsAsELF(c, v.Start)

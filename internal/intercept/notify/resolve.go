@@ -347,7 +347,7 @@ func (o *object) describe(st *linux.Stat) error {
 // folder somebody called so.
 func memfd(name string, st *linux.Stat) bool {
 	var there linux.Stat
-	return strings.HasPrefix(name, "/memfd:") && (linux.StatAt(linux.AtFDCWD, name, &there, linux.AtSymNofollow) != nil || there.Ino != st.Ino)
+	return strings.HasPrefix(name, "/memfd:") && (linux.StatAt(linux.AtFDCWD, name, &there, linux.AtSymNofollow) != nil || there.Ino != st.Ino || there.Dev != st.Dev)
 }
 
 func rootDev() uint64 {

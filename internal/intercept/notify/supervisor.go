@@ -83,6 +83,8 @@ type Supervisor struct {
 	sharedMemory atomic.Bool
 	sockets      atomic.Bool // have sockets
 
+	devices devices
+
 	lead    lead
 	wg      sync.WaitGroup
 	workers atomic.Int32
