@@ -32,6 +32,7 @@ type controlCase struct {
 	also          string // control/rule that is named besides, at a later step of the same act
 	root          bool   // the kernel lets nobody but root do either
 	user          bool   // only uid 1000 is asked
+	outside       bool   // somebody else did it, outside of the container
 	open          bool   // Docker's own seccomp profile refuses it first, so it is tried without
 }
 
@@ -87,6 +88,7 @@ var controlCases = []controlCase{
 	{control: "volumes", rule: "paths[0]", object: "/mnt/host"},
 	{control: "honeypots", rule: "paths[0]", act: "open r /tmp/vault/bait", worked: "read hidden", denied: noPermission, beside: "open r /tmp/vault/data", fine: "read original", object: "/tmp/vault/bait"},
 	{control: "honeypots", rule: "ports[0]", act: "tcp 127.0.0.1:7004", worked: "got ", denied: refusedThere, beside: "listen 127.0.0.1:7005", fine: "worked listen", object: "127.0.0.1:7004"},
+	{control: "honeypots", rule: "ports[0]", act: "called 7004 SERVER:80", beside: "called 7005 SERVER:80", fine: "worked called", object: "SERVER", outside: true},
 	{control: "honeypots", rule: "envKeys[0]", act: "tell OLD_TOKEN", worked: "told ", denied: noPermission, beside: "tell PATH", fine: "told /usr/bin", object: "OLD_TOKEN"},
 	{control: "systemTampering", rule: "logPaths[0]", act: "truncate /tmp/vault/log", worked: "worked truncate", denied: notPermitted, beside: "open a /tmp/vault/log", fine: "worked open", object: "/tmp/vault/log"},
 	{control: "systemTampering", rule: "clock", act: "child /tmp/maps adjust", denied: notPermitted, beside: "child /tmp/maps ask-clock", fine: "worked ask-clock", object: "clock_adjtime"},
@@ -100,6 +102,7 @@ var controlCases = []controlCase{
 	{control: "outbound", rule: "by-address", act: "say SERVER:88 CONNECT@SERVER:81@HTTP/1.1\r\n\r\n", worked: "said", denied: "errno ", beside: "say SERVER:88 CONNECT@SERVER:80@HTTP/1.1\r\n\r\n", fine: "said", object: "SERVER:81"},
 	{control: "metadataEndpoints", rule: "instance", act: "tcp 169.254.169.254:80", worked: "got hello", denied: refusedThere, beside: "tcp SERVER:80", fine: "got hello", object: "169.254.169.254:80"},
 	{control: "inbound", rule: "deny[0]", act: "inbound 127.0.0.1:7001", worked: "got served", denied: "errno 104 ", beside: "inbound 127.0.0.1:7006", fine: "got served", object: "127.0.0.1"},
+	{control: "inbound", rule: "from-server", act: "hosted 7008 SERVER:80", worked: "visited by SERVER", denied: "nobody came", beside: "hosted 7009 SERVER:80", fine: "visited by SERVER", object: "SERVER"},
 	{control: "bind", rule: "deniedPorts[0]", act: "listen 0.0.0.0:4444", worked: "worked listen", denied: noPermission, beside: "listen 0.0.0.0:4445", fine: "worked listen", object: "4444"},
 	{control: "lowPorts", rule: "below", act: "listen 127.0.0.1:81", worked: "worked listen", denied: "signal: killed", beside: "listen 127.0.0.1:8081", fine: "worked listen", object: "81"},
 	{control: "socketFamilies", rule: "deny[0]", act: "family 16", worked: "worked family", denied: "errno 97 ", beside: "tcp SERVER:80", fine: "got hello", object: "16"},
@@ -186,7 +189,7 @@ spec:
         - {name: by-socket, unixSockets: [/tmp/real.sock]}
       proxies: [{cidrs: [SERVER], ports: [88]}]
     metadataEndpoints: {mode: MODE}
-    inbound: {mode: MODE, deny: [{cidrs: [127.0.0.0/8], ports: [7001]}]}
+    inbound: {mode: MODE, deny: [{cidrs: [127.0.0.0/8], ports: [7001]}, {name: from-server, cidrs: [SERVER], ports: [7008]}]}
     bind: {mode: MODE, deniedPorts: [4444]}
     lowPorts: {mode: MODE, response: killProcess}
     socketFamilies: {mode: MODE, deny: [netlink, packet]}
@@ -451,7 +454,7 @@ func (r *controlRun) complete(t *testing.T, name string, c controlCase, e *event
 	need("technique", e.Technique != "" && e.Technique == policy.ControlID(c.control).Technique())
 	need("reason", strings.HasSuffix(e.Reason, ".") && !strings.Contains(e.Reason, "not known") && !strings.Contains(e.Reason, "; )"))
 	need("object", e.Object != nil)
-	if c.control != "volumes" { // nobody of the workload mounted it
+	if c.control != "volumes" && !c.outside { // that was nobody of the workload
 		p := e.Process
 		need("process", p.GetPid() != 0 && p.GetExe() != "" && len(p.GetArgs()) != 0 && p.GetStartTime() != 0)
 		need("digest of the process", r.right(p))

@@ -13,6 +13,12 @@ import (
 func init() {
 	attacks["connectback"] = reverseShell
 	attacks["moved"] = moved
+	attacks["hosted"] = hosted
+	attacks["called"] = func(args []string) error {
+		_, err := invite(args[0], args[1])
+		time.Sleep(500 * time.Millisecond)
+		return err
+	}
 	attacks["deleted"] = deleted
 	attacks["tell"] = tell
 	attacks["ping"] = ping
@@ -94,4 +100,36 @@ func ping(args []string) error {
 		fmt.Println("pinged")
 	}
 	return err
+}
+
+// invite has a server knock at a port of ours.
+func invite(port, server string) (own string, err error) {
+	c, err := net.Dial("tcp4", server)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	own, _, _ = net.SplitHostPort(c.LocalAddr().String())
+	_, err = fmt.Fprintf(c, "knock %s", net.JoinHostPort(own, port))
+	return own, err
+}
+
+// hosted offers a service at a port and says whether somebody from outside
+// reached it.
+func hosted(args []string) error {
+	l, err := net.Listen("tcp4", "0.0.0.0:"+args[0])
+	if err != nil {
+		return err
+	}
+	if _, err := invite(args[0], args[1]); err != nil {
+		return err
+	}
+	_ = l.(*net.TCPListener).SetDeadline(time.Now().Add(1500 * time.Millisecond))
+	c, err := l.Accept()
+	if err != nil {
+		fmt.Println("nobody came")
+		return nil
+	}
+	fmt.Println("visited by", c.RemoteAddr())
+	return c.Close()
 }
