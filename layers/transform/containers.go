@@ -60,7 +60,9 @@ func (j *job) containers(list *yaml.Node, p platform, c *carried) error {
 	for _, item := range branches(list.Content) {
 		s := spot{platform: p, node: at(item, p.inner...)}
 		if n := field(item, p.name); n != nil {
-			s.id = strings.Join(allWords(n), " ")
+			if s.id = strings.Join(allWords(n), " "); n.Tag == expression {
+				s.id = strings.Trim(s.id, `"`)
+			}
 		}
 		if s.id == Name {
 			continue

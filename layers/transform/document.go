@@ -83,6 +83,7 @@ func (d *document) bytes() ([]byte, error) {
 		return d.terraform.bytes(), nil
 	case d.json != nil:
 		w := jsonRewriter(d.src, d.json)
+		w.heredoc = d.json.heredoc
 		w.value(d.json, d.roots[0])
 		return apply(d.src, w.edits), nil
 	}
@@ -118,6 +119,13 @@ func jsonRewriter(src []byte, root *part) *rewriter {
 
 func parseJSON(data []byte) (*document, error) {
 	root, line, err := readJSON(maskComments(data))
+	if err != nil && bytes.Contains(data, []byte("${")) {
+		// A template that Terraform's templatefile reads.
+		t := &terraform{src: data}
+		if p, err := t.json(0, data, "template"); err == nil {
+			return &document{roots: []*yaml.Node{p.node}, json: p, src: data}, nil
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("line %d: %w", line, err)
 	}

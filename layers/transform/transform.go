@@ -102,9 +102,9 @@ func Transform(ctx context.Context, data []byte, o Options) ([]byte, *Result, er
 		return nil, nil, err
 	}
 	j := &job{ctx: ctx, Options: o, result: &Result{Containers: []Container{}, Warnings: []string{}}}
-	j.terraform = d.terraform != nil
+	j.terraform = d.terraform != nil || d.json != nil && d.json.heredoc
 	edit := j.document
-	if j.terraform {
+	if d.terraform != nil {
 		edit = func(root *yaml.Node) error { return j.task(root, lower, "Terraform task definition") }
 	}
 	for _, root := range d.roots {
