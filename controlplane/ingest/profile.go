@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/limpet-security/limpet/controlplane/learn"
@@ -71,6 +72,9 @@ func (s *Service) PushProfile(ctx context.Context, m *wirepb.ControlPushProfileR
 		_, err := tx.AddProfile(ctx, t, d)
 		return err
 	})
+	if errors.Is(err, store.ErrProfiles) {
+		return nil, wire.Errorf(wire.ErrInvalid, "workload: %v; have the group forget what it learned", err)
+	}
 	if err != nil {
 		return nil, refused(err)
 	}

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -68,6 +69,34 @@ func testProfiles(t *testing.T, s *store.Store) {
 	}
 	if len(got) != 3 || got[0] != 1 {
 		t.Errorf("pages give %v", got)
+	}
+	defer store.BoundGroupItems(2 + store.MaxProfiles)()
+	flood := func(workload string, items ...store.ProfileItem) (dropped int64, err error) {
+		d := delta("e9", "boot "+workload, 1, items...)
+		d.GroupName, d.Workload, d.Dropped = "flood", workload, 0
+		err = s.Update(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+			_, err := tx.AddProfile(ctx, ta, d)
+			return err
+		})
+		rows, _, _ := s.Profiles(t.Context(), ta, "flood", store.Page{Limit: store.MaxLimit})
+		for _, p := range rows {
+			dropped += p.Dropped
+		}
+		return dropped, err
+	}
+	for i := range store.MaxProfiles {
+		if dropped, err := flood(fmt.Sprint(i), item(1, 1, 1, 5, 6)); err != nil || dropped != 0 {
+			t.Fatalf("workload %d: %v, dropped %d", i, err, dropped)
+		}
+	}
+	if _, err := flood("one more", item(1, 1, 1, 5, 6)); !errors.Is(err, store.ErrProfiles) {
+		t.Errorf("a workload more than a group has: %v", err)
+	}
+	d := delta("e9", "again", 1, item(1, 1, 1, 5, 6), item(2, 1, 1, 5, 6), item(3, 1, 1, 5, 6), item(4, 7, 1, 5, 6))
+	d.GroupName, d.Workload, d.Dropped = "flood", "7", 0
+	push(d, true)
+	if rows, _, err := s.Profiles(t.Context(), ta, "flood", store.Page{Cursor: "69", Limit: 1}); err != nil || len(rows) != 1 || rows[0].Dropped != 7 || rows[0].Occurrences != 4 {
+		t.Errorf("things more than a group has: %+v %v", rows, err)
 	}
 	image := delta("e3", "b3", 1, item(1, 1, 1, 5, 6))
 	image.GroupName, image.ImageDigest = "shop", "sha256:image"

@@ -15,6 +15,17 @@ import (
 // comes beyond are counted as dropped.
 const MaxProfileItems = 10_000
 
+// MaxProfiles bounds the workloads of a group: which one it speaks of is an
+// enforcer's own word.
+const MaxProfiles = 200
+
+// groupItems bounds what is kept of a group, in the same way: what is read of it
+// at once is all there is.
+var groupItems int64 = maxItemsRead
+
+// ErrProfiles reports a workload more than MaxProfiles.
+var ErrProfiles = errors.New("profiles of too many workloads are kept for this group")
+
 // Profile is what is known of one workload of a group as a whole.
 type Profile struct {
 	bun.BaseModel `bun:"table:profiles"`
@@ -95,6 +106,16 @@ func (x *Tx) AddProfile(ctx context.Context, t tenant.ID, d ProfileDelta) (added
 	for _, k := range known {
 		have[k] = true
 	}
+	if len(known) == 0 {
+		n, err := x.db.NewSelect().Model((*Profile)(nil)).Where("tenant = ? AND group_name = ? AND workload <> ?", t, d.GroupName, d.Workload).Count(ctx)
+		if err != nil {
+			return false, fmt.Errorf("cannot count profiles: %w", err)
+		}
+		if n >= MaxProfiles {
+			return false, ErrProfiles
+		}
+	}
+	room := int64(-1) // for things that are new; not counted yet
 	p := d.Profile
 	p.Tenant, p.LastNew = t, 0
 	p.Starts = 0
@@ -103,10 +124,18 @@ func (x *Tx) AddProfile(ctx context.Context, t tenant.ID, d ProfileDelta) (added
 	}
 	for _, it := range d.Items {
 		if !have[it.ItemKey] {
-			if len(have) >= MaxProfileItems {
+			if room < 0 {
+				n, err := x.db.NewSelect().Model((*ProfileItem)(nil)).Where("tenant = ? AND group_name = ?", t, d.GroupName).Count(ctx)
+				if err != nil {
+					return false, fmt.Errorf("cannot count what is known of a group: %w", err)
+				}
+				room = max(min(groupItems-int64(n), int64(MaxProfileItems-len(have))), 0)
+			}
+			if room == 0 {
 				p.Dropped += it.N
 				continue
 			}
+			room--
 			have[it.ItemKey] = true
 			p.LastNew = max(p.LastNew, it.FirstSeen)
 		}
