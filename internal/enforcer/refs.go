@@ -59,6 +59,10 @@ const (
 	maxFolderNames = 4096
 	maxFolders     = 256
 	folderSettle   = 50 * time.Millisecond
+	// ld.so looks into folders for processors below each other, at most so deep. A
+	// link can lead back up, so there is a bound on all of them, too.
+	maxFolderDepth = 4
+	maxFoldersIn   = 256
 )
 
 // folders remembers which objects of library folders are not the image's, by
@@ -105,11 +109,11 @@ func (l *Loop) foreignLibraries(r *action.Ref) (out []string, ok bool) {
 	if err != nil {
 		return nil, false
 	}
-	deep := false
-	if out, ok = l.foreignIn(fd, r.Path, 0, nil, &deep); !ok {
+	looked := 0
+	if out, ok = l.foreignIn(fd, r.Path, 0, nil, &looked); !ok {
 		return nil, false
 	}
-	settled = settled && !deep // of what lies deeper the folder's times say nothing
+	settled = settled && looked == 1 // of what lies deeper the folder's times say nothing
 	if settled {
 		l.folders.mu.Lock()
 		if l.folders.seen == nil || len(l.folders.seen) >= maxFolders {
@@ -122,22 +126,21 @@ func (l *Loop) foreignLibraries(r *action.Ref) (out []string, ok bool) {
 }
 
 // foreignIn looks through an open folder, which it closes, and through those in it
-// that ld.so looks into before it, for processors and kernels.
-func (l *Loop) foreignIn(fd int, dir string, depth int, out []string, deep *bool) (all []string, ok bool) {
+// that ld.so looks into before it, for processors and kernels. looked counts them.
+func (l *Loop) foreignIn(fd int, dir string, depth int, out []string, looked *int) (all []string, ok bool) {
 	syscall.CloseOnExec(fd)
 	d := os.NewFile(uintptr(fd), "libraries")
 	defer d.Close()
 	_, _ = d.Seek(0, 0)
 	names, err := d.Readdirnames(maxFolderNames + 1)
-	if err != nil && len(names) > 0 || len(names) > maxFolderNames {
+	if *looked++; err != nil && len(names) > 0 || len(names) > maxFolderNames || *looked > maxFoldersIn {
 		return nil, false
 	}
 	for _, n := range names {
-		if depth > 0 && depth < 3 || forProcessors(n) {
+		if depth < maxFolderDepth && (depth > 0 && depth < 3 || forProcessors(n)) {
 			if f, err := syscall.Openat(fd, n, syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0); err == nil {
-				*deep = true
 				real, _ := os.Readlink("/proc/self/fd/" + strconv.Itoa(f))
-				if out, ok = l.foreignIn(f, real, depth+1, out, deep); !ok {
+				if out, ok = l.foreignIn(f, real, depth+1, out, looked); !ok {
 					return nil, false
 				}
 				continue
