@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -58,10 +59,7 @@ func (l *links) names(e *verdict.Engine, f action.File, log *slog.Logger) []stri
 }
 
 func (l *links) look(root string, left *int) error {
-	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return nil // what is not there or closed to us has no name to know
-		}
+	each := func(path string, d fs.DirEntry) error {
 		if *left--; *left < 0 {
 			return errEnough
 		}
@@ -84,7 +82,53 @@ func (l *links) look(root string, left *int) error {
 			l.paths[k] = append(l.paths[k], path)
 		}
 		return nil
-	})
+	}
+	info, err := os.Lstat(root)
+	if err != nil {
+		return nil // what is not there or closed to us has no name to know
+	}
+	switch err := each(root, fs.FileInfoToDirEntry(info)); {
+	case err == filepath.SkipDir:
+		return nil
+	case err != nil:
+		return err
+	}
+	return walk(root, each)
+}
+
+// walk goes through all that lies below a folder, of any size: of its names it holds
+// a part at a time, and those of folders. filepath.WalkDir reads all of them first.
+func walk(dir string, each func(path string, d fs.DirEntry) error) error {
+	d, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil
+	}
+	defer d.Close()
+	var below []string
+	for {
+		part, err := d.ReadDir(256)
+		for _, e := range part {
+			path := filepath.Join(dir, e.Name())
+			if err := each(path, e); err == filepath.SkipDir {
+				continue
+			} else if err != nil {
+				return err
+			}
+			if e.IsDir() {
+				below = append(below, path)
+			}
+		}
+		if err != nil || len(part) == 0 {
+			break
+		}
+	}
+	d.Close() // before others are opened
+	for _, path := range below {
+		if err := walk(path, each); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // literalRoots are the folders or files in front of the patterns' wildcards,
@@ -118,10 +162,7 @@ func literalRoots(patterns []policy.Glob) []string {
 func judgeBelow(e *verdict.Engine, o *action.FileOp) (d verdict.Decision) {
 	left := maxMoved
 	one := *o
-	err := filepath.WalkDir(o.Path, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || path == o.Path {
-			return nil
-		}
+	err := walk(o.Path, func(path string, entry fs.DirEntry) error {
 		if left--; left < 0 {
 			return errEnough
 		}
