@@ -189,7 +189,8 @@ func TestNetworkJudge(t *testing.T) {
 		{"header", py("s=socket(AF_INET,SOCK_RAW,IPPROTO_RAW)\ns.sendto(b'\\x45\\0\\0\\x14\\0\\0\\0\\0\\x40\\xfd\\0\\0'+inet_aton('10.9.0.1')+inet_aton('10.9.0.2'),('10.9.0.1',0))"),
 			[]action.Connect{{Peer: ap("10.9.0.2:0"), Datagram: true}, {Peer: ap("10.9.0.1:0"), Datagram: true}}},
 		{"segment", py("socket(AF_INET,SOCK_RAW,IPPROTO_UDP).sendto(b'\\0\\7\\0\\x35\\0\\x08\\0\\0',('10.9.0.1',9))"), []action.Connect{{Protocol: action.ProtoUDP, Peer: ap("10.9.0.1:53"), Datagram: true, Raw: true}}},
-		{"unix", py("socket(AF_UNIX).connect_ex('/no/such')"), []action.Connect{{Protocol: action.ProtoUnix, Unix: "/no/such", Foreign: true}}},
+		{"unix", py("socket(AF_UNIX).connect_ex('/etc/passwd')"), []action.Connect{{Protocol: action.ProtoUnix, Unix: "/etc/passwd", Foreign: true}}},
+		{"unix, nowhere", py("exit(socket(AF_UNIX).connect_ex('/no/such') - 2)"), []action.Connect{{Protocol: action.ProtoUnix, Unix: "/no/such", Absent: true}}},
 		{"abstract", py("socket(AF_UNIX).connect_ex('\\0name')"), []action.Connect{{Protocol: action.ProtoUnix, Unix: "@name", Foreign: true}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
