@@ -219,8 +219,8 @@ func TestDockerSessionLatency(t *testing.T) {
 	}
 }
 
-// A limit that is watched ends a bomb of processes within a second, leaves
-// the workload alone, and needs no notified fork; one of threads is refused at
+// A limit that is watched is what a bomb of processes comes down to again, without
+// a notified fork, and the workload is left alone; one of threads is refused at
 // once.
 func TestDockerWatchedLimit(t *testing.T) {
 	buildImages(t)

@@ -67,11 +67,12 @@
 //
 // # A file
 //
-//	file_open.go     opens; file_names.go, file_attr.go, file_size.go the rest
+//	file_open.go     opens; file_create.go those that make a file; file_names.go,
+//	              file_attr.go, file_size.go the rest
 //	file_resolve.go  a name to an O_PATH descriptor by the kernel, as the caller
 //	file_walk.go     part by part, where the kernel would take us for the caller
 //	file_who.go      the thread takes the caller's credentials and gives them back
-//	file_block.go    opens that wait; file_again.go calls that come twice
+//	file_block.go    opens that wait; reissue.go calls that come twice
 //	brief.go         the lead is taken from a call that a slow disk holds up
 //
 // # A change of ids
