@@ -1,7 +1,8 @@
 // Package debian makes small Debians of packages, for the demo and for tests
-// that need real software. It takes package names, gives a tar file, and trusts
-// the package sources of this machine, whose signatures apt checks. The tar
-// file is kept where the caller says and made once.
+// that need real software, and fetches the sources that packages were built
+// from. It takes package names, gives a tar file or a folder, and trusts
+// the package sources of this machine, whose signatures apt checks. What it
+// makes is kept where the caller says and made once.
 package debian
 
 import (

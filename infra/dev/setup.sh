@@ -50,6 +50,7 @@ if [ "$level" = test ]; then
   need musl-gcc musl-tools
   need dig bind9-dnsutils
   need strace strace
+  need dpkg-source dpkg-dev
   need ip iproute2
   need curl curl
   need yara yara
