@@ -9,7 +9,7 @@ import (
 
 // Bounds of a look at what lies deeper than the kernel can say (PATH_MAX).
 const (
-	maxDeepSteps   = 64        // folders above
+	maxDeepSteps   = 1024      // folders above
 	maxDeepEntries = 256 << 10 // bytes of folders' entries that are read
 )
 
