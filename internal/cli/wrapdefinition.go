@@ -48,9 +48,10 @@ enforcer. It knows
 
   ECS           task definitions as JSON (also "describe-task-definition" output),
                 or only its list of containers; Terraform files whose
-                container_definitions is jsonencode([...]), JSON in a heredoc,
-                or a local of the file, .tf.json files, and the JSON that
-                templatefile reads; CloudFormation templates in JSON and YAML
+                container_definitions is jsonencode([...]), concat of such
+                lists in it, JSON in a heredoc, or a local of the file,
+                .tf.json files, and the JSON that templatefile reads;
+                CloudFormation templates in JSON and YAML
   Azure         container groups as YAML, ARM templates (what "az bicep build" makes)
   Cloud Run     services as YAML or JSON
   Kubernetes    Pod, Deployment, StatefulSet, DaemonSet, Job, CronJob, ... and

@@ -67,6 +67,13 @@ func (j *job) containers(list *yaml.Node, p platform, c *carried) error {
 		if s.id == Name {
 			continue
 		}
+		if item.Tag == expression { // a list or a container that Terraform computes
+			if s.id = item.Value; !j.Undo && !j.ignored(s.id) {
+				return fmt.Errorf("%s%s is not written out here, so what it holds cannot be protected; write it out, or leave it alone by that name (--ignore-container): %w", line(item), s.id, ErrShape)
+			}
+			j.note(s, "ignored")
+			continue
+		}
 		if s.node == nil || s.node.Kind != yaml.MappingNode || isExpression(s.node) {
 			return fmt.Errorf("%scontainer %q is not written out: %w", line(item), s.id, ErrShape)
 		}

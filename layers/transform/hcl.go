@@ -44,6 +44,7 @@ type item struct {
 	key        string // of objects
 	start, end int
 	part       *part
+	list       int // of what concat puts together: which of its lists it stands in
 }
 
 // blocks are Terraform's, at the margin of a text.
@@ -269,6 +270,10 @@ func (t *terraform) part(e hclsyntax.Expression) *part {
 			p.items = append(p.items, item{key: k.AsString(), start: x.KeyExpr.Range().Start.Byte, end: x.ValueExpr.Range().End.Byte, part: q})
 			p.node.Content = append(p.node.Content, text(k.AsString()), q.node)
 		}
+	case *hclsyntax.FunctionCallExpr:
+		if p.node = t.computed(p); e.Name == "concat" && len(e.Args) > 0 && !e.ExpandFinal {
+			t.concat(p, e.Args)
+		}
 	default:
 		p.node = t.computed(p)
 		if v, diags := e.Value(nil); !diags.HasErrors() && len(e.Variables()) == 0 && isLiteral(e) {
@@ -288,6 +293,28 @@ func (t *terraform) part(e hclsyntax.Expression) *part {
 	p.node.Line = r.Start.Line
 	return p
 }
+
+// concat makes one list of those that are put together. One that is computed
+// stands in it as a single item, of the list computedList.
+func (t *terraform) concat(p *part, args []hclsyntax.Expression) {
+	p.node = list()
+	for i, a := range args {
+		q := t.part(a)
+		items := q.items
+		if q.kind != yaml.SequenceNode {
+			items = []item{{start: a.Range().Start.Byte, end: a.Range().End.Byte, part: q}}
+		}
+		for _, it := range items {
+			if it.list = i; q.kind != yaml.SequenceNode {
+				it.list = computedList
+			}
+			p.items, p.node.Content = append(p.items, it), append(p.node.Content, it.part.node)
+		}
+	}
+}
+
+// computedList is the list of items that stand in none that is written out.
+const computedList = -1
 
 // isLiteral says that an expression is a value written out. A heredoc of many
 // lines is left as it is written.

@@ -85,7 +85,9 @@ func (w *rewriter) value(p *part, n *yaml.Node) {
 				continue
 			}
 			w.value(it.part, it.part.node)
-			after = it
+			if it.list != computedList {
+				after = it
+			}
 		}
 		seen := false
 		for _, c := range n.Content {
@@ -212,9 +214,9 @@ func (w *rewriter) cut(p *part, i, tail int, after *item) {
 		return
 	}
 	switch {
-	case i+1 < len(p.items):
+	case i+1 < len(p.items) && p.items[i+1].list == it.list:
 		w.replace(it.start, p.items[i+1].start, "")
-	case after != nil:
+	case after != nil && after.list == it.list:
 		w.replace(after.end, it.end, "")
 	default:
 		w.replace(it.start, it.end, "")

@@ -75,6 +75,8 @@ func TestDefinitions(t *testing.T) {
 				o.Priority = Availability
 			case "terraform.tf":
 				o.Carrier, o.TokenSecret, o.CPU = "${var.registry}/limpet-carrier:1", "${aws_secretsmanager_secret.limpet.arn}", "64"
+			case "terraform-concat.tf":
+				o.Ignore = append(o.Ignore, "*.sidecars")
 			case "terraform-json-style.tf":
 				o.Gateway, o.Entrypoints = "", map[string][]string{"b": {"/entry"}}
 			}
@@ -251,7 +253,8 @@ func TestRefusals(t *testing.T) {
 		{"no Terraform", "resource \"aws_ecs_task_definition\" \"a\" {\n  container_definitions = jsonencode([)\n}\n", nil, ErrSyntax, "line 2: "},
 		{"Terraform without a task", "resource \"null_resource\" \"a\" {\n}\n", nil, ErrShape, "no aws_ecs_task_definition"},
 		{"Terraform that reads a file", "resource \"aws_ecs_task_definition\" \"a\" {\n  container_definitions = file(\"task.json\")\n}\n", nil, ErrShape, "line 2: container_definitions of a is not written as jsonencode"},
-		{"a computed container", "resource \"aws_ecs_task_definition\" \"a\" {\n  container_definitions = jsonencode([\n    local.web,\n  ])\n}\n", nil, ErrShape, "line 3: container"},
+		{"a computed container", "resource \"aws_ecs_task_definition\" \"a\" {\n  container_definitions = jsonencode([\n    local.web,\n  ])\n}\n", nil, ErrShape, "line 3: local.web is not written out here"},
+		{"a computed list", "resource \"aws_ecs_task_definition\" \"a\" {\n  container_definitions = jsonencode(concat([], var.more))\n}\n", nil, ErrShape, "line 2: var.more is not written out here"},
 		{"a computed Windows", "resource \"aws_ecs_task_definition\" \"a\" {\n  container_definitions = jsonencode([])\n  runtime_platform {\n    operating_system_family = \"WINDOWS_SERVER_2022_CORE\"\n  }\n}\n", nil, ErrShape, "line 4: the task is for Windows"},
 		{"a Helm template", "kind: Pod\nspec:\n{{- if .Values.x }}\n  a: b\n{{- end }}\n", nil, ErrSyntax, "helm template"},
 		{"tabs", "kind: Pod\nspec:\n\ta: b\n", nil, ErrSyntax, "no tabs"},
@@ -263,7 +266,7 @@ func TestRefusals(t *testing.T) {
 		{"Terraform's JSON with a list", `{"resource": {"aws_ecs_task_definition": {"a": {"container_definitions": [{"name": "a"}]}}}}`, nil, ErrShape, "container_definitions of a is no text"},
 		{"Terraform's JSON with half a text", `{"resource": {"aws_ecs_task_definition": {"a": {"container_definitions": "[{"}}}}`, nil, ErrSyntax, "container_definitions of a cannot be read as JSON"},
 		{"Terraform's JSON with two expressions", `{"resource": {"aws_ecs_task_definition": {"a": {"container_definitions": "${jsonencode([])}${x}"}}}}`, nil, ErrSyntax, "container_definitions of a"},
-		{"Terraform's JSON with a computed container", `{"resource": {"aws_ecs_task_definition": {"a": [{"container_definitions": "${jsonencode([local.web])}"}]}}}`, nil, ErrShape, "line 1: container_definitions of a cannot be changed: container"},
+		{"Terraform's JSON with a computed container", `{"resource": {"aws_ecs_task_definition": {"a": [{"container_definitions": "${jsonencode([local.web])}"}]}}}`, nil, ErrShape, "line 1: container_definitions of a cannot be changed: local.web is not written out here"},
 		{"a pod for nodes of Windows", "kind: Pod\napiVersion: v1\nspec:\n  nodeSelector: {kubernetes.io/os: windows}\n", nil, ErrShape, "line 4: the pod is for Windows"},
 		{"two of a name", "kind: Pod\napiVersion: v1\nspec:\n  containers:\n    - {name: a, image: x, command: [/x]}\n    - {name: a, image: registry.example.com/shop/web:1.4}\n", nil, ErrShape, "another container has this name"},
 		{"two nameless containers", "apiVersion: serving.knative.dev/v1\nkind: Service\nspec:\n  template:\n    spec:\n      containers:\n        - {image: x}\n        - {image: y}\n", nil, ErrShape, "line 7: container 1 has no name; give it one"},
