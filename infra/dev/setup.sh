@@ -51,6 +51,9 @@ if [ "$level" = test ]; then
   need dig bind9-dnsutils
   need strace strace
   need dpkg-source dpkg-dev
+  # What runs the servers' own tests (make soak).
+  need tclsh tcl
+  need /usr/share/perl5/IPC/Run.pm libipc-run-perl
   need ip iproute2
   need curl curl
   need yara yara

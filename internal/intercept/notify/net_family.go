@@ -24,8 +24,8 @@ package notify
 // again. Sockets of a network namespace other than ours are refused. INET
 // sockets that were received from outside the tree connect where pidfd_getfd
 // is permitted, else not at all; plain sends on them are not seen. MSG_FASTOPEN
-// with an address is EOPNOTSUPP, MPTCP ENOPROTOOPT, MSG_ZEROCOPY on datagrams ENOBUFS, source
-// routes EPERM: programs have a way on from each.
+// with an address is EOPNOTSUPP, MPTCP ENOPROTOOPT, source routes EPERM:
+// programs have a way on from each.
 func netFamily() []entry {
 	return []entry{
 		{"socket", handleSocket},

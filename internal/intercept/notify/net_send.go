@@ -52,6 +52,22 @@ func (m *outgoing) take(c *Call, at uint64, n uint64) syscall.Errno {
 	return c.copyIn(at, m.data[old:])
 }
 
+// send sends the message without blocking. With MSG_ZEROCOPY the kernel may go
+// on reading what it was given: that is a copy in pages that nobody uses again.
+func (m *outgoing) send(fd, flags int) (int, syscall.Errno) {
+	data := m.data
+	if flags&linux.MsgZeroCopy != 0 && len(data) > 0 {
+		pages, err := syscall.Mmap(-1, 0, len(data), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANONYMOUS)
+		if err != nil {
+			return 0, syscall.ENOBUFS
+		}
+		copy(pages, data)
+		defer func() { _ = syscall.Munmap(pages) }()
+		data = pages
+	}
+	return linux.SendNow(fd, m.name, m.control, data, flags|linux.MsgDontWait|linux.MsgNoSignal)
+}
+
 // sendTarget finds the socket of a send. own false: r is the answer.
 func (s *Supervisor) sendTarget(c *Call, flags int) (k *sock, r Response, own bool) {
 	inode, e := c.socketInode(int32(c.Args[0]))
@@ -146,13 +162,10 @@ func (s *Supervisor) patient(k *sock, flags int) bool {
 
 // sendOnce asks for a verdict and sends without blocking.
 func (s *Supervisor) sendOnce(c *Call, k *sock, m *outgoing, flags int) (int, Response) {
-	if flags&linux.MsgZeroCopy != 0 {
-		return 0, fail(syscall.ENOBUFS) // our copy cannot stay pinned: send again without
-	}
 	if r, denied := s.judgeSend(c, k, m); denied {
 		return 0, r
 	}
-	n, e := linux.SendNow(k.fd, m.name, m.control, m.data, flags|linux.MsgDontWait|linux.MsgNoSignal)
+	n, e := m.send(k.fd, flags)
 	if e != 0 {
 		return 0, fail(e)
 	}
@@ -184,7 +197,7 @@ func (s *Supervisor) sendWait(c *Call, k *sock, m *outgoing, flags int, then fun
 		op.until, op.broken = time.Now().Add(d), fail(syscall.EINTR)
 	}
 	op.retry = func() (Response, bool) {
-		n, e := linux.SendNow(k.fd, m.name, m.control, m.data, flags|linux.MsgDontWait|linux.MsgNoSignal)
+		n, e := m.send(k.fd, flags)
 		switch e {
 		case 0:
 			return then(n), false

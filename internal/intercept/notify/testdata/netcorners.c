@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <linux/errqueue.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -37,6 +38,21 @@ static struct sockaddr_in6 v6(const char *a, int port) {
 	return s;
 }
 #define A(x) (struct sockaddr *)&x, sizeof x
+/* Datagrams that the kernel may read from our memory after the call, and what it says when it is done with it. */
+static void zero_copy(int r, struct sockaddr_in a, char *b) {
+	int s = socket(AF_INET, SOCK_DGRAM, 0), on = 1;
+	say("zero copy not asked for", sendto(s, "plain", 5, MSG_ZEROCOPY, A(a))); say("recv", recv(r, b, 9, 0));
+	say("zero copy", setsockopt(s, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof on));
+	for (int i = 0; i < 3; i++) {
+		memset(b, 'a' + i, 16384); say("send", sendto(s, b, 16384, MSG_ZEROCOPY, A(a)));
+		memset(b, 'x', 16384); say("recv", recv(r, b, 65536, 0)); printf("%c %c\n", b[0], b[16383]);
+		struct pollfd p = {.fd = s}; say("told", poll(&p, 1, 2000));
+		char c[200]; struct msghdr h = {.msg_control = c, .msg_controllen = sizeof c}; say("done", recvmsg(s, &h, MSG_ERRQUEUE | MSG_DONTWAIT));
+		struct cmsghdr *m = CMSG_FIRSTHDR(&h);
+		if (m) { struct sock_extended_err *e = (void *)CMSG_DATA(m); printf("errno %u origin %u code %u, %u to %u\n", e->ee_errno, e->ee_origin, e->ee_code, e->ee_info, e->ee_data); }
+	}
+	close(s);
+}
 static int listener(int domain) {
 	int l = socket(domain, SOCK_STREAM, 0), one = 1;
 	setsockopt(l, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
@@ -167,6 +183,7 @@ static void udp(void) {
 	struct sockaddr_in u = a; u.sin_family = AF_UNSPEC; say("sendto unspec", sendto(s, "hello", 5, 0, A(u))); say("recv", recv(r, b, sizeof b, MSG_DONTWAIT));
 	say("empty", sendto(s, "", 0, 0, A(a))); say("recv", recv(r, b, sizeof b, 0));
 	say("biggest", sendto(s, b, 65507, 0, A(a))); say("recv", recv(r, b, sizeof b, 0));
+	zero_copy(r, a, b);
 	say("too big", sendto(s, b, 65508, 0, A(a))); say("far too big", sendto(s, b, 70000, 0, A(a)));
 	say("fault data", sendto(s, (void *)8, 5, 0, A(a))); say("fault addr", sendto(s, b, 5, 0, (void *)8, 16));
 	say("short", sendto(s, b, 5, 0, (struct sockaddr *)&a, 8)); say("long", sendto(s, b, 5, 0, (struct sockaddr *)&a, 129));
