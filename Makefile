@@ -74,7 +74,7 @@ bench: build ## benchmarks, then each goal beside its figure, and the peers (BEN
 soak: build ## long races, storms and load (hours; SOAK_FOR=20m is the length of the long run)
 	LIMPET_SOAK=1 LIMPET_RACE_ROUNDS=1000000 $(AS_ROOT) go test -count=1 -p 1 -timeout 120m -tags '$(subst $(space),$(comma),$(TAGS))' ./internal/intercept/... ./microenforcer/...
 	LIMPET_SOAK=1 LIMPET_SOAK_FOR=$(SOAK_FOR) $(AS_ROOT) go test -count=1 -v -timeout 0 -tags kernel -run '^(TestSoak|TestTenMillionEvents)$$' ./infra/e2e
-	LIMPET_SOAK=1 $(AS_ROOT) go test -count=1 -v -timeout 240m -tags kernel,docker -run '^(TestCompat|Test.*Suite|TestImages)$$' ./infra/e2e
+	LIMPET_SOAK=1 $(AS_ROOT) go test -count=1 -v -timeout 480m -tags kernel,docker -run '^(TestCompat|Test.*Suite|TestImages)$$' ./infra/e2e
 
 images: build ## container images: limpet (all in one) and limpet-gateway
 	docker build -q -t limpet:$(VERSION) -f infra/images/limpet.Dockerfile bin
