@@ -194,8 +194,10 @@ func regressLibrary(s *suite, source string) string {
 // some minutes: connections and threads, files that are read, written and
 // damaged, servers that are stopped and killed, and MariaDB's tools.
 var mariaTests = []string{
-	"main:crash|shutdown|symlink|file|log_|mysqld|init|kill|socket|unix|upgrade|bootstrap|temp_table|ipv[46]|thread|tc_|secure|mysqladmin|mysqlslap|my_print|perror|processlist",
-	"main:outfile|load|import|repair|connect|plugin|install|ssl|xa|timeout|rename|mysqlcheck|mysqltest|mysqlbinlog",
+	"main:crash|shutdown|symlink|file|mysqld|kill|tc_|secure|temp_table",
+	"main:log_|init|socket|unix|upgrade|bootstrap|ipv[46]|thread|mysqladmin|mysqlslap|my_print|perror|processlist",
+	"main:outfile|load|import|repair|connect|plugin|install",
+	"main:ssl|xa|timeout|rename|mysqlcheck|mysqltest|mysqlbinlog",
 	"innodb:page_compr|punch|tablespace|tmpdir|temp|log_file|read_only|missing|doublewrite|data_dir|import",
 	"archive:.", "csv:.",
 }
