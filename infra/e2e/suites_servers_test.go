@@ -118,7 +118,7 @@ const postgresTests = "src/test/regress src/test/isolation " +
 	"src/bin/pg_verifybackup/t/008_untar.pl src/bin/pg_verifybackup/t/010_client_untar.pl src/bin/pg_rewind/t/001_basic.pl src/bin/pg_rewind/t/003_extrafiles.pl " +
 	"src/bin/pg_rewind/t/004_pg_xlog_symlink.pl src/bin/pg_rewind/t/009_growing_files.pl src/bin/pg_dump/t/004_pg_dump_parallel.pl src/test/authentication/t/001_password.pl " +
 	"src/test/postmaster/t/004_negotiate.pl src/test/recovery/t/001_stream_rep.pl src/test/recovery/t/002_archiving.pl src/test/recovery/t/013_crash_restart.pl " +
-	"src/test/recovery/t/017_shm.pl src/test/recovery/t/018_wal_optimize.pl src/test/recovery/t/020_archive_status.pl src/test/recovery/t/022_crash_temp_files.pl " +
+	"src/test/recovery/t/018_wal_optimize.pl src/test/recovery/t/020_archive_status.pl src/test/recovery/t/022_crash_temp_files.pl " +
 	"src/test/recovery/t/033_replay_tsp_drops.pl"
 
 // TestPostgresSuite runs them by Debian's user of PostgreSQL, below root and
@@ -139,7 +139,7 @@ func TestPostgresSuite(t *testing.T) {
 			s.run = func(prefix []string, module, _ string) (map[string]bool, error) {
 				return s.postgres(prefix, module, libraries)
 			}
-			s.compare(shape.prefix, s.protected("testdata/compat/full.yaml"), strings.Fields(postgresTests), 1200)
+			s.compare(shape.prefix, s.protected("testdata/compat/full.yaml"), strings.Fields(postgresTests), 1100)
 		})
 	}
 }
