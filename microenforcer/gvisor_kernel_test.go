@@ -36,7 +36,9 @@ func runsc(t testing.TB) string {
 func gvisor(t testing.TB, c *cell, serve bool, args ...string) result {
 	t.Helper()
 	script := `set -e
-cp "$1"/* /tmp/
+mkdir /cell
+cp "$1"/* /cell/
+mount --bind /cell /tmp # of this machine's something may have such a name
 ip link set lo up
 ip addr add ` + cellPeer + `/32 dev lo
 ip addr add ` + cellMetadata + `/32 dev lo
@@ -67,7 +69,11 @@ func TestGVisor(t *testing.T) {
 	policyFile := filepath.Join(c.dir, "p.yaml")
 	_, all, _ := corpus(cellPeer, "enforce")
 	writePolicy(t, policyFile, all)
-	missing := unavailable(t, gvisor(t, c, false, "status", "--json", "--policy", "/tmp/p.yaml", "--manifest", "/tmp/manifest").out)
+	r := gvisor(t, c, false, "status", "--json", "--policy", "/tmp/p.yaml", "--manifest", "/tmp/manifest")
+	if r.code != 0 || r.out == "" {
+		t.Fatalf("exit %d: %s", r.code, r.brief())
+	}
+	missing := unavailable(t, r.out)
 	for _, mode := range []string{"audit", "enforce"} {
 		t.Run(mode, func(t *testing.T) {
 			cases, controls, command := corpus(cellPeer, mode)
